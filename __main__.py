@@ -1,0 +1,26 @@
+"""A stack's settings, one Airflow, and what the stack tells the world."""
+
+import sys
+
+import pulumi
+from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
+
+from components.airflow import Airflow
+from components.stack_config import PROJECT, SECRETS, SettingsError, arguments, load
+
+config = pulumi.Config()
+prefix = f"{PROJECT}:"
+given = {key.removeprefix(prefix): value for key, value in get_config_env().items() if key.startswith(prefix)}
+encrypted = {key.removeprefix(prefix) for key in get_config_secret_keys_env()}
+
+try:
+    settings = load(pulumi.get_stack(), given, encrypted)
+except SettingsError as error:
+    pulumi.log.error(str(error))
+    sys.exit(32)  # Pulumi's code for "the user has been told": no traceback and no second error
+
+secrets = {key: config.require_secret(key) for key in SECRETS if given.get(key)}
+airflow = Airflow("airflow", arguments(settings, secrets))
+
+for name, output in airflow.outputs().items():
+    pulumi.export(name, output)

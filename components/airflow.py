@@ -1,0 +1,217 @@
+"""Airflow on Kubernetes from git: the type that stacks and platform teams use.
+
+It owns the order of the parts and the outputs; what each part is made of, and why, is in the part's own module.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pydantic.alias_generators import to_camel
+
+from . import names
+from .arguments import AirflowArgs, DatabaseArgs, Executor, GitAuthentication, RotationArgs, SecretKeyArgs
+from .credentials import AirflowCredentials
+from .database import USER, AirflowDatabase
+from .git_access import GitAccess, GitAccessArgs
+from .jobs import AdminUser, AirflowJobArgs, DatabaseMigration
+from .namespace import AirflowNamespace, AirflowNamespaceArgs
+from .objects import PlacedArgs, metadata
+from .release import AirflowRelease, AirflowReleaseArgs
+from .settings import Settings
+from .stack_config import SECRETS, load
+from .values import base_url, chart_values
+
+if TYPE_CHECKING:
+    from pulumi_kubernetes.core.v1 import PersistentVolumeClaimSpecArgsDict
+
+
+class Airflow(pulumi.ComponentResource):
+    """One Airflow that runs the DAGs of a git branch, ready once it is created."""
+
+    namespace: pulumi.Output[str]
+    """Namespace of everything."""
+    url: pulumi.Output[str]
+    """Address of the UI; without an ingress it answers while the port-forward runs."""
+    port_forward: pulumi.Output[str | None]
+    """Command that makes `url` answer, where there is no ingress."""
+    admin_user: str | None
+    """Login name of the admin user."""
+    admin_password: pulumi.Output[str] | None
+    """Its password. Secret."""
+    git_deploy_key: pulumi.Output[str] | None
+    """Public half of a generated SSH key, to be added to the DAG repository as a read-only deploy key."""
+    dag_repository: str
+    """Repository of the DAGs."""
+    dag_ref: str
+    """Branch, tag or commit that is followed."""
+    chart_version: pulumi.Output[str]
+    """Version of the Airflow chart."""
+    secret_names: dict[str, str]
+    """Names of the Secrets that were made, by what they hold."""
+    service_name: pulumi.Output[str]
+    """Service of the API server and UI."""
+    service_port: pulumi.Output[int]
+    """Its port."""
+
+    def __init__(self, name: str, args: AirflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:Airflow", name, {**args}, opts)
+        settings = _validated(name, args)
+        child = pulumi.ResourceOptions(parent=self)
+        labels, ours = dict(settings.labels), settings.database.external is None
+
+        namespace_args: AirflowNamespaceArgs = {"name": settings.namespace.name, "labels": labels}
+        if settings.namespace.quota:
+            namespace_args["quota"] = settings.namespace.quota
+        namespace = AirflowNamespace(
+            name, namespace_args, pulumi.ResourceOptions(parent=self, protect=settings.protect or None)
+        )
+        placed: PlacedArgs = {"namespace": namespace.name, "labels": labels}
+
+        credentials = AirflowCredentials(
+            name,
+            {
+                **placed,
+                "rotation": cast(RotationArgs, settings.rotation.model_dump()),
+                "admin_username": settings.admin.username if settings.admin.create else "",
+                "database_username": USER if ours else "",
+                "broker": settings.executor is Executor.CELERY,
+                "protect": settings.protect,
+            },
+            child,
+        )
+        git = GitAccess(f"{name}-git", _git(settings, args, placed, credentials.salt), child)
+        database = AirflowDatabase(
+            f"{name}-database",
+            {
+                **placed,
+                "database": cast(DatabaseArgs, settings.database.model_dump(exclude_none=True)),
+                "password": credentials.database_password or args["database_password"],
+                "salt": credentials.salt,
+                "image": settings.images.reference(settings.images.postgres),
+                "pull_secrets": list(settings.images.pull_secrets),
+                "protect": settings.protect,
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[credentials]),
+        )
+        made = {**credentials.digests, **git.digests, **database.digests}
+        values = chart_values(settings, made)
+        job = _job(settings, values, placed)
+        migration = DatabaseMigration(
+            f"{name}-migration",
+            {**job, "database": database.address},
+            pulumi.ResourceOptions(parent=self, depends_on=[credentials, database]),
+        )
+        before = [credentials, git, database, migration, *self._log_volume(name, settings, placed)]
+        release = AirflowRelease(
+            name,
+            _release(settings, values, namespace.name),
+            pulumi.ResourceOptions(parent=self, depends_on=before),
+        )
+        if settings.admin.create:
+            AdminUser(
+                f"{name}-admin",
+                {
+                    **job,
+                    "username": settings.admin.username,
+                    "email": settings.admin.email,
+                    "first_name": settings.admin.first_name,
+                    "last_name": settings.admin.last_name,
+                    "generation": settings.rotation.admin_password,
+                },
+                pulumi.ResourceOptions(parent=self, depends_on=[release]),
+            )
+
+        self.namespace = namespace.name
+        # The release's own output, so that a program which uses the address waits until something answers there.
+        self.url = release.service_name.apply(lambda _: base_url(settings))
+        self.port_forward = pulumi.Output.all(namespace.name, release.service_name).apply(
+            lambda known: None if settings.ingress else _port_forward(*known)
+        )
+        self.admin_user = settings.admin.username if settings.admin.create else None
+        self.admin_password = credentials.admin_password
+        self.git_deploy_key = git.deploy_key
+        self.dag_repository, self.dag_ref = settings.dags.repository, settings.dags.ref
+        self.chart_version = release.chart_version
+        self.secret_names = {secret.removeprefix(f"{names.RELEASE}-"): secret for secret in sorted(made)}
+        self.service_name, self.service_port = release.service_name, release.service_port
+        self.register_outputs(self.outputs())
+
+    def outputs(self) -> dict[str, Any]:
+        """Every output under its camelCase name; those that do not apply are left out."""
+        outputs = {to_camel(key): getattr(self, key) for key in Airflow.__annotations__}
+        return {key: value for key, value in outputs.items() if value is not None}
+
+    def _log_volume(self, name: str, settings: Settings, placed: PlacedArgs) -> list[pulumi.Resource]:
+        if not (volume := settings.logs.volume):
+            return []
+        spec: PersistentVolumeClaimSpecArgsDict = {
+            "access_modes": [volume.access_mode],
+            "resources": {"requests": {"storage": volume.size}},
+        }
+        if volume.storage_class:
+            spec["storage_class_name"] = volume.storage_class
+        claim = k8s.core.v1.PersistentVolumeClaim(
+            f"{name}-task-logs",
+            # Where volumes bind to their first consumer, that is a pod of the release: nothing may wait for it here.
+            metadata=metadata(names.LOG_CLAIM, placed, {"pulumi.com/skipAwait": "true"}),
+            spec=spec,
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect or None),
+        )
+        return [claim]
+
+
+def _validated(name: str, args: AirflowArgs) -> Settings:
+    """The arguments as settings; the same checks and words as for a stack file.
+
+    Raises:
+        SettingsError: one or more arguments are wrong.
+    """
+    config = {to_camel(key): value for key, value in args.items()}
+    return load(name, config, SECRETS.keys() & config.keys(), by_name=True)
+
+
+def _git(settings: Settings, args: AirflowArgs, placed: PlacedArgs, salt: pulumi.Input[str]) -> GitAccessArgs:
+    access: GitAccessArgs = {
+        "namespace": placed["namespace"],
+        "labels": placed.get("labels", {}),
+        "salt": salt,
+        "authentication": settings.dags.authentication or GitAuthentication.NONE,
+        "username": settings.dags.username,
+        "generation": settings.rotation.git_ssh_key,
+    }
+    if "git_ssh_key" in args:
+        access["ssh_key"] = args["git_ssh_key"]
+    if "git_token" in args:
+        access["token"] = args["git_token"]
+    return access
+
+
+def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> AirflowJobArgs:
+    references = {key: ref.model_dump() for key, ref in settings.environment_from.items()}
+    return {
+        **placed,
+        "image": f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}",
+        "pull_secrets": list(settings.images.pull_secrets),
+        "environment": dict(settings.environment),
+        "environment_from": cast(dict[str, SecretKeyArgs], references),
+        "auth_manager": values["config"]["core"]["auth_manager"],
+    }
+
+
+def _release(settings: Settings, values: dict[str, Any], namespace: pulumi.Output[str]) -> AirflowReleaseArgs:
+    release: AirflowReleaseArgs = {
+        "namespace": namespace,
+        "values": values,
+        "chart_version": settings.chart.version,
+        "chart_repository": settings.chart.repository,
+        "timeout_seconds": settings.chart.timeout_seconds,
+    }
+    if settings.chart.path:
+        release["chart_path"] = settings.chart.path
+    return release
+
+
+def _port_forward(namespace: str, service: str) -> str:
+    port = names.API_SERVER_PORT
+    return f"kubectl --namespace {namespace} port-forward service/{service} {port}:{port}"

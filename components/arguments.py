@@ -1,0 +1,342 @@
+"""The vocabulary: what a caller of `Airflow`, or a stack file, may decide.
+
+Declared here once, with its documentation; `settings.py` holds the same names with defaults and limits (a test keeps the two equal), and
+the JSON Schema for stack files takes its descriptions from here. Names are snake_case in Python and camelCase in YAML.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+
+
+class Executor(StrEnum):
+    """Where task instances run; the names are Airflow's own."""
+
+    KUBERNETES = "KubernetesExecutor"
+    LOCAL = "LocalExecutor"
+    CELERY = "CeleryExecutor"
+
+
+class Size(StrEnum):
+    """Presets of replicas, CPU and memory (`sizes.py` has the numbers)."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+class GitAuthentication(StrEnum):
+    """How git-sync proves itself to the git host."""
+
+    SSH_KEY = "sshKey"
+    """A private key that you give as the secret `airflow:gitSshKey`."""
+    GENERATED_SSH_KEY = "generatedSshKey"
+    """An ed25519 key made by the stack; add its public half (output `gitDeployKey`) as a read-only deploy key."""
+    TOKEN = "token"  # noqa: S105  the name of a method, not a token
+    """An HTTPS token that you give as the secret `airflow:gitToken`."""
+    NONE = "none"
+    """A public repository over HTTPS."""
+
+
+class SslMode(StrEnum):
+    """PostgreSQL's `sslmode` (https://www.postgresql.org/docs/current/libpq-ssl.html)."""
+
+    DISABLE = "disable"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+class DagsArgs(TypedDict):
+    """The git repository that holds the DAGs. Give at most one of `branch`, `tag` and `commit`."""
+
+    repository: str
+    """Repository URL: `git@host:org/repo.git`, `ssh://git@host:port/org/repo.git` or `https://host/org/repo.git`."""
+    branch: NotRequired[str]
+    """Branch to follow. Followed as `main` when neither `branch`, `tag` nor `commit` is given."""
+    tag: NotRequired[str]
+    """Tag to stay on."""
+    commit: NotRequired[str]
+    """Full commit hash (40 or 64 hexadecimal digits) to stay on."""
+    path: NotRequired[str]
+    """Folder of the DAGs inside the repository; empty for its root."""
+    depth: NotRequired[int]
+    """Commits of history that git-sync fetches."""
+    visible_within_seconds: NotRequired[int]
+    """Seconds from a push until its DAGs are listed; sets git-sync's period and the DAG processor's intervals together."""
+    authentication: NotRequired[GitAuthentication]
+    """Left out: an SSH URL uses `airflow:gitSshKey` if that is set and a generated key if not; an HTTPS URL uses `airflow:gitToken` if that is set and nothing if not."""
+    username: NotRequired[str]
+    """User name sent with `airflow:gitToken`; most git hosts ignore it."""
+    known_hosts: NotRequired[str]
+    """Host keys in known_hosts format. Needed for an SSH host other than GitHub, GitLab, Bitbucket, Azure DevOps and Codeberg."""
+
+
+class ComponentArgs(TypedDict):
+    """What one Airflow component gets; each part left out comes from the `size` preset."""
+
+    replicas: NotRequired[int]
+    """Pods to run. Task pods of the KubernetesExecutor have none."""
+    cpu: NotRequired[str]
+    """CPU request, a Kubernetes quantity such as `500m`."""
+    memory: NotRequired[str]
+    """Memory request and limit, a Kubernetes quantity such as `2Gi`."""
+
+
+class ComponentsArgs(TypedDict):
+    """Per-component changes to the `size` preset."""
+
+    api_server: NotRequired[ComponentArgs]
+    """The UI and the REST API."""
+    scheduler: NotRequired[ComponentArgs]
+    """The scheduler; with the LocalExecutor it runs the tasks too."""
+    dag_processor: NotRequired[ComponentArgs]
+    """Reads the DAG files."""
+    triggerer: NotRequired[ComponentArgs]
+    """Runs deferred operators."""
+    workers: NotRequired[ComponentArgs]
+    """Celery workers, or each task pod of the KubernetesExecutor."""
+
+
+class InClusterDatabaseArgs(TypedDict):
+    """One PostgreSQL pod with one volume: for development."""
+
+    storage: NotRequired[str]
+    """Size of its volume."""
+    storage_class: NotRequired[str]
+    """StorageClass of its volume; left out: the cluster's default."""
+
+
+class ExternalDatabaseArgs(TypedDict):
+    """A PostgreSQL that exists already; its password is the secret `airflow:databasePassword`."""
+
+    host: str
+    """Host name or address."""
+    port: NotRequired[int]
+    """TCP port."""
+    name: NotRequired[str]
+    """Database name."""
+    user: NotRequired[str]
+    """User that owns the database."""
+    ssl_mode: NotRequired[SslMode]
+    """How the connection is encrypted and the server verified."""
+
+
+class CloudNativePGDatabaseArgs(TypedDict):
+    """A `Cluster` of the CloudNativePG operator, which must be installed."""
+
+    instances: NotRequired[int]
+    """PostgreSQL instances: one primary, the others replicas."""
+    storage: NotRequired[str]
+    """Size of each instance's volume."""
+    storage_class: NotRequired[str]
+    """StorageClass of the volumes; left out: the cluster's default."""
+    operator_namespace: NotRequired[str]
+    """Namespace of the operator, which must reach the instances through the network policies."""
+
+
+class DatabaseArgs(TypedDict):
+    """Airflow's metadata database: at most one of these, `inCluster` when none is given."""
+
+    in_cluster: NotRequired[InClusterDatabaseArgs]
+    """A small PostgreSQL beside Airflow, for development."""
+    external: NotRequired[ExternalDatabaseArgs]
+    """A PostgreSQL that you run or rent."""
+    cloud_native_pg: NotRequired[CloudNativePGDatabaseArgs]
+    """A PostgreSQL cluster run by CloudNativePG."""
+
+
+class IngressArgs(TypedDict):
+    """How the API server is reached from outside; left out: by port-forward only."""
+
+    host: str
+    """Host name of the UI."""
+    controller_namespace: str
+    """Namespace of the ingress controller, the only one let through the network policies."""
+    class_name: NotRequired[str]
+    """IngressClass; left out: the cluster's default."""
+    tls_secret: NotRequired[str]
+    """Name of the Secret with the certificate, in Airflow's namespace; left out: plain HTTP."""
+    annotations: NotRequired[Mapping[str, str]]
+    """Annotations of the Ingress."""
+
+
+class AdminArgs(TypedDict):
+    """The first user of the UI; the password is generated (output `adminPassword`)."""
+
+    create: NotRequired[bool]
+    """False when single sign-on is configured: no user is made."""
+    username: NotRequired[str]
+    """Login name."""
+    email: NotRequired[str]
+    """E-mail address."""
+    first_name: NotRequired[str]
+    """First name."""
+    last_name: NotRequired[str]
+    """Last name."""
+
+
+class LogVolumeArgs(TypedDict):
+    """One volume that every component and task pod shares."""
+
+    size: str
+    """Size of the volume."""
+    storage_class: NotRequired[str]
+    """StorageClass; left out: the cluster's default."""
+    access_mode: NotRequired[str]
+    """`ReadWriteMany`, or `ReadWriteOnce` on a cluster of one node."""
+
+
+class RemoteLogsArgs(TypedDict):
+    """Object storage for task logs (`[logging] remote_base_log_folder`)."""
+
+    folder: str
+    """Base folder, such as `s3://bucket/airflow` or `gs://bucket/airflow` or `wasb://container`."""
+    connection: NotRequired[str]
+    """Airflow connection id; left out: the pods' own identity."""
+
+
+class LogsArgs(TypedDict):
+    """Where task logs outlive their pods: at most one of these; with none they go with the pod."""
+
+    volume: NotRequired[LogVolumeArgs]
+    """A shared volume."""
+    remote: NotRequired[RemoteLogsArgs]
+    """Object storage."""
+
+
+class ImageArgs(TypedDict):
+    """One container image."""
+
+    repository: NotRequired[str]
+    """Repository without tag."""
+    tag: NotRequired[str]
+    """Tag."""
+
+
+class AirflowImageArgs(ImageArgs):
+    """Airflow's image."""
+
+    digest: NotRequired[str]
+    """`sha256:...`; wins over the tag."""
+    version: NotRequired[str]
+    """Airflow's version in the image; left out: read from the tag."""
+
+
+class ImagesArgs(TypedDict):
+    """Every image that is run."""
+
+    registry: NotRequired[str]
+    """Mirror that replaces the registry of every image below, such as `registry.example.com/mirror`."""
+    pull_secrets: NotRequired[Sequence[str]]
+    """Names of existing pull Secrets in Airflow's namespace."""
+    airflow: NotRequired[AirflowImageArgs]
+    """Every Airflow component, the task pods and the Jobs."""
+    git_sync: NotRequired[ImageArgs]
+    """git-sync 4."""
+    statsd: NotRequired[ImageArgs]
+    """StatsD exporter for Prometheus."""
+    redis: NotRequired[ImageArgs]
+    """Celery's broker."""
+    postgres: NotRequired[ImageArgs]
+    """The in-cluster database."""
+
+
+class ChartArgs(TypedDict):
+    """The official Airflow chart."""
+
+    version: NotRequired[str]
+    """Exact chart version."""
+    repository: NotRequired[str]
+    """Helm repository URL, or `oci://registry/path` that holds the chart `airflow`."""
+    path: NotRequired[str]
+    """Local chart, packed or a folder; wins over `repository`."""
+    timeout_seconds: NotRequired[int]
+    """Seconds that an install or upgrade may take until every pod is ready."""
+
+
+class NamespaceArgs(TypedDict):
+    """The namespace that Airflow gets."""
+
+    name: NotRequired[str]
+    """Name of the namespace."""
+    quota: NotRequired[Mapping[str, str]]
+    """ResourceQuota, such as `requests.memory: 32Gi`; left out: none."""
+
+
+class SecretKeyArgs(TypedDict):
+    """One key of a Secret that exists in Airflow's namespace."""
+
+    secret: str
+    """Name of the Secret."""
+    key: str
+    """Key in it."""
+
+
+class RotationArgs(TypedDict):
+    """Generation of every generated credential; the next number makes a new one."""
+
+    fernet: NotRequired[int]
+    """Encrypts connections and variables; the previous key stays behind the new one so that old rows stay readable."""
+    api_secret: NotRequired[int]
+    """Signs UI sessions."""
+    jwt: NotRequired[int]
+    """Signs the tokens of tasks and API clients."""
+    admin_password: NotRequired[int]
+    """Password of the admin user."""
+    database_password: NotRequired[int]
+    """Password of the in-cluster or CloudNativePG database."""
+    redis_password: NotRequired[int]
+    """Password of Celery's broker."""
+    git_ssh_key: NotRequired[int]
+    """The generated deploy key."""
+
+
+class AirflowArgs(TypedDict):
+    """Everything that `Airflow` can be told; only `dags` is required."""
+
+    dags: DagsArgs
+    """The DAG repository."""
+    executor: NotRequired[Executor]
+    """Where tasks run."""
+    size: NotRequired[Size]
+    """Preset of replicas, CPU and memory."""
+    components: NotRequired[ComponentsArgs]
+    """Per-component changes to the preset."""
+    database: NotRequired[DatabaseArgs]
+    """The metadata database."""
+    ingress: NotRequired[IngressArgs]
+    """How the UI is reached from outside."""
+    admin: NotRequired[AdminArgs]
+    """The first user."""
+    logs: NotRequired[LogsArgs]
+    """Where task logs are kept."""
+    images: NotRequired[ImagesArgs]
+    """Container images."""
+    chart: NotRequired[ChartArgs]
+    """Source and version of the Helm chart."""
+    namespace: NotRequired[NamespaceArgs]
+    """The namespace."""
+    labels: NotRequired[Mapping[str, str]]
+    """Labels for the namespace and everything in it."""
+    service_account_annotations: NotRequired[Mapping[str, str]]
+    """Annotations of the service accounts that tasks and components use, for workload identity."""
+    environment: NotRequired[Mapping[str, str]]
+    """Environment variables of every Airflow container and task pod. Not for secrets: use `environmentFrom`."""
+    environment_from: NotRequired[Mapping[str, SecretKeyArgs]]
+    """Environment variables taken from existing Secrets."""
+    rotation: NotRequired[RotationArgs]
+    """Generations of the generated credentials."""
+    protect: NotRequired[bool]
+    """Protects the Fernet key, the database password, the database and the log volume from deletion."""
+    values: NotRequired[Mapping[str, Any]]
+    """Chart values that have no setting here; merged last."""
+    git_ssh_key: NotRequired[pulumi.Input[str]]
+    """Private SSH key for the DAG repository. Secret."""
+    git_token: NotRequired[pulumi.Input[str]]
+    """HTTPS token for the DAG repository. Secret."""
+    database_password: NotRequired[pulumi.Input[str]]
+    """Password of the external database. Secret."""

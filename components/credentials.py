@@ -1,0 +1,116 @@
+"""The keys and passwords that Airflow needs, made at random and kept in Kubernetes Secrets.
+
+Every credential has a generation. All generations stay in the state, so that a protected one never has to be deleted; the newest is used,
+and Fernet keeps the one before it, without which older rows of the metadata database could not be read.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired
+
+import pulumi
+import pulumi_random as random
+
+from .arguments import RotationArgs
+from .names import RELEASE, SecretNames
+from .objects import PlacedArgs, digest, make_secret
+
+
+class AirflowCredentialsArgs(PlacedArgs):
+    """What a caller decides about the credentials."""
+
+    rotation: NotRequired[RotationArgs]
+    """Generation of each credential; 1 where left out."""
+    admin_username: NotRequired[str]
+    """Login name of the admin user; left out: no password is made for one."""
+    database_username: NotRequired[str]
+    """User of a database that the program runs; left out: no password is made for one."""
+    broker: NotRequired[bool]
+    """Whether Celery's broker needs a password and a URL."""
+    protect: NotRequired[bool]
+    """Protects the Fernet key and the database password from deletion."""
+
+
+class AirflowCredentials(pulumi.ComponentResource):
+    """Secrets under the names in `SecretNames`, with the data keys that the chart reads."""
+
+    admin_password: pulumi.Output[str] | None = None
+    """Password of the admin user. Secret."""
+    database_password: pulumi.Output[str] | None = None
+    """Password of the database that the program runs. Secret."""
+    salt: pulumi.Output[str]
+    """Salt of every digest. Secret."""
+    digests: dict[str, pulumi.Output[str]]
+    """Digest of each Secret's content, by the Secret's name."""
+
+    def __init__(self, name: str, args: AirflowCredentialsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:AirflowCredentials", name, {**args}, opts)
+        self._name, self._args = name, args
+        self.digests = {}
+        names = SecretNames()
+        rotation = args.get("rotation", {})
+        self.salt = random.RandomBytes(f"{name}-salt", length=16, opts=self._child()).hex
+
+        fernet = self._fernet_keys(rotation.get("fernet", 1))
+        self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_joined(fernet[-2:][::-1]))}, protect=True)
+        api_secret = self._password("api-secret-key", rotation.get("api_secret", 1), 64)
+        self._secret(names.api_secret, {"api-secret-key": api_secret})
+        jwt = self._password("jwt-secret", rotation.get("jwt", 1), 64)  # HS512 asks for at least 64 bytes
+        self._secret(names.jwt, {"jwt-secret": jwt})
+
+        if admin := args.get("admin_username"):
+            self.admin_password = self._password("admin-password", rotation.get("admin_password", 1), 24)
+            self._secret(names.admin, {"username": admin, "password": self.admin_password})
+        if user := args.get("database_username"):
+            generation = rotation.get("database_password", 1)
+            self.database_password = self._password("database-password", generation, 32, protect=True)
+            data: dict[str, pulumi.Input[str]] = {"username": user, "password": self.database_password}
+            # CloudNativePG asks for this type (https://cloudnative-pg.io/documentation/current/bootstrap/).
+            self._secret(names.database, data, protect=True, type_="kubernetes.io/basic-auth")
+        if args.get("broker"):
+            redis = self._password("redis-password", rotation.get("redis_password", 1), 32)
+            self._secret(names.redis_password, {"password": redis})
+            url = pulumi.Output.concat("redis://:", redis, f"@{RELEASE}-redis:6379/0")
+            self._secret(names.broker_url, {"connection": url})
+
+        self.register_outputs({"digests": self.digests})
+
+    def _child(self, *, protect: bool = False) -> pulumi.ResourceOptions:
+        protected = True if protect and self._args.get("protect") else None
+        return pulumi.ResourceOptions(parent=self, protect=protected)
+
+    def _password(self, suffix: str, generations: int, length: int, *, protect: bool = False) -> pulumi.Output[str]:
+        """The newest generation: letters and digits only, so that it stands in any URL as it is."""
+        made = [
+            random.RandomPassword(
+                f"{self._name}-{suffix}-{generation}", length=length, special=False, opts=self._child(protect=protect)
+            )
+            for generation in range(1, generations + 1)
+        ]
+        return made[-1].result
+
+    def _fernet_keys(self, generations: int) -> list[pulumi.Output[str]]:
+        """Fernet keys, oldest first: urlsafe base64 of 32 bytes (https://cryptography.io/en/latest/fernet/)."""
+        return [
+            random.RandomBytes(
+                f"{self._name}-fernet-key-{generation}", length=32, opts=self._child(protect=True)
+            ).base64.apply(lambda key: key.replace("+", "-").replace("/", "_"))
+            for generation in range(1, generations + 1)
+        ]
+
+    def _secret(
+        self, name: str, data: Mapping[str, pulumi.Input[str]], *, protect: bool = False, type_: str = "Opaque"
+    ) -> None:
+        make_secret(
+            f"{self._name}-{name.removeprefix(f'{RELEASE}-')}",
+            name,
+            self._args,
+            data,
+            self._child(protect=protect),
+            type_,
+        )
+        self.digests[name] = digest(self.salt, data)
+
+
+def _joined(keys: list[pulumi.Output[str]]) -> Sequence[pulumi.Input[str]]:
+    """The keys with commas between them, as Airflow reads several (`[core] fernet_key`)."""
+    return [part for key in keys for part in (",", key)][1:]

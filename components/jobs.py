@@ -1,0 +1,168 @@
+"""The two Jobs around a release: the database migration before it and the admin user after it.
+
+They are the program's and not the chart's, whose Jobs deadlock with a waiting installer as hooks and clash with their own earlier run
+without (docs/decisions/0003). A Job's pod template cannot change, so a changed Job is deleted and made again; it has no time to live, or
+a refresh would find it gone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NotRequired
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from . import sizes
+from .arguments import SecretKeyArgs
+from .names import AUTH_MANAGER, RELEASE, SecretNames
+from .objects import PlacedArgs, from_secret, metadata
+
+if TYPE_CHECKING:
+    from pulumi_kubernetes.core.v1 import EnvVarArgsDict
+
+
+class AirflowJobArgs(PlacedArgs):
+    """What both Jobs need to be Airflow."""
+
+    image: str
+    """Airflow's image."""
+    pull_secrets: NotRequired[Sequence[str]]
+    """Pull Secrets of the image."""
+    environment: NotRequired[Mapping[str, str]]
+    """Environment variables besides Airflow's own."""
+    environment_from: NotRequired[Mapping[str, SecretKeyArgs]]
+    """Environment variables from Secrets."""
+    auth_manager: NotRequired[str]
+    """Class of the auth manager; FAB when left out."""
+
+
+class DatabaseMigrationArgs(AirflowJobArgs):
+    """What a caller decides about the migration."""
+
+    database: str
+    """Host, port and name of the database: another database is migrated anew."""
+
+
+class AdminUserArgs(AirflowJobArgs):
+    """What a caller decides about the admin user."""
+
+    username: str
+    """Login name."""
+    email: str
+    """E-mail address."""
+    first_name: str
+    """First name."""
+    last_name: str
+    """Last name."""
+    generation: int
+    """Generation of the password: the next one is set anew."""
+
+
+class DatabaseMigration(pulumi.ComponentResource):
+    """Brings the database to the image's schema; complete before the release's pods start, which would wait for it."""
+
+    def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:DatabaseMigration", name, {**args}, opts)
+        commands = ["airflow db migrate"]
+        if args.get("auth_manager", AUTH_MANAGER) == AUTH_MANAGER:
+            commands.append("airflow fab-db migrate")
+        annotations = {"airflow-stack/database": args["database"]}
+        _job(self, name, "migrate-database", args, " && ".join(commands), annotations, [])
+        self.register_outputs({})
+
+
+class AdminUser(pulumi.ComponentResource):
+    """Makes the user, or gives the one that exists the current password."""
+
+    def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:AdminUser", name, {**args}, opts)
+        # The password is typed in on standard input: an argument could be read in the process list. `create` leaves an existing user
+        # and its password as they are (apache/airflow#14872), so that the password is always set afterwards.
+        script = (
+            'set -eu; answer() { printf \'%s\\n%s\\n\' "$ADMIN_PASSWORD" "$ADMIN_PASSWORD"; }; '
+            'answer | airflow users create --role Admin --username "$ADMIN_USERNAME" --email "$ADMIN_EMAIL" '
+            '--firstname "$ADMIN_FIRST_NAME" --lastname "$ADMIN_LAST_NAME"; '
+            'answer | airflow users reset-password --username "$ADMIN_USERNAME"'
+        )
+        environment: list[EnvVarArgsDict] = [
+            from_secret("ADMIN_PASSWORD", SecretNames().admin, "password"),
+            {"name": "ADMIN_USERNAME", "value": args["username"]},
+            {"name": "ADMIN_EMAIL", "value": args["email"]},
+            {"name": "ADMIN_FIRST_NAME", "value": args["first_name"]},
+            {"name": "ADMIN_LAST_NAME", "value": args["last_name"]},
+        ]
+        annotations = {"airflow-stack/password-generation": str(args["generation"])}
+        _job(self, name, "create-user", args, script, annotations, environment)
+        self.register_outputs({})
+
+
+def _job(
+    parent: pulumi.Resource,
+    name: str,
+    role: str,
+    args: AirflowJobArgs,
+    script: str,
+    annotations: Mapping[str, str],
+    environment: "list[EnvVarArgsDict]",
+) -> None:
+    labels: dict[str, pulumi.Input[str]] = {
+        **args.get("labels", {}),
+        "tier": "airflow",
+        "release": RELEASE,
+        "component": role,
+    }
+    names = SecretNames()
+    own: list[EnvVarArgsDict] = [
+        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", names.metadata, "connection"),
+        from_secret("AIRFLOW__CORE__FERNET_KEY", names.fernet, "fernet-key"),
+        from_secret("AIRFLOW__API__SECRET_KEY", names.api_secret, "api-secret-key"),
+        {"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": args.get("auth_manager", AUTH_MANAGER)},
+        *_variables(args.get("environment", {})),
+        *(from_secret(k, ref["secret"], ref["key"]) for k, ref in sorted(args.get("environment_from", {}).items())),
+    ]
+    k8s.batch.v1.Job(
+        f"{name}-job",
+        metadata=metadata(f"{RELEASE}-{role}", {"namespace": args["namespace"], "labels": labels}),
+        spec={
+            "backoff_limit": 2,
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations},
+                "spec": {
+                    # Never, and the end of the log as the message: a failed pod stays, and `pulumi up` prints why it failed.
+                    "restart_policy": "Never",
+                    "automount_service_account_token": False,
+                    "enable_service_links": False,
+                    "image_pull_secrets": [{"name": secret} for secret in args.get("pull_secrets", [])],
+                    "security_context": {
+                        "run_as_user": 50000,
+                        "run_as_group": 0,
+                        "fs_group": 0,
+                        "run_as_non_root": True,
+                        "seccomp_profile": {"type": "RuntimeDefault"},
+                    },
+                    "containers": [
+                        {
+                            "name": role,
+                            "image": args["image"],
+                            "args": ["bash", "-c", script],
+                            "env": [*own, *environment],
+                            "resources": sizes.JOB.as_kubernetes(),
+                            "termination_message_policy": "FallbackToLogsOnError",
+                            "security_context": {
+                                "allow_privilege_escalation": False,
+                                "capabilities": {"drop": ["ALL"]},
+                            },
+                        }
+                    ],
+                },
+            },
+        },
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            delete_before_replace=True,
+            custom_timeouts=pulumi.CustomTimeouts(create="15m", update="15m"),
+        ),
+    )
+
+
+def _variables(environment: Mapping[str, str]) -> "list[EnvVarArgsDict]":
+    return [{"name": key, "value": value} for key, value in sorted(environment.items())]

@@ -1,0 +1,264 @@
+"""The settings as frozen models: defaults, limits, and what must hold between them.
+
+Every key of a stack file is one field of `Settings`; secrets are not here, for a model must never hold one. Names and documentation are
+in `arguments.py`. Nothing here reads Pulumi's configuration: `stack_config.py` does, and words the errors.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from .arguments import Executor, GitAuthentication, Size, SslMode
+from .forms import (
+    EnvironmentName,
+    Generation,
+    LabelKey,
+    LabelValue,
+    Line,
+    Matching,
+    Model,
+    Name,
+    Port,
+    Quantity,
+    at_most_one,
+)
+from .git_url import GitUrl
+from .images import Images
+from .known_hosts import known_hosts_for
+
+# renovate: datasource=helm depName=airflow registryUrl=https://airflow.apache.org
+CHART_VERSION = "1.22.0"
+
+
+# What the program itself puts into every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
+MANAGED_ENVIRONMENT = frozenset(
+    {
+        "AIRFLOW__CORE__FERNET_KEY",
+        "AIRFLOW__CORE__AUTH_MANAGER",
+        "AIRFLOW__CORE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW_CONN_AIRFLOW_DB",
+        "AIRFLOW__API__SECRET_KEY",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+        "AIRFLOW__CELERY__BROKER_URL",
+    }
+)
+
+
+def _no_managed_environment(names: dict[str, Any]) -> dict[str, Any]:
+    if taken := sorted(MANAGED_ENVIRONMENT & names.keys()):
+        raise ValueError(f"{', '.join(taken)} is set by the program from its own Secrets; leave it out")
+    return names
+
+
+class Dags(Model):  # noqa: D101  documented in arguments.py, as is every model below
+    repository: Line
+    branch: Line | None = None
+    tag: Line | None = None
+    commit: (
+        Annotated[str, Matching(r"^([0-9a-f]{40}|[0-9a-f]{64})$", "a full commit hash of 40 or 64 digits")] | None
+    ) = None
+    path: str = "dags"
+    depth: Annotated[int, Field(ge=1)] = 1
+    visible_within_seconds: Annotated[int, Field(ge=20, le=3600)] = 60
+    authentication: GitAuthentication | None = None
+    username: Line = "git"
+    known_hosts: str | None = None
+
+    @field_validator("repository")
+    @classmethod
+    def _is_a_git_url(cls, value: str) -> str:
+        GitUrl.parse(value)
+        return value
+
+    @field_validator("branch", "tag")
+    @classmethod
+    def _is_a_ref_name(cls, value: str | None) -> str | None:
+        # git check-ref-format
+        if value and (
+            re.search(r"[\s~^:?*\[\\]|\.\.|@\{|//", value) or value.startswith("-") or value.endswith((".", "/"))
+        ):
+            raise ValueError("must be a name that git allows for a branch or tag, such as main or release/2026.11")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside_the_repository(cls, value: str) -> str:
+        if value.startswith("/") or ".." in value.split("/") or not value.isprintable():
+            raise ValueError("must be a path inside the repository, without a leading / and without .., such as dags")
+        return value.strip("/")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Dags":
+        at_most_one(self, "branch", "tag", "commit")
+        url = GitUrl.parse(self.repository)
+        ssh = self.authentication in (GitAuthentication.SSH_KEY, GitAuthentication.GENERATED_SSH_KEY)
+        if self.authentication is not None and ssh != url.is_ssh:
+            other = url.as_https() if url.is_ssh else url.as_ssh()
+            raise ValueError(
+                f"authentication {self.authentication.value!r} does not fit the {'SSH' if url.is_ssh else 'HTTPS'} URL "
+                f"{self.repository!r}; write the repository as {other!r}, or leave authentication out"
+            )
+        if url.is_ssh and self.known_hosts is None and known_hosts_for(url.host, url.port) is None:
+            raise ValueError(
+                f"knownHosts is needed for {url.host_and_port}: its host keys do not come with this program; "
+                f"get them with `ssh-keyscan -p {url.port or 22} {url.host}` and compare them with what the host publishes"
+            )
+        if self.known_hosts is not None and not self.known_hosts.strip():
+            raise ValueError("knownHosts must not be empty: host keys are always verified")
+        return self
+
+    @property
+    def ref(self) -> str:
+        """What git-sync stays on: branch, tag or commit."""
+        return self.tag or self.commit or self.branch or "main"
+
+    @property
+    def follows_branch(self) -> bool:
+        """Whether the ref moves."""
+        return not (self.tag or self.commit)
+
+
+class Component(Model):  # noqa: D101
+    replicas: Annotated[int, Field(ge=1, le=100)] | None = None
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+
+
+class Components(Model):  # noqa: D101
+    api_server: Component = Component()
+    scheduler: Component = Component()
+    dag_processor: Component = Component()
+    triggerer: Component = Component()
+    workers: Component = Component()
+
+
+class InClusterDatabase(Model):  # noqa: D101
+    storage: Quantity = "8Gi"
+    storage_class: Name | None = None
+
+
+class ExternalDatabase(Model):  # noqa: D101
+    host: Annotated[str, Matching(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", "a host name or IPv4 address")]
+    port: Port = 5432
+    name: Line = "airflow"
+    user: Line = "airflow"
+    ssl_mode: SslMode = SslMode.REQUIRE
+
+
+class CloudNativePgDatabase(Model):  # noqa: D101
+    instances: Annotated[int, Field(ge=1, le=9)] = 3
+    storage: Quantity = "20Gi"
+    storage_class: Name | None = None
+    operator_namespace: Name = "cnpg-system"
+
+
+class Database(Model):  # noqa: D101
+    in_cluster: InClusterDatabase | None = None
+    external: ExternalDatabase | None = None
+    cloud_native_pg: CloudNativePgDatabase | None = None
+
+    @model_validator(mode="after")
+    def _is_one_database(self) -> "Database":
+        at_most_one(self, "in_cluster", "external", "cloud_native_pg")
+        return self
+
+
+class Ingress(Model):  # noqa: D101
+    host: Annotated[str, Matching(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "a host name such as airflow.example.com")]
+    controller_namespace: Name
+    class_name: str | None = None
+    tls_secret: Name | None = None
+    annotations: dict[str, str] = {}
+
+
+class Admin(Model):  # noqa: D101
+    create: bool = True
+    username: Line = "admin"
+    email: Annotated[str, Matching(r"^[^@\s]+@[^@\s]+$", "an e-mail address")] = "admin@example.com"
+    first_name: Line = "Airflow"
+    last_name: Line = "Admin"
+
+
+class LogVolume(Model):  # noqa: D101
+    size: Quantity
+    storage_class: Name | None = None
+    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
+
+
+class RemoteLogs(Model):  # noqa: D101
+    folder: Annotated[
+        str, Matching(r"^(s3|gs|abfs|oss|hdfs|cloudwatch)://\S+$|^wasb\S*$", "a folder such as s3://bucket/airflow")
+    ]
+    connection: Line | None = None
+
+
+class Logs(Model):  # noqa: D101
+    volume: LogVolume | None = None
+    remote: RemoteLogs | None = None
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> "Logs":
+        at_most_one(self, "volume", "remote")
+        return self
+
+
+class Chart(Model):  # noqa: D101
+    version: Annotated[
+        str, Matching(r"^1\.\d+\.\d+(-[a-z0-9.]+)?$", "a chart version such as 1.22.0; 2.x is another chart")
+    ] = CHART_VERSION
+    repository: Annotated[str, Matching(r"^(https|oci)://\S+$", "an https:// or oci:// address")] = (
+        "https://airflow.apache.org"
+    )
+    path: Line | None = None
+    timeout_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
+
+
+class Namespace(Model):  # noqa: D101
+    name: Name = "airflow"
+    quota: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] | None = None
+
+
+class SecretKey(Model):  # noqa: D101
+    secret: Name
+    key: Annotated[str, Matching(r"^[-._a-zA-Z0-9]+$", "the key of a Secret")]
+
+
+class Rotation(Model):  # noqa: D101
+    fernet: Generation = 1
+    api_secret: Generation = 1
+    jwt: Generation = 1
+    admin_password: Generation = 1
+    database_password: Generation = 1
+    redis_password: Generation = 1
+    git_ssh_key: Generation = 1
+
+
+class Settings(Model):
+    """Everything that a stack decides, checked."""
+
+    dags: Dags
+    executor: Executor = Executor.KUBERNETES
+    size: Size = Size.SMALL
+    components: Components = Components()
+    database: Database = Database()
+    ingress: Ingress | None = None
+    admin: Admin = Admin()
+    logs: Logs = Logs()
+    images: Images = Images()
+    chart: Chart = Chart()
+    namespace: Namespace = Namespace()
+    labels: dict[LabelKey, LabelValue] = {}
+    service_account_annotations: dict[LabelKey, str] = {}
+    environment: Annotated[dict[EnvironmentName, str], AfterValidator(_no_managed_environment)] = {}
+    environment_from: Annotated[dict[EnvironmentName, SecretKey], AfterValidator(_no_managed_environment)] = {}
+    rotation: Rotation = Rotation()
+    protect: bool = False
+    values: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _environment_is_given_once(self) -> "Settings":
+        if twice := sorted(self.environment.keys() & self.environment_from.keys()):
+            raise ValueError(f"{', '.join(twice)}: give a variable in environment or in environmentFrom, not in both")
+        return self

@@ -1,0 +1,241 @@
+"""A stack's configuration read into `Settings`, with every error at once and in the user's words.
+
+Takes plain mappings, so that the program, the command line and the tests read a stack in the same way. It never prints a secret.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, cast, get_args
+
+import pulumi
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_snake
+from pydantic.fields import FieldInfo
+
+from .arguments import AirflowArgs, GitAuthentication
+from .chart_values_check import ValueProblem, check_values
+from .git_url import GitUrl
+from .settings import Dags, Settings
+
+PROJECT = "airflow"
+
+# Secret keys of a stack, and how each is set; a secret is never part of a model.
+SECRETS = {
+    "gitSshKey": "pulumi config set --secret airflow:gitSshKey < path/to/private-key",
+    "gitToken": "pulumi config set --secret airflow:gitToken",
+    "databasePassword": "pulumi config set --secret airflow:databasePassword",
+}
+_NO_DAGS = Dags(repository="https://no.invalid/dags")
+_LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One wrong setting."""
+
+    key: str
+    reason: str
+    way_out: str
+    value: str | None = None
+    allowed: str | None = None
+
+    def __str__(self) -> str:
+        """Key and value, what is wrong, what is allowed, the way out: a line each."""
+        lines = [f"  {self.key}" + (f" = {self.value}" if self.value is not None else ""), f"    {self.reason}"]
+        if self.allowed:
+            lines.append(f"    allowed: {self.allowed}")
+        return "\n".join([*lines, f"    fix: {self.way_out}"])
+
+
+class SettingsError(ValueError):
+    """A stack whose settings are wrong; `problems` holds all of them."""
+
+    def __init__(self, stack: str, problems: list[Problem]) -> None:
+        self.stack, self.problems = stack, problems
+        count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
+        super().__init__(f"stack {stack!r} has {count} to correct\n\n" + "\n\n".join(map(str, problems)) + "\n")
+
+
+def load(stack: str, config: Mapping[str, object], secret_keys: Collection[str], *, by_name: bool = False) -> Settings:
+    """Read a stack's configuration.
+
+    Args:
+        stack: Name of the stack, for the messages.
+        config: Values by key without the `airflow:` prefix; objects as mappings or as Pulumi's JSON. Values of secrets may be anything.
+        secret_keys: The keys that are encrypted in the stack.
+        by_name: Whether nested names are snake_case, as in a program, and not camelCase, as in a stack file.
+
+    Raises:
+        SettingsError: one or more settings are wrong; it names all of them.
+    """
+    parsed = {key: value if key in secret_keys else _parsed(value) for key, value in config.items()}
+    given = {key: value for key, value in parsed.items() if value not in ("", None, {})}
+    problems = [*_secrets_in_the_open(given, secret_keys), *_unknown_keys(given)]
+    read: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        key = field.alias or name
+        if key in secret_keys or (key not in given and not field.is_required()):
+            continue
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
+            read[name] = adapter.validate_python(given.get(key, {}), by_alias=not by_name, by_name=by_name)
+        except ValidationError as error:
+            problems += [_explained(key, field, dict(e)) for e in error.errors()]
+    try:
+        # With a stand-in for wrong `dags`, so that what does not depend on them is reported too.
+        settings = Settings(**{"dags": _NO_DAGS, **read})
+    except ValidationError as error:
+        raise SettingsError(stack, problems + [_explained("", None, dict(e)) for e in error.errors()]) from None
+    settings = _with_authentication(settings, given.keys())
+    if "dags" in read and ("database" in read or "database" not in given):
+        problems += _secrets_that_do_not_fit(settings, given)
+    problems += map(_value_problem, check_values(settings))
+    if problems:
+        raise SettingsError(stack, problems)
+    return settings
+
+
+def arguments(settings: Settings, secrets: Mapping[str, pulumi.Input[str]]) -> AirflowArgs:
+    """The settings of a stack and its secrets as arguments of `Airflow`."""
+    given = {to_snake(key): secret for key, secret in secrets.items()}
+    return cast(AirflowArgs, {**settings.model_dump(exclude_none=True, exclude_defaults=True), **given})
+
+
+def missing_secrets(config: Mapping[str, object]) -> list[str]:
+    """The secrets that a stack needs and has not got; empty when the stack is wrong in other ways."""
+    try:
+        load("", config, SECRETS.keys() & config.keys())
+    except SettingsError as error:
+        return [p.key.removeprefix(f"{PROJECT}:") for p in error.problems if p.reason.startswith("is a secret that")]
+    return []
+
+
+def required_secrets(settings: Settings) -> list[str]:
+    """The secrets without which the settings cannot work."""
+    wanted = {GitAuthentication.SSH_KEY: ["gitSshKey"], GitAuthentication.TOKEN: ["gitToken"]}
+    authentication = settings.dags.authentication
+    git = wanted.get(authentication, []) if authentication else []
+    return git + (["databasePassword"] if settings.database.external else [])
+
+
+def _with_authentication(settings: Settings, given: Collection[str]) -> Settings:
+    """Settle how git-sync authenticates where the stack leaves it open."""
+    if settings.dags.authentication is not None:
+        return settings
+    if GitUrl.parse(settings.dags.repository).is_ssh:
+        chosen = GitAuthentication.SSH_KEY if "gitSshKey" in given else GitAuthentication.GENERATED_SSH_KEY
+    else:
+        chosen = GitAuthentication.TOKEN if "gitToken" in given else GitAuthentication.NONE
+    return settings.model_copy(update={"dags": settings.dags.model_copy(update={"authentication": chosen})})
+
+
+def _secrets_in_the_open(given: Mapping[str, object], secret_keys: Collection[str]) -> Iterator[Problem]:
+    for key in sorted(given):
+        if key in SECRETS and key not in secret_keys:
+            yield Problem(
+                f"{PROJECT}:{key}", "is a secret and stands in plain text", f"{SECRETS[key]}   (and replace the secret)"
+            )
+        elif key not in SECRETS and key in secret_keys:
+            yield Problem(
+                f"{PROJECT}:{key}",
+                "holds an encrypted value, which would be shown once it reaches the chart",
+                "keep it in a Secret of the namespace and name that in environmentFrom, or use a secret setting",
+                allowed="secrets are " + ", ".join(SECRETS),
+            )
+
+
+def _secrets_that_do_not_fit(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
+    required = required_secrets(settings)
+    for key in required:
+        if key not in given:
+            yield Problem(f"{PROJECT}:{key}", "is a secret that this stack needs and has not got", SECRETS[key])
+    for key in sorted(SECRETS.keys() & given.keys() - set(required)):
+        yield Problem(
+            f"{PROJECT}:{key}",
+            "is set, but nothing uses it with the stack's other settings",
+            f"pulumi config rm {PROJECT}:{key}, or correct dags.repository, dags.authentication or database",
+        )
+
+
+def _unknown_keys(given: Mapping[str, object]) -> Iterator[Problem]:
+    known = [field.alias or name for name, field in Settings.model_fields.items()] + list(SECRETS)
+    for key in sorted(given.keys() - set(known)):
+        yield _unknown(key, given[key], known)
+
+
+def _unknown(path: str, value: object, known: Collection[str]) -> Problem:
+    parent, _, key = path.rpartition(".")
+    nearest = get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    way_out = f"pulumi config rm --path '{PROJECT}:{path}'"
+    if nearest:
+        way_out += f", then pulumi config set --path '{PROJECT}:{f'{parent}.' if parent else ''}{nearest[0]}' <value>"
+    return _problem(path, value, f"is not a setting{hint}", way_out, ", ".join(sorted(known)))
+
+
+def _explained(key: str, field: FieldInfo | None, error: Mapping[str, Any]) -> Problem:
+    steps = [key, *(str(step) for step in error["loc"] if step != "[key]")] if key else [str(s) for s in error["loc"]]
+    path = ".".join(steps)
+    way_out = f"pulumi config set --path '{PROJECT}:{path}' <value>"
+    match error["type"]:
+        case "missing":
+            return Problem(f"{PROJECT}:{path}", "is required", way_out)
+        case "extra_forbidden":
+            return _unknown(path, error["input"], _keys_at(field, steps[1:-1]))
+        case "enum" | "literal_error":
+            allowed = error["ctx"]["expected"].replace("'", "")
+            nearest = get_close_matches(str(error["input"]), re.split(r", | or ", allowed), n=1, cutoff=0.4)
+            if nearest:
+                way_out = way_out.replace("<value>", nearest[0])
+            return _problem(path, error["input"], "is not one of the allowed values", way_out, allowed)
+        case "value_error":
+            reason = str(error["ctx"]["error"])
+        case "string_type":
+            reason = "must be text; put it in quotes"
+        case _:
+            reason = error["msg"].replace("Input should", "must")
+    return _problem(path or "the settings", error["input"], reason, way_out)
+
+
+def _keys_at(field: FieldInfo | None, steps: list[str]) -> list[str]:
+    """The setting names that are valid where `steps` leads."""
+    annotation: Any = field.annotation if field else Settings
+    for step in ["", *steps]:
+        if step and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = next((f.annotation for n, f in annotation.model_fields.items() if step in (n, f.alias)), None)
+        models = (annotation, *get_args(annotation))
+        annotation = next((a for a in models if isinstance(a, type) and issubclass(a, BaseModel)), annotation)
+    return [f.alias or n for n, f in annotation.model_fields.items()] if hasattr(annotation, "model_fields") else []
+
+
+def _value_problem(found: ValueProblem) -> Problem:
+    return _problem(f"values.{found.path}", found.value, found.reason, found.way_out, found.allowed)
+
+
+def _problem(path: str, value: object, reason: str, way_out: str, allowed: str | None = None) -> Problem:
+    hidden = _LOOKS_SECRET.search(path) and not isinstance(value, bool | int)
+    return Problem(f"{PROJECT}:{path}", _redacted(reason), way_out, "[hidden]" if hidden else _shown(value), allowed)
+
+
+def _shown(value: object) -> str:
+    """The value on one line, without passwords in URLs or private keys."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = _redacted(text)
+    return repr(text if len(text) <= 80 else f"{text[:77]}…")
+
+
+def _redacted(text: str) -> str:
+    text = re.sub(r"://[^/@\s]*:[^/@\s]*@", "://[hidden]@", text)
+    return "[hidden]" if "PRIVATE KEY" in text else text
+
+
+def _parsed(value: object) -> object:
+    """Pulumi hands objects over as JSON; a text that is no object stays as it is."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        with suppress(json.JSONDecodeError, RecursionError):
+            return json.loads(value)
+    return value

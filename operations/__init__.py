@@ -1,0 +1,1 @@
+"""The `airflow-stack` command line: what can be known about a stack without deploying it."""
