@@ -1,0 +1,275 @@
+"""The stand-in chart answers our program's values as the official one does, and takes no others.
+
+The comparison needs the official chart: AIRFLOW_CHART names it (a folder or a packed chart). Without it the rest still runs.
+"""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings import Settings
+from components.values import chart_values
+
+Manifest = dict[str, Any]
+Facts = Callable[[list[Manifest]], object]
+
+CONTRACT = Path(__file__).parents[2] / "sandbox" / "chart"
+OFFICIAL = os.environ.get("AIRFLOW_CHART", "")
+
+
+def _helm() -> str | None:
+    caches = [os.environ.get("AIRFLOW_STACK_CACHE", ""), str(Path.home() / ".cache" / "airflow-stack")]
+    path = os.pathsep.join([os.environ.get("PATH", ""), *(f"{cache}/bin" for cache in caches if cache)])
+    return shutil.which("helm", path=path)
+
+
+HELM = _helm()
+pytestmark = pytest.mark.skipif(HELM is None, reason="helm is neither on PATH nor in the cache")
+needs_official = pytest.mark.skipif(not OFFICIAL, reason="AIRFLOW_CHART does not name the official chart")
+
+GIT = {
+    "ssh": {"repository": "git@github.com:acme/dags.git", "authentication": "sshKey"},
+    "token": {"repository": "https://github.com/acme/dags.git", "authentication": "token"},
+    "public": {"repository": "https://github.com/acme/dags.git", "tag": "v1", "authentication": "none"},
+}
+MORE: dict[str, Manifest] = {
+    "ingress": {
+        "ingress": {"host": "a.example.com", "controllerNamespace": "ingress", "className": "nginx", "tlsSecret": "tls"}
+    },
+    "environment": {
+        "environment": {"MODE": "on"},
+        "environmentFrom": {"TOKEN": {"secret": "mine", "key": "token"}},
+        "labels": {"team": "data"},
+        "serviceAccountAnnotations": {"iam": "role"},
+        "images": {"registry": "registry.example.com/mirror", "pullSecrets": ["pull"]},
+    },
+    "sizes": {"size": "large", "logs": {"volume": {"size": "5Gi"}}},
+    "bundle": {
+        "values": {
+            "dags": {"gitSync": {"enabled": False}},
+            "dagProcessor": {"dagBundleConfigList": [{"name": "git", "classpath": "a.B", "kwargs": {"subdir": "x"}}]},
+            "volumes": [{"name": "key", "secret": {"secretName": "deploy-key", "defaultMode": 288}}],
+            "volumeMounts": [{"name": "key", "mountPath": "/key"}],
+            "extraEnv": "- {name: RELEASE, value: '{{ .Release.Name }}'}",
+            "statsd": {"enabled": False},
+        }
+    },
+    "claims": {
+        "values": {
+            "triggerer": {"persistence": {"enabled": True}},
+            "workers": {"celery": {"persistence": {"enabled": True}}},
+        }
+    },
+    "path": {
+        "values": {"config": {"api": {"base_url": "https://example.com/airflow"}}, "nodeSelector": {"disk": "ssd"}}
+    },
+}
+EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")
+SETS: dict[str, Manifest] = {
+    f"{executor}-{git}": {"executor": executor, "dags": GIT[git]} for executor in EXECUTORS for git in GIT
+}
+SETS |= {
+    f"{executor}-{name}": {"executor": executor, "dags": GIT["ssh"], **more}
+    for executor in EXECUTORS
+    for name, more in MORE.items()
+}
+
+
+def run_helm(chart: str, values: Manifest) -> subprocess.CompletedProcess[str]:
+    command = [str(HELM), "template", "airflow", chart, "--namespace", "data", "--values", "-"]
+    return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
+
+
+def values_of(name: str) -> Manifest:
+    return chart_values(Settings.model_validate(SETS[name]))
+
+
+@cache
+def render(chart: str, name: str) -> list[Manifest]:
+    done = run_helm(chart, values_of(name))
+    assert done.returncode == 0, done.stderr
+    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+
+
+def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    """Every pod template, the one of the task pods too."""
+    for manifest in manifests:
+        if template := manifest.get("spec", {}).get("template"):
+            yield manifest["metadata"]["name"], template
+        if template := manifest.get("data", {}).get("pod_template_file.yaml"):
+            yield "task", yaml.safe_load(template)
+
+
+def containers(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    for pod, template in pods(manifests):
+        for container in [*(template["spec"].get("initContainers") or []), *template["spec"]["containers"]]:
+            yield f"{pod}/{container['name']}", container
+
+
+def objects(manifests: list[Manifest]) -> object:
+    return sorted((manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests)
+
+
+def secrets_read(manifests: list[Manifest]) -> object:
+    """(container, variable, Secret, key), and (pod, Secret, mounted file) for the volumes."""
+    found = set()
+    for name, container in containers(manifests):
+        for variable in container.get("env", []):
+            if ref := variable.get("valueFrom", {}).get("secretKeyRef"):
+                found.add((name, variable["name"], ref["name"], ref["key"]))
+    for pod, template in pods(manifests):
+        for volume in template["spec"].get("volumes", []):
+            if "secret" in volume:
+                found.add((pod, volume["name"], volume["secret"]["secretName"], volume["secret"].get("defaultMode")))
+    return found
+
+
+def service_accounts(manifests: list[Manifest]) -> object:
+    accounts = {
+        m["metadata"]["name"]: m["metadata"].get("annotations") or {}
+        for m in manifests
+        if m["kind"] == "ServiceAccount"
+    }
+    return accounts, {pod: template["spec"]["serviceAccountName"] for pod, template in pods(manifests)}
+
+
+def selectors(manifests: list[Manifest]) -> object:
+    selected = {
+        (m["kind"], m["metadata"]["name"]): m["spec"]["selector"] for m in manifests if "selector" in m.get("spec", {})
+    }
+    return selected, {pod: template["metadata"]["labels"] for pod, template in pods(manifests)}
+
+
+def git_sync(manifests: list[Manifest]) -> object:
+    """Who syncs, with which variables and mounted files."""
+    return {
+        name: (
+            {variable["name"]: variable.get("value") for variable in container["env"]},
+            sorted(
+                (mount["name"], mount["mountPath"], mount.get("subPath", "")) for mount in container["volumeMounts"]
+            ),
+        )
+        for name, container in containers(manifests)
+        if "git-sync" in name
+    }
+
+
+def commands(manifests: list[Manifest]) -> object:
+    airflow = {name: c for name, c in containers(manifests) if not re.search(r"/(redis|statsd|git-sync.*)$", name)}
+    return {name: [re.sub(r"[\\\s]+", " ", word) for word in c.get("args", [])] for name, c in airflow.items()}
+
+
+def container_facts(manifests: list[Manifest]) -> object:
+    """Images, users and sizes: what decides whether a pod is admitted and scheduled."""
+    return {
+        name: [c.get(key) or None for key in ("image", "securityContext", "resources")]
+        for name, c in containers(manifests)
+    }
+
+
+def pod_facts(manifests: list[Manifest]) -> object:
+    keys = (
+        "securityContext",
+        "imagePullSecrets",
+        "nodeSelector",
+        "enableServiceLinks",
+        "terminationGracePeriodSeconds",
+    )
+    return {
+        pod: [template["spec"].get(key) or None for key in keys]
+        for pod, template in pods(manifests)
+        if pod != "airflow-api-server"
+    }
+
+
+def access(manifests: list[Manifest]) -> object:
+    """What is allowed to whom: roles, network policies, disruption budgets, ports."""
+
+    def plain(manifest: Manifest) -> object:
+        spec = manifest.get("spec", {})
+        if manifest["kind"] == "Service":
+            return [(port["port"], port.get("protocol", "TCP")) for port in spec["ports"]], spec.get("clusterIP")
+        for rule in spec.get("ingress", []):
+            for port in rule["ports"]:
+                port.update(protocol=port.get("protocol", "TCP"), port=int(port["port"]))
+        subjects = sorted(subject["name"] for subject in manifest.get("subjects", []))
+        return spec, manifest.get("rules"), manifest.get("roleRef"), subjects
+
+    kinds = ("Role", "RoleBinding", "NetworkPolicy", "PodDisruptionBudget", "Service")
+    return {(m["kind"], m["metadata"]["name"]): plain(m) for m in manifests if m["kind"] in kinds}
+
+
+def ingress(manifests: list[Manifest]) -> object:
+    return [manifest["spec"] for manifest in manifests if manifest["kind"] == "Ingress"]
+
+
+def airflow_options(manifests: list[Manifest]) -> dict[tuple[str, str], str]:
+    (config,) = (m["data"]["airflow.cfg"] for m in manifests if m["metadata"]["name"] == "airflow-config")
+    parser = configparser.RawConfigParser()
+    parser.read_string(config)
+    return {(section, option): value for section in parser.sections() for option, value in parser[section].items()}
+
+
+FACTS: list[Facts] = [
+    objects, secrets_read, service_accounts, selectors, git_sync, commands, container_facts, pod_facts, access, ingress,
+]  # fmt: skip
+
+
+@needs_official
+@pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.__name__)
+@pytest.mark.parametrize("name", SETS)
+def test_the_stand_in_agrees_with_the_official_chart(name: str, facts: Facts) -> None:
+    assert facts(render(str(CONTRACT), name)) == facts(render(OFFICIAL, name))
+
+
+@needs_official
+@pytest.mark.parametrize("name", SETS)
+def test_every_airflow_option_that_the_stand_in_sets_has_the_official_value(name: str) -> None:
+    assert airflow_options(render(str(CONTRACT), name)).items() <= airflow_options(render(OFFICIAL, name)).items()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_stand_in_takes_the_programs_values_and_makes_no_secret_and_no_hook(name: str) -> None:
+    for manifest in render(str(CONTRACT), name):
+        assert manifest["kind"] != "Secret"
+        assert "helm.sh/hook" not in (manifest["metadata"].get("annotations") or {})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "executr",
+        "scheduler.replica",
+        "dags.gitSync.brnch",
+        "scheduler.persistence",
+        "workers.kubernetes.replicas",
+        "redis.passwrd",
+    ],
+)
+def test_a_key_that_the_chart_does_not_know_is_refused(path: str) -> None:
+    values = values_of("CeleryExecutor-ssh")
+    *parents, key = path.split(".")
+    inner = values
+    for parent in parents:
+        inner = inner[parent]
+    inner[key] = {}
+    done = run_helm(str(CONTRACT), values)
+    assert done.returncode != 0
+    assert key in done.stderr
+
+
+@pytest.mark.parametrize("key", ["fernetKeySecretName", "jwtSecretName", "createUserJob", "data"])
+def test_what_the_official_chart_would_invent_must_be_given(key: str) -> None:
+    values = values_of("LocalExecutor-ssh")
+    del values[key]
+    assert f"missing property '{key}'" in run_helm(str(CONTRACT), values).stderr
