@@ -55,14 +55,15 @@ class Airflow(pulumi.ComponentResource):
     """Its port."""
 
     def __init__(self, name: str, args: AirflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:Airflow", name, {**args}, opts)
+        # No component records its arguments: each change would show twice in a preview, once for every level above the object.
+        super().__init__("airflow:index:Airflow", name, None, opts)
         settings = _validated(name, args)
         child = pulumi.ResourceOptions(parent=self)
         labels, ours = dict(settings.labels), settings.database.external is None
 
-        namespace_args: AirflowNamespaceArgs = {"name": settings.namespace.name, "labels": labels}
-        if settings.namespace.quota:
-            namespace_args["quota"] = settings.namespace.quota
+        namespace_args: AirflowNamespaceArgs = {"name": settings.namespace, "labels": labels}
+        if settings.quota:
+            namespace_args["quota"] = settings.quota
         namespace = AirflowNamespace(
             name, namespace_args, pulumi.ResourceOptions(parent=self, protect=settings.protect or None)
         )
@@ -196,6 +197,7 @@ def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> Airf
         "environment": dict(settings.environment),
         "environment_from": cast(dict[str, SecretKeyArgs], references),
         "auth_manager": values["config"]["core"]["auth_manager"],
+        "timeout_seconds": settings.chart.timeout_seconds,
     }
 
 

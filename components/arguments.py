@@ -258,15 +258,6 @@ class ChartArgs(TypedDict):
     """Seconds that an install or upgrade may take until every pod is ready."""
 
 
-class NamespaceArgs(TypedDict):
-    """The namespace that Airflow gets."""
-
-    name: NotRequired[str]
-    """Name of the namespace."""
-    quota: NotRequired[Mapping[str, str]]
-    """ResourceQuota, such as `requests.memory: 32Gi`; left out: none."""
-
-
 class SecretKeyArgs(TypedDict):
     """One key of a Secret that exists in Airflow's namespace."""
 
@@ -318,8 +309,10 @@ class AirflowArgs(TypedDict):
     """Container images."""
     chart: NotRequired[ChartArgs]
     """Source and version of the Helm chart."""
-    namespace: NotRequired[NamespaceArgs]
-    """The namespace."""
+    namespace: NotRequired[str]
+    """Namespace to make for Airflow."""
+    quota: NotRequired[Mapping[str, str]]
+    """ResourceQuota of the namespace, such as `requests.memory: 32Gi`; left out: none."""
     labels: NotRequired[Mapping[str, str]]
     """Labels for the namespace and everything in it."""
     service_account_annotations: NotRequired[Mapping[str, str]]

@@ -2,6 +2,7 @@
 
 Every credential has a generation. All generations stay in the state, so that a protected one never has to be deleted; the newest is used,
 and Fernet keeps the one before it, without which older rows of the metadata database could not be read.
+What is protected are the random values: from them a lost Secret is made again, and a Secret must be free to change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ class AirflowCredentials(pulumi.ComponentResource):
     """Digest of each Secret's content, by the Secret's name."""
 
     def __init__(self, name: str, args: AirflowCredentialsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:AirflowCredentials", name, {**args}, opts)
+        super().__init__("airflow:index:AirflowCredentials", name, None, opts)
         self._name, self._args = name, args
         self.digests = {}
         names = SecretNames()
@@ -51,7 +52,7 @@ class AirflowCredentials(pulumi.ComponentResource):
         self.salt = random.RandomBytes(f"{name}-salt", length=16, opts=self._child()).hex
 
         fernet = self._fernet_keys(rotation.get("fernet", 1))
-        self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_joined(fernet[-2:][::-1]))}, protect=True)
+        self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_joined(fernet[-2:][::-1]))})
         api_secret = self._password("api-secret-key", rotation.get("api_secret", 1), 64)
         self._secret(names.api_secret, {"api-secret-key": api_secret})
         jwt = self._password("jwt-secret", rotation.get("jwt", 1), 64)  # HS512 asks for at least 64 bytes
@@ -65,7 +66,7 @@ class AirflowCredentials(pulumi.ComponentResource):
             self.database_password = self._password("database-password", generation, 32, protect=True)
             data: dict[str, pulumi.Input[str]] = {"username": user, "password": self.database_password}
             # CloudNativePG asks for this type (https://cloudnative-pg.io/documentation/current/bootstrap/).
-            self._secret(names.database, data, protect=True, type_="kubernetes.io/basic-auth")
+            self._secret(names.database, data, type_="kubernetes.io/basic-auth")
         if args.get("broker"):
             redis = self._password("redis-password", rotation.get("redis_password", 1), 32)
             self._secret(names.redis_password, {"password": redis})
@@ -97,15 +98,13 @@ class AirflowCredentials(pulumi.ComponentResource):
             for generation in range(1, generations + 1)
         ]
 
-    def _secret(
-        self, name: str, data: Mapping[str, pulumi.Input[str]], *, protect: bool = False, type_: str = "Opaque"
-    ) -> None:
+    def _secret(self, name: str, data: Mapping[str, pulumi.Input[str]], type_: str = "Opaque") -> None:
         make_secret(
             f"{self._name}-{name.removeprefix(f'{RELEASE}-')}",
             name,
             self._args,
             data,
-            self._child(protect=protect),
+            self._child(),
             type_,
         )
         self.digests[name] = digest(self.salt, data)

@@ -45,7 +45,7 @@ class AirflowDatabase(pulumi.ComponentResource):
     """Digest of the connection, by the Secret's name."""
 
     def __init__(self, name: str, args: AirflowDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:AirflowDatabase", name, {**args}, opts)
+        super().__init__("airflow:index:AirflowDatabase", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         protected = pulumi.ResourceOptions(parent=self, protect=True if args.get("protect") else None)
         external: ExternalDatabaseArgs = args["database"].get("external") or {"host": f"{RELEASE}-database"}

@@ -39,7 +39,7 @@ class GitAccess(pulumi.ComponentResource):
     """Digest of the Secret's content, by its name."""
 
     def __init__(self, name: str, args: GitAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:GitAccess", name, {**args}, opts)
+        super().__init__("airflow:index:GitAccess", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         names = SecretNames()
         self.digests = {}

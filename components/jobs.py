@@ -33,6 +33,8 @@ class AirflowJobArgs(PlacedArgs):
     """Environment variables from Secrets."""
     auth_manager: NotRequired[str]
     """Class of the auth manager; FAB when left out."""
+    timeout_seconds: NotRequired[int]
+    """Seconds until the Job must be complete."""
 
 
 class DatabaseMigrationArgs(AirflowJobArgs):
@@ -61,7 +63,7 @@ class DatabaseMigration(pulumi.ComponentResource):
     """Brings the database to the image's schema; complete before the release's pods start, which would wait for it."""
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:DatabaseMigration", name, {**args}, opts)
+        super().__init__("airflow:index:DatabaseMigration", name, None, opts)
         commands = ["airflow db migrate"]
         if args.get("auth_manager", AUTH_MANAGER) == AUTH_MANAGER:
             commands.append("airflow fab-db migrate")
@@ -74,7 +76,7 @@ class AdminUser(pulumi.ComponentResource):
     """Makes the user, or gives the one that exists the current password."""
 
     def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:AdminUser", name, {**args}, opts)
+        super().__init__("airflow:index:AdminUser", name, None, opts)
         # The password is typed in on standard input: an argument could be read in the process list. `create` leaves an existing user
         # and its password as they are (apache/airflow#14872), so that the password is always set afterwards.
         script = (
@@ -159,7 +161,7 @@ def _job(
         opts=pulumi.ResourceOptions(
             parent=parent,
             delete_before_replace=True,
-            custom_timeouts=pulumi.CustomTimeouts(create="15m", update="15m"),
+            custom_timeouts=pulumi.CustomTimeouts(create=f"{args.get('timeout_seconds', 900)}s"),
         ),
     )
 

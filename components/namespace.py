@@ -28,7 +28,7 @@ class AirflowNamespace(pulumi.ComponentResource):
     """Name of the namespace, known once it exists."""
 
     def __init__(self, name: str, args: AirflowNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:AirflowNamespace", name, {**args}, opts)
+        super().__init__("airflow:index:AirflowNamespace", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         labels = args.get("labels", {})
 

@@ -37,7 +37,7 @@ class AirflowRelease(pulumi.ComponentResource):
     """Its port."""
 
     def __init__(self, name: str, args: AirflowReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("airflow:index:AirflowRelease", name, {**args}, opts)
+        super().__init__("airflow:index:AirflowRelease", name, None, opts)
         release = k8s.helm.v3.Release(
             f"{name}-release",
             name=RELEASE,

@@ -212,12 +212,7 @@ class Chart(Model):  # noqa: D101
         "https://airflow.apache.org"
     )
     path: Line | None = None
-    timeout_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
-
-
-class Namespace(Model):  # noqa: D101
-    name: Name = "airflow"
-    quota: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] | None = None
+    timeout_seconds: Annotated[int, Field(ge=30, le=7200)] = 900
 
 
 class SecretKey(Model):  # noqa: D101
@@ -248,7 +243,8 @@ class Settings(Model):
     logs: Logs = Logs()
     images: Images = Images()
     chart: Chart = Chart()
-    namespace: Namespace = Namespace()
+    namespace: Name = "airflow"
+    quota: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = {}
     labels: dict[LabelKey, LabelValue] = {}
     service_account_annotations: dict[LabelKey, str] = {}
     environment: Annotated[dict[EnvironmentName, str], AfterValidator(_no_managed_environment)] = {}

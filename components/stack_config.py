@@ -60,7 +60,14 @@ class SettingsError(ValueError):
         super().__init__(f"stack {stack!r} has {count} to correct\n\n" + "\n\n".join(map(str, problems)) + "\n")
 
 
-def load(stack: str, config: Mapping[str, object], secret_keys: Collection[str], *, by_name: bool = False) -> Settings:
+def load(
+    stack: str,
+    config: Mapping[str, object],
+    secret_keys: Collection[str],
+    *,
+    by_name: bool = False,
+    secrets_required: bool = True,
+) -> Settings:
     """Read a stack's configuration.
 
     Args:
@@ -68,6 +75,7 @@ def load(stack: str, config: Mapping[str, object], secret_keys: Collection[str],
         config: Values by key without the `airflow:` prefix; objects as mappings or as Pulumi's JSON. Values of secrets may be anything.
         secret_keys: The keys that are encrypted in the stack.
         by_name: Whether nested names are snake_case, as in a program, and not camelCase, as in a stack file.
+        secrets_required: Whether a missing secret is an error.
 
     Raises:
         SettingsError: one or more settings are wrong; it names all of them.
@@ -92,7 +100,8 @@ def load(stack: str, config: Mapping[str, object], secret_keys: Collection[str],
         raise SettingsError(stack, problems + [_explained("", None, dict(e)) for e in error.errors()]) from None
     settings = _with_authentication(settings, given.keys())
     if "dags" in read and ("database" in read or "database" not in given):
-        problems += _secrets_that_do_not_fit(settings, given)
+        problems += _unused_secrets(settings, given)
+        problems += _missing(settings, given) if secrets_required else []
     problems += map(_value_problem, check_values(settings))
     if problems:
         raise SettingsError(stack, problems)
@@ -108,10 +117,10 @@ def arguments(settings: Settings, secrets: Mapping[str, pulumi.Input[str]]) -> A
 def missing_secrets(config: Mapping[str, object]) -> list[str]:
     """The secrets that a stack needs and has not got; empty when the stack is wrong in other ways."""
     try:
-        load("", config, SECRETS.keys() & config.keys())
-    except SettingsError as error:
-        return [p.key.removeprefix(f"{PROJECT}:") for p in error.problems if p.reason.startswith("is a secret that")]
-    return []
+        settings = load("", config, SECRETS.keys() & config.keys(), secrets_required=False)
+    except SettingsError:
+        return []
+    return [key for key in required_secrets(settings) if config.get(key) in (None, "")]
 
 
 def required_secrets(settings: Settings) -> list[str]:
@@ -148,12 +157,13 @@ def _secrets_in_the_open(given: Mapping[str, object], secret_keys: Collection[st
             )
 
 
-def _secrets_that_do_not_fit(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
-    required = required_secrets(settings)
-    for key in required:
-        if key not in given:
-            yield Problem(f"{PROJECT}:{key}", "is a secret that this stack needs and has not got", SECRETS[key])
-    for key in sorted(SECRETS.keys() & given.keys() - set(required)):
+def _missing(settings: Settings, given: Mapping[str, object]) -> list[Problem]:
+    reason = "is a secret that this stack needs and has not got"
+    return [Problem(f"{PROJECT}:{key}", reason, SECRETS[key]) for key in required_secrets(settings) if key not in given]
+
+
+def _unused_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
+    for key in sorted(SECRETS.keys() & given.keys() - set(required_secrets(settings))):
         yield Problem(
             f"{PROJECT}:{key}",
             "is set, but nothing uses it with the stack's other settings",
@@ -168,6 +178,9 @@ def _unknown_keys(given: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def _unknown(path: str, value: object, known: Collection[str]) -> Problem:
+    if (first := path.split(".")[0]) in known and "." in path:
+        way_out = f"pulumi config rm '{PROJECT}:{path}', then pulumi config set --path '{PROJECT}:{path}' <value>"
+        return _problem(path, value, f"is one key with a dot in it, not a part of {first!r}", way_out)
     parent, _, key = path.rpartition(".")
     nearest = get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""

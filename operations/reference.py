@@ -110,7 +110,8 @@ def project() -> str:
         "name": PROJECT,
         "description": "Apache Airflow on Kubernetes from git",
         "runtime": {"name": "python", "options": {"virtualenv": ".venv"}},
-        "config": config,
+        # By default the provider replaces a changed Secret: for a moment there would be none, and pods that start would fail.
+        "config": {"kubernetes:enableSecretMutable": {"value": True}, **config},
     }
     return f"# {_GENERATED}\n" + yaml.safe_dump(content, sort_keys=False, width=140)
 

@@ -1,0 +1,65 @@
+# The commands of this project. `make` alone lists them.
+PYTHON ?= python3
+STACK ?= dev
+CLUSTER ?=
+BIN := .venv/bin
+SANDBOX := $(BIN)/python -m sandbox
+WHERE := $(if $(CLUSTER),--cluster $(CLUSTER))
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools up preview down status test-unit test fuzz lint bench generate lock clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(READY) ## Install the locked dependencies into .venv
+$(READY): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "Installing the locked dependencies into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+tools: setup ## Find or make Pulumi, Helm and what the sandbox runs
+	@$(SANDBOX) tools
+
+up: setup ## Deploy a stack: STACK=dev|staging|prod, to the sandbox or to CLUSTER=<kubeconfig context>
+	@$(SANDBOX) up --stack $(STACK) $(WHERE)
+
+preview: setup ## Show what `up` would change
+	@$(SANDBOX) preview --stack $(STACK) $(WHERE)
+
+down: setup ## Remove all stacks of the sandbox and the sandbox, or one: STACK=<name>
+	@$(SANDBOX) down $(if $(filter command line,$(origin STACK)),--stack $(STACK)) $(WHERE)
+
+status: setup ## Say what is up
+	@$(SANDBOX) status $(WHERE)
+
+test-unit: setup ## The tests that need neither tools nor a cluster
+	@$(BIN)/python -m pytest tests/unit
+
+test: lint tools ## Every test that this machine can run
+	@$(BIN)/python -m pytest
+
+fuzz: setup ## 10,000 arbitrary stack configurations
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/test_settings_fuzz.py
+
+lint: setup ## Style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+bench: tools ## Measure import, preview and render times
+	@$(BIN)/python -m tests.bench
+
+generate: setup ## Write what is generated from the settings: Pulumi.yaml, the JSON Schema, the table
+	@$(BIN)/python -m operations.reference
+
+lock: setup ## Compile the locks again, newest versions within pyproject's bounds
+	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: down ## Also remove .venv and .state; the tool cache stays
+	@rm -rf .venv .state

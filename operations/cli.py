@@ -1,0 +1,64 @@
+"""The commands of `airflow-stack`. Results go to standard output, everything else to standard error."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from components.stack_config import SECRETS, SettingsError, missing_secrets
+
+from . import stack_file
+from .errors import StackError
+
+app = typer.Typer(
+    name="airflow-stack", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the file Pulumi.<stack>.yaml.")]
+ChartOption = Annotated[
+    Path | None,
+    typer.Option("--chart", help="Airflow chart, packed or a folder; left out: AIRFLOW_CHART, or the stack's own."),
+]
+
+
+@app.callback()
+def _commands() -> None:
+    """What can be known about a stack of Airflow without deploying it."""
+
+
+@app.command()
+def check(stack: StackOption, chart: ChartOption = None) -> None:
+    """Check the settings of a stack: no cluster, no Pulumi, no secrets are needed."""
+    settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
+    dags = settings.dags
+    typer.echo(
+        f"stack {stack!r} is in order: {settings.executor.value}, size {settings.size.value}, "
+        f"DAGs of {dags.ref} in {dags.repository}, visible within {dags.visible_within_seconds} s"
+    )
+    config, _ = stack_file.read(Path.cwd(), stack)
+    for key in missing_secrets(config):
+        typer.echo(f"still to be set before `pulumi up`: {SECRETS[key]} --stack {stack}", err=True)
+
+
+@app.command()
+def render(stack: StackOption, chart: ChartOption = None) -> None:
+    """Print all manifests of a stack as YAML, secret values replaced by [secret]."""
+    from .render import render as manifests  # the engine's SDK takes half a second to import; `check` does without
+
+    settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
+    typer.echo(yaml.safe_dump_all(manifests(settings, stack), sort_keys=False, width=1000), nl=False)
+
+
+def _chart(given: Path | None) -> Path | None:
+    return given or (Path(os.environ["AIRFLOW_CHART"]) if os.environ.get("AIRFLOW_CHART") else None)
+
+
+def main() -> None:
+    """Run a command; what a user can mend ends in one message and exit status 1, without a traceback."""
+    try:
+        app()
+    except (SettingsError, StackError) as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,101 @@
+"""All manifests of a stack: the program's own objects, and the release rendered by Helm from the stack's values.
+
+The program runs against a recording engine, so that what is rendered is what `pulumi up` would send, with other random values. Every
+value of a Secret is shown as `[secret]`.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+
+from components.airflow import Airflow
+from components.settings import Chart, Settings
+from components.stack_config import arguments, required_secrets
+
+from .errors import StackError
+from .recording import Recording, record
+
+SECRET = "[secret]"  # noqa: S105  what stands where a secret was
+_RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+def record_stack(settings: Settings, stack: str) -> Recording:
+    """What the program registers for a stack, with made-up secrets."""
+
+    def program() -> None:
+        secrets = {key: pulumi.Output.secret(f"made-up {key}") for key in required_secrets(settings)}
+        Airflow("airflow", arguments(settings, secrets))
+
+    return record(program, stack=stack)
+
+
+def render(settings: Settings, stack: str) -> list[dict[str, Any]]:
+    """Every manifest of a stack, the namespace first and the others by kind and name.
+
+    Raises:
+        StackError: Helm is missing, the chart cannot be had, or Helm refuses the values.
+    """
+    recording = record_stack(settings, stack)
+    manifests = [
+        _manifest(resource.inputs)
+        for resource in recording.resources.values()
+        if resource.type.startswith("kubernetes:") and resource.type != _RELEASE
+    ]
+    release = recording.only(_RELEASE).inputs
+    manifests += helm_template(settings.chart, release["name"], release["namespace"], release["values"])
+    return sorted(manifests, key=_order)
+
+
+def helm_template(chart: Chart, name: str, namespace: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """A release's manifests, rendered by Helm.
+
+    Raises:
+        StackError: Helm is missing, the chart cannot be had, or Helm refuses the values.
+    """
+    if chart.path:
+        source = [str(Path(chart.path).expanduser())]
+    elif chart.repository.startswith("oci://"):
+        source = [f"{chart.repository.rstrip('/')}/airflow", "--version", chart.version]
+    else:
+        source = ["airflow", "--repo", chart.repository, "--version", chart.version]
+    done = subprocess.run(
+        [find_helm(), "template", name, *source, "--namespace", namespace, "--values", "-"],
+        input=yaml.safe_dump(values),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        way_out = "" if chart.path else "\nWithout access to the chart's repository, give a local one: --chart PATH"
+        raise StackError(f"Helm could not render {source[0]}:\n{done.stderr.strip()}{way_out}")
+    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+
+
+def find_helm() -> str:
+    """The installed Helm, or the one that the sandbox keeps in its cache.
+
+    Raises:
+        StackError: there is neither.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = os.environ.get("AIRFLOW_STACK_CACHE") or Path(cache) / "airflow-stack"
+    helm = shutil.which("helm") or shutil.which("helm", path=Path(folder) / "bin")
+    if helm is None:
+        raise StackError("Helm is needed and was not found; install Helm 3.19 or newer, or run `make tools`")
+    return helm
+
+
+def _manifest(inputs: dict[str, Any]) -> dict[str, Any]:
+    for part in ("stringData", "data"):
+        if inputs.get("kind") == "Secret" and part in inputs:
+            inputs = {**inputs, part: dict.fromkeys(inputs[part], SECRET)}
+    return inputs
+
+
+def _order(manifest: dict[str, Any]) -> tuple[bool, str, str]:
+    return manifest["kind"] != "Namespace", manifest["kind"], manifest["metadata"]["name"]
