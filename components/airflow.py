@@ -107,7 +107,7 @@ class Airflow(pulumi.ComponentResource):
         release = AirflowRelease(
             name,
             _release(settings, values, namespace.name),
-            pulumi.ResourceOptions(parent=self, depends_on=before),
+            pulumi.ResourceOptions(parent=self, depends_on=before, protect=settings.protect or None),
         )
         if settings.admin.create:
             AdminUser(

@@ -6,6 +6,7 @@ values.schema.json). Deeper keys are checked against the chart's own schema wher
 
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .settings import Settings
+from .values import chart_values
 
 # Top-level keys of chart 1.22.0 (values.schema.json, `properties`).
 TOP_LEVEL_KEYS = frozenset(
@@ -43,6 +45,8 @@ _INLINE_SECRETS = dict.fromkeys(
 _MANAGED = {
     "executor": "airflow:executor",
     "airflowVersion": "airflow:images",
+    "env": "airflow:environment",
+    "secret": "airflow:environmentFrom",
     "dags.gitSync.branch": "airflow:dags.branch",
     "dags.gitSync.ref": "airflow:dags",
     "dags.gitSync.repo": "airflow:dags.repository",
@@ -56,7 +60,7 @@ _MANAGED = {
 
 @dataclass(frozen=True)
 class ValueProblem:
-    """One chart value that is refused."""
+    """One setting that is refused: a chart value, or the chart that it was to be checked against."""
 
     path: str
     value: object
@@ -68,11 +72,12 @@ class ValueProblem:
 def check_values(settings: Settings) -> Iterator[ValueProblem]:
     """Every chart value of a stack that the chart or this program refuses; a chart that cannot be read is one too."""
     values = settings.values
-    for key in sorted(values.keys() - TOP_LEVEL_KEYS):
+    known = {key: value for key, value in values.items() if key in TOP_LEVEL_KEYS}
+    for key in sorted(values.keys() - known.keys()):
         nearest = get_close_matches(key, TOP_LEVEL_KEYS, n=1, cutoff=0.5)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
         yield ValueProblem(
-            key,
+            f"values.{key}",
             values[key],
             f"is not a value of chart {settings.chart.version}{hint}",
             f"pulumi config rm --path 'airflow:values.{key}'",
@@ -80,12 +85,14 @@ def check_values(settings: Settings) -> Iterator[ValueProblem]:
         )
     for path, reason in _INLINE_SECRETS.items():
         if _lookup(values, path) is not None:
-            yield ValueProblem(path, "[hidden]", reason, "leave it out: the program makes that Secret and names it")
+            way_out = "leave it out: the program makes that Secret and names it"
+            yield ValueProblem(f"values.{path}", "[hidden]", reason, way_out)
     for path, setting in _MANAGED.items():
         if (value := _lookup(values, path)) is not None:
-            yield ValueProblem(path, value, "is set by the program", f"use the setting {setting}")
+            yield ValueProblem(f"values.{path}", value, "is set by the program", f"use the setting {setting}")
+    yield from _against_ours(known, chart_values(settings.model_copy(update={"values": {}})), "values")
     if settings.chart.path:
-        yield from _against_schema(values, Path(settings.chart.path).expanduser())
+        yield from _against_schema(known, Path(settings.chart.path).expanduser())
 
 
 def read_schema(chart: Path) -> dict[str, Any]:
@@ -102,25 +109,41 @@ def read_schema(chart: Path) -> dict[str, Any]:
             names = [n for n in packed.getnames() if n.count("/") == 1 and n.endswith("/values.schema.json")]
             member = packed.extractfile(names[0]) if names else None
             if member is None:
-                raise ValueError("has no values.schema.json")
+                raise ValueError("it has no values.schema.json")
             text = member.read()
-    return {**json.loads(text), "additionalProperties": False}
+    schema = json.loads(text)
+    if not isinstance(schema, dict):
+        raise ValueError("its values.schema.json is no object")  # noqa: TRY004  callers catch what is wrong with a file
+    return {**schema, "additionalProperties": False}
+
+
+def _against_ours(theirs: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> Iterator[ValueProblem]:
+    for key, value in theirs.items():
+        if isinstance(below := ours.get(key), dict):
+            if isinstance(value, Mapping):
+                yield from _against_ours(value, below, f"{path}.{key}")
+            else:
+                reason = "would replace the object that the program sets there"
+                yield ValueProblem(f"{path}.{key}", value, reason, "give an object, which is merged into it")
 
 
 def _against_schema(values: Mapping[str, Any], chart: Path) -> Iterator[ValueProblem]:
+    try:
+        schema = read_schema(chart)
+    except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as unreadable:
+        reason = f"is not a chart that can be read: {unreadable}"
+        yield ValueProblem("chart.path", str(chart), reason, "give a packed chart or the folder of one")
+        return
     if not values:
         return
     from jsonschema import Draft7Validator  # only a stack with `values` and a local chart pays for its import
 
-    try:
-        schema = read_schema(chart)
-    except (OSError, ValueError, tarfile.TarError) as unreadable:
-        yield ValueProblem("", values, f"cannot be checked: {chart}: {unreadable}", "correct airflow:chart.path")
-        return
-    for error in Draft7Validator(schema).iter_errors({k: v for k, v in values.items() if k in TOP_LEVEL_KEYS}):
-        if error.validator != "required":  # these are changes to values, not the whole of them
-            path = ".".join(map(str, error.absolute_path))
-            yield ValueProblem(path, error.instance, error.message, f"correct airflow:values.{path}")
+    for error in Draft7Validator(schema).iter_errors(values):
+        path = ".".join(["values", *map(str, error.absolute_path)])
+        refused = any(f"{path}.".startswith(f"values.{secret}.") for secret in _INLINE_SECRETS)
+        if error.validator != "required" and not refused:  # these are changes to values, not the whole of them
+            reason = error.message.removeprefix(repr(error.instance)).strip()  # which may hold a password
+            yield ValueProblem(path, error.instance, reason, f"correct airflow:{path}")
 
 
 def _lookup(values: Mapping[str, Any], path: str) -> object:

@@ -70,14 +70,20 @@ class AirflowDatabase(pulumi.ComponentResource):
         host, port = external["host"], external.get("port", POSTGRES_PORT)
         user, database = external.get("user", USER), external.get("name", DATABASE)
         ssl_mode = external.get("ssl_mode")
-        query = f"?sslmode={getattr(ssl_mode, 'value', ssl_mode)}" if ssl_mode else ""
         self.address = f"{host}:{port}/{database}"
-        connection = pulumi.Output.secret(args["password"]).apply(
-            lambda password: (
-                f"postgresql://{quote(user, '')}:{quote(password, '')}@{host}:{port}/{quote(database, '')}{query}"
+        mode = getattr(ssl_mode, "value", ssl_mode)
+
+        def url(driver: str, parameter: str) -> pulumi.Output[str]:
+            rest = f"@{host}:{port}/{quote(database, '')}" + (f"?{parameter}={mode}" if mode else "")
+            return pulumi.Output.secret(args["password"]).apply(
+                lambda password: f"{driver}://{quote(user, '')}:{quote(password, '')}{rest}"
             )
-        )
-        data = {"connection": connection}
+
+        # Airflow 3.2 would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
+        data = {
+            "connection": url("postgresql", "sslmode"),
+            "asyncConnection": url("postgresql+asyncpg", "ssl"),
+        }
         secret_name = SecretNames().metadata
         make_secret(f"{name}-metadata", secret_name, args, data, child)
         self.digests = {secret_name: digest(args["salt"], data)}

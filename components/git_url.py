@@ -28,13 +28,15 @@ class GitUrl:
         """
         if match := _SCP.match(url):
             return cls("ssh", match["user"], match["host"].lower(), None, match["path"])
-        if re.match(r"^\w+://[^/@]*:[^/@]*@", url):
+        if re.match(r"^\w+://[^/@]*:(?!\d{1,5}/).*@", url, re.DOTALL):
             raise ValueError("must not carry a password; set it with `pulumi config set --secret airflow:gitToken`")
         match = _URL.match(url)
         if not match or not 0 < int(match["port"] or 1) < 65536:
             raise ValueError(
                 "must be git@host:org/repo.git, ssh://git@host:port/org/repo.git or https://host/org/repo.git"
             )
+        if match["scheme"] != "ssh" and match["user"]:
+            raise ValueError("must not carry a user, which may be a token; leave it out, or name it in dags.username")
         if match["scheme"] == "ssh" and not match["user"]:
             raise ValueError(f"has no user; write it as ssh://git@{url.removeprefix('ssh://')}")
         port = int(match["port"]) if match["port"] else None

@@ -123,7 +123,11 @@ def _job(
     ]
     k8s.batch.v1.Job(
         f"{name}-job",
-        metadata=metadata(f"{RELEASE}-{role}", {"namespace": args["namespace"], "labels": labels}),
+        metadata=metadata(
+            f"{RELEASE}-{role}",
+            {"namespace": args["namespace"], "labels": labels},
+            {"pulumi.com/replaceUnready": "true"},  # or the `up` after a failed one would wait for the same failed Job
+        ),
         spec={
             "backoff_limit": 2,
             "template": {

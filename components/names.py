@@ -34,7 +34,7 @@ class SecretNames:
 
     @property
     def metadata(self) -> str:
-        """Key `connection`: the SQLAlchemy URL of the metadata database."""
+        """Keys `connection` and `asyncConnection`: SQLAlchemy URLs of the metadata database."""
         return f"{self.release}-metadata"
 
     @property

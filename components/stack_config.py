@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, get_origin
 
 import pulumi
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_snake
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticSerializationError
 
 from .arguments import AirflowArgs, GitAuthentication
 from .chart_values_check import ValueProblem, check_values
@@ -30,7 +31,19 @@ SECRETS = {
     "databasePassword": "pulumi config set --secret airflow:databasePassword",
 }
 _NO_DAGS = Dags(repository="https://no.invalid/dags")
+_KEYS = [field.alias or name for name, field in Settings.model_fields.items()]
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+_HIDDEN = "[hidden]"
+# pydantic's types of errors, in the user's words
+_REASONS = {
+    "string_type": "must be text; put it in quotes",
+    "string_unicode": "must be text without half characters",
+    **dict.fromkeys(("model_type", "dict_type"), "must be an object with a key for each part"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    "tuple_type": "must be a list",
+    "invalid_key": "has a key that is not text; put it in quotes",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ def load(
     """
     parsed = {key: value if key in secret_keys else _parsed(value) for key, value in config.items()}
     given = {key: value for key, value in parsed.items() if value not in ("", None, {})}
-    problems = [*_secrets_in_the_open(given, secret_keys), *_unknown_keys(given)]
+    problems = [*_secrets_in_the_open(given, secret_keys), *_unknown_keys(given, secret_keys)]
     read: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
         key = field.alias or name
@@ -90,14 +103,22 @@ def load(
             continue
         try:
             adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
-            read[name] = adapter.validate_python(given.get(key, {}), by_alias=not by_name, by_name=by_name)
+            checked = adapter.validate_python(given.get(key, {}), by_alias=not by_name, by_name=by_name)
+            adapter.dump_json(checked, fallback=lambda _: None)
+            read[name] = checked
         except ValidationError as error:
-            problems += [_explained(key, field, dict(e)) for e in error.errors()]
+            problems += [_explained(key, field, dict(e), by_name=by_name) for e in error.errors()]
+        except PydanticSerializationError:
+            problems.append(
+                _problem(key, given[key], "cannot be sent to the engine: too deep, or half a character", "correct it")
+            )
+    whole = {"dags": _NO_DAGS, **read}  # with a stand-in for wrong dags: what does not depend on them is reported too
     try:
-        # With a stand-in for wrong `dags`, so that what does not depend on them is reported too.
-        settings = Settings(**{"dags": _NO_DAGS, **read})
-    except ValidationError as error:
-        raise SettingsError(stack, problems + [_explained("", None, dict(e)) for e in error.errors()]) from None
+        settings = Settings(**whole)
+    except ValidationError as error:  # the fields are right, but not together
+        reasons = [str(e["ctx"]["error"]) for e in error.errors()]
+        problems += [Problem(f"{PROJECT}:{reason.split(':')[0]}", reason, "take one of them out") for reason in reasons]
+        settings = Settings.model_construct(**whole)
     settings = _with_authentication(settings, given.keys())
     if "dags" in read and ("database" in read or "database" not in given):
         problems += _unused_secrets(settings, given)
@@ -148,7 +169,7 @@ def _secrets_in_the_open(given: Mapping[str, object], secret_keys: Collection[st
             yield Problem(
                 f"{PROJECT}:{key}", "is a secret and stands in plain text", f"{SECRETS[key]}   (and replace the secret)"
             )
-        elif key not in SECRETS and key in secret_keys:
+        elif key in _KEYS and key in secret_keys:
             yield Problem(
                 f"{PROJECT}:{key}",
                 "holds an encrypted value, which would be shown once it reaches the chart",
@@ -171,10 +192,10 @@ def _unused_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator
         )
 
 
-def _unknown_keys(given: Mapping[str, object]) -> Iterator[Problem]:
-    known = [field.alias or name for name, field in Settings.model_fields.items()] + list(SECRETS)
+def _unknown_keys(given: Mapping[str, object], secret_keys: Collection[str]) -> Iterator[Problem]:
+    known = [*_KEYS, *SECRETS]
     for key in sorted(given.keys() - set(known)):
-        yield _unknown(key, given[key], known)
+        yield _unknown(key, _HIDDEN if key in secret_keys else given[key], known)
 
 
 def _unknown(path: str, value: object, known: Collection[str]) -> Problem:
@@ -183,72 +204,93 @@ def _unknown(path: str, value: object, known: Collection[str]) -> Problem:
         return _problem(path, value, f"is one key with a dot in it, not a part of {first!r}", way_out)
     parent, _, key = path.rpartition(".")
     nearest = get_close_matches(key, known, n=1, cutoff=0.5)
+    if get_close_matches(key, SECRETS, n=1, cutoff=0.7):
+        value = _HIDDEN  # a misspelt secret is one all the same
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     way_out = f"pulumi config rm --path '{PROJECT}:{path}'"
-    if nearest:
+    if nearest and nearest[0] in SECRETS:
+        way_out += f", then {SECRETS[nearest[0]]}"
+    elif nearest:
         way_out += f", then pulumi config set --path '{PROJECT}:{f'{parent}.' if parent else ''}{nearest[0]}' <value>"
     return _problem(path, value, f"is not a setting{hint}", way_out, ", ".join(sorted(known)))
 
 
-def _explained(key: str, field: FieldInfo | None, error: Mapping[str, Any]) -> Problem:
-    steps = [key, *(str(step) for step in error["loc"] if step != "[key]")] if key else [str(s) for s in error["loc"]]
+def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name: bool) -> Problem:
+    steps = [key, *(str(step) for step in error["loc"] if step != "[key]")]
     path = ".".join(steps)
     way_out = f"pulumi config set --path '{PROJECT}:{path}' <value>"
     match error["type"]:
         case "missing":
             return Problem(f"{PROJECT}:{path}", "is required", way_out)
         case "extra_forbidden":
-            return _unknown(path, error["input"], _keys_at(field, steps[1:-1]))
+            return _unknown(path, error["input"], _keys_at(field, steps[1:-1], by_name=by_name))
         case "enum" | "literal_error":
             allowed = error["ctx"]["expected"].replace("'", "")
-            nearest = get_close_matches(str(error["input"]), re.split(r", | or ", allowed), n=1, cutoff=0.4)
+            nearest = get_close_matches(_shown(error["input"]), re.split(r", | or ", allowed), n=1, cutoff=0.4)
             if nearest:
                 way_out = way_out.replace("<value>", nearest[0])
             return _problem(path, error["input"], "is not one of the allowed values", way_out, allowed)
         case "value_error":
             reason = str(error["ctx"]["error"])
-        case "string_type":
-            reason = "must be text; put it in quotes"
-        case _:
-            reason = error["msg"].replace("Input should", "must")
-    return _problem(path or "the settings", error["input"], reason, way_out)
+        case kind:
+            reason = _REASONS.get(kind) or error["msg"].replace("Input should", "must")
+    return _problem(path, error["input"], reason, way_out)
 
 
-def _keys_at(field: FieldInfo | None, steps: list[str]) -> list[str]:
+def _keys_at(field: FieldInfo, steps: list[str], *, by_name: bool) -> list[str]:
     """The setting names that are valid where `steps` leads."""
-    annotation: Any = field.annotation if field else Settings
-    for step in ["", *steps]:
-        if step and isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            annotation = next((f.annotation for n, f in annotation.model_fields.items() if step in (n, f.alias)), None)
-        models = (annotation, *get_args(annotation))
-        annotation = next((a for a in models if isinstance(a, type) and issubclass(a, BaseModel)), annotation)
-    return [f.alias or n for n, f in annotation.model_fields.items()] if hasattr(annotation, "model_fields") else []
+    annotation: Any = field.annotation
+    for step in steps:
+        if get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+        else:
+            fields = _fields_in(annotation)
+            annotation = next((f.annotation for n, f in fields.items() if step in (n, f.alias)), None)
+    return [n if by_name else f.alias or n for n, f in _fields_in(annotation).items()]
+
+
+def _fields_in(annotation: object) -> dict[str, FieldInfo]:
+    """The fields of a model, or of the model in `Model | None`."""
+    models = (annotation, *get_args(annotation))
+    return next((m.model_fields for m in models if isinstance(m, type) and issubclass(m, BaseModel)), {})
 
 
 def _value_problem(found: ValueProblem) -> Problem:
-    return _problem(f"values.{found.path}", found.value, found.reason, found.way_out, found.allowed)
+    return _problem(found.path, found.value, found.reason, found.way_out, found.allowed)
 
 
 def _problem(path: str, value: object, reason: str, way_out: str, allowed: str | None = None) -> Problem:
-    hidden = _LOOKS_SECRET.search(path) and not isinstance(value, bool | int)
-    return Problem(f"{PROJECT}:{path}", _redacted(reason), way_out, "[hidden]" if hidden else _shown(value), allowed)
+    generation = path.startswith("rotation.") and isinstance(value, float | int)
+    shown = _HIDDEN if _LOOKS_SECRET.search(path) and not generation else _shown(value)
+    return Problem(f"{PROJECT}:{path}", _redacted(reason), way_out, shown, allowed)
 
 
 def _shown(value: object) -> str:
-    """The value on one line, without passwords in URLs or private keys."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    """The value on one line, without passwords in URLs, private keys and what a name like `password` stands before."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(_without_secrets(value), default=str)
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, a number of 5000 digits, no end of nesting
+        text = f"something of type {type(value).__name__}"
     text = _redacted(text)
-    return repr(text if len(text) <= 80 else f"{text[:77]}…")
+    return text if text == _HIDDEN else repr(text if len(text) <= 80 else f"{text[:77]}…")
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {k: _HIDDEN if _LOOKS_SECRET.search(str(k)) else _without_secrets(v) for k, v in value.items()}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _redacted(text: str) -> str:
-    text = re.sub(r"://[^/@\s]*:[^/@\s]*@", "://[hidden]@", text)
-    return "[hidden]" if "PRIVATE KEY" in text else text
+    """The text without passwords in URLs, tokens that stand as their user, and private keys."""
+    text = re.sub(r"(^|://|')[^/@\s'\"{]*:(?!\d{1,5}/)[^/].*@", rf"\1{_HIDDEN}@", text, flags=re.DOTALL)
+    text = re.sub(r"(https?://)[^/@\s]+@", rf"\1{_HIDDEN}@", text)
+    return _HIDDEN if "PRIVATE KEY" in text else text
 
 
 def _parsed(value: object) -> object:
     """Pulumi hands objects over as JSON; a text that is no object stays as it is."""
     if isinstance(value, str) and value[:1] in ("{", "["):
-        with suppress(json.JSONDecodeError, RecursionError):
+        with suppress(ValueError, RecursionError):
             return json.loads(value)
     return value

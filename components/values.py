@@ -62,8 +62,8 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             "config": _config(settings),
             "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
             "secret": [
-                {"envName": key, "secretName": ref.secret, "secretKey": ref.key}
-                for key, ref in sorted(settings.environment_from.items())
+                _from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.metadata, "asyncConnection"),
+                *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
             ],
         },
         _images(settings),
@@ -76,6 +76,10 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
         _digests(settings, secrets, digests or {}),
     )
     return _merge(base, settings.values)
+
+
+def _from_secret(variable: str, secret: str, key: str) -> Values:
+    return {"envName": variable, "secretName": secret, "secretKey": key}
 
 
 def _merge(*layers: Mapping[str, Any]) -> Values:

@@ -17,18 +17,20 @@ from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 _STACK = "pulumi:pulumi:Stack"
+_SECRET = "[secret]"  # noqa: S105  what is shown of a secret
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A resource as the engine was asked to create it; secrets stand in `inputs` in plain text, and `secrets` names their paths."""
+    """A resource as the engine was asked to create it; secrets stand in `inputs` in plain text, in `shown` as `[secret]`."""
 
     type: str
     name: str
     parent: str
     inputs: dict[str, Any]
-    secrets: frozenset[str]
+    shown: dict[str, Any]
     protect: bool
+    delete_before_replace: bool
     depends_on: frozenset[str]
 
 
@@ -57,6 +59,10 @@ class Recording:
         """URN of the one resource of a type."""
         (found,) = (urn for urn, r in self.resources.items() if r.type == type_)
         return found
+
+    def shown(self) -> str:
+        """Everything that a preview or the state would show in plain text."""
+        return repr([[r.shown for r in self.resources.values()], [_plain(o, _SECRET) for o in self.outputs.values()]])
 
     def outputs_of(self, type_: str) -> dict[str, Any]:
         """What the one component of a type registered as its outputs, secrets in plain text."""
@@ -113,8 +119,9 @@ class _Recorder(MockMonitor):
                 name=request.name,
                 parent=request.parent,
                 inputs=_plain(inputs),
-                secrets=frozenset(_secret_paths(inputs)),
+                shown=_plain(inputs, _SECRET),
                 protect=request.protect,
+                delete_before_replace=request.deleteBeforeReplace,
                 depends_on=frozenset(request.dependencies),
             )
         return response
@@ -157,17 +164,10 @@ def _is_secret(value: object) -> bool:
     return isinstance(value, Mapping) and value.get(rpc._special_sig_key) == rpc._special_secret_sig
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  any property of any resource
+def _plain(value: Any, instead: str | None = None) -> Any:  # noqa: ANN401  any property of any resource
+    """The value without the SDK's marks of secrets, which are shown or replaced."""
     if _is_secret(value):
-        return _plain(value["value"])
+        return instead or _plain(value["value"])
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _secret_paths(value: object, path: str = "") -> Iterator[str]:
-    if _is_secret(value):
-        yield path
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _secret_paths(inner, f"{path}.{key}".lstrip("."))
+        return {key: _plain(inner, instead) for key, inner in value.items()}
+    return [_plain(inner, instead) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,110 @@
+"""Property values as the engine sends them (JSON with marks for secret and unknown), compared."""
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+Value: TypeAlias = Any  # whatever JSON can hold
+Properties: TypeAlias = dict[str, Value]
+Path: TypeAlias = tuple[str | int, ...]
+
+# The marks are part of the protocol: sdk/go/common/resource/sig and plugin/rpc.go of pulumi/pulumi.
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 (a protocol constant)
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+ADD, DELETE, UPDATE = "ADD", "DELETE", "UPDATE"
+_ABSENT = object()
+
+
+def is_secret(value: Value) -> bool:
+    """Tell whether a value carries the secret mark itself (not merely inside)."""
+    return isinstance(value, dict) and value.get(_SIGNATURE) == _SECRET
+
+
+def secret(value: Value) -> Value:
+    """Mark a value secret, once."""
+    return value if is_secret(value) else {_SIGNATURE: _SECRET, "value": value}
+
+
+def plain(value: Value) -> Value:
+    """Copy a value without its secret marks."""
+    if is_secret(value):
+        return plain(value["value"])
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def has_unknown(value: Value) -> bool:
+    """Tell whether a preview does not know some part of a value yet."""
+    if isinstance(value, dict):
+        return any(map(has_unknown, value.values()))
+    if isinstance(value, list):
+        return any(map(has_unknown, value))
+    return bool(value == UNKNOWN)
+
+
+def secrets_like(value: Value, pattern: Value) -> Value:
+    """Mark secret in a plain value what is secret in a pattern of the same shape."""
+    if is_secret(pattern):
+        return secret(value)
+    if isinstance(value, dict) and isinstance(pattern, dict):
+        return {key: secrets_like(item, pattern.get(key)) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(pattern, list):
+        pairs = zip(value, pattern + [None] * len(value), strict=False)
+        return [secrets_like(item, marked) for item, marked in pairs]
+    return value
+
+
+def redacted(text: str, *messages: Value) -> str:
+    """Take out of a text every secret string of some properties, in plain and in base64."""
+    for found in sorted(set(_secret_strings(messages, False)), key=len, reverse=True):
+        for shape in (found, base64.b64encode(found.encode()).decode()):
+            text = text.replace(shape, "[secret]")
+    return text
+
+
+def _secret_strings(value: Value, inside: bool) -> Iterator[str]:
+    if isinstance(value, dict):
+        inside = inside or is_secret(value)
+        for key, item in value.items():
+            yield from () if key == _SIGNATURE else _secret_strings(item, inside)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secret_strings(item, inside)
+    elif inside and isinstance(value, str) and len(value) > 3:
+        yield value
+
+
+def changes(old: Value, new: Value, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Name the places where two values differ, each with what happened there."""
+    if old is _ABSENT:
+        yield path, ADD
+    elif new is _ABSENT:
+        yield path, DELETE
+    elif isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            yield from changes(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            before, after = (v[index] if index < len(v) else _ABSENT for v in (old, new))
+            yield from changes(before, after, (*path, index))
+    elif old != new or isinstance(old, bool) != isinstance(new, bool):
+        yield path, UPDATE
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Write a path as the engine reads it: `spec.containers[0]["a.b/c"]`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif re.fullmatch(r"[A-Za-z_$][\w$]*", step):
+            text += f".{step}" if text else step
+        else:
+            text += '["' + step.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+    return text

@@ -1,0 +1,232 @@
+"""Runs the Pulumi command line on a project, with state, passphrase and plugins of the sandbox."""
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import SandboxError, sources
+
+PLUGINS = ("kubernetes", "random", "tls")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one Pulumi command ended."""
+
+    ok: bool
+    output: str
+    """What it printed; empty when that went to the terminal."""
+    changes: dict[str, int] = field(default_factory=dict)
+    """How many resources per operation: same, create, update, replace, delete."""
+    steps: dict[str, list[str]] = field(default_factory=dict)
+    """The URNs per operation, without the unchanged ones."""
+
+
+class Stack:
+    """A stack of the project in `project`, with all its state in `home`."""
+
+    def __init__(self, project: Path, name: str, home: Path, env: Mapping[str, str]) -> None:
+        self.name = name
+        self._project, self._home, self._env = project.resolve(), home.resolve(), dict(env)
+        self.config_file = self._home / f"Pulumi.{name}.yaml"
+
+    def create(self) -> None:
+        """Create the stack unless it exists. Settings written by Pulumi go to `config_file`."""
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._home / "pulumi").mkdir(exist_ok=True)
+        # Commands that write settings do so beside a Pulumi.yaml, so they are given one of ours.
+        name = yaml.safe_load((self._project / "Pulumi.yaml").read_text())["name"]
+        (self._home / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+        if not self.exists():
+            self._ask("stack", "init", self.name, "--no-select")
+
+    def exists(self) -> bool:
+        """Whether the stack has state."""
+        return self.name in stacks(self._home, self._env)
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Set a secret of the stack; the value goes by standard input."""
+        self._ask("config", "set", "--secret", key, "--stack", self.name, text=value)
+
+    def up(self, *arguments: str, live: bool = False) -> Result:
+        """Deploy; `live` shows Pulumi's own display instead of capturing it."""
+        return self._operate("up", "--yes", "--skip-preview", *arguments, live=live)
+
+    def preview(self, *arguments: str, live: bool = False) -> Result:
+        """Show what a deployment would change."""
+        return self._operate("preview", *arguments, live=live)
+
+    def refresh(self, *arguments: str, live: bool = False) -> Result:
+        """Read the real state of every resource."""
+        return self._operate("refresh", "--yes", "--skip-preview", *arguments, live=live)
+
+    def destroy(self, *arguments: str, live: bool = False) -> Result:
+        """Delete every resource."""
+        return self._operate("destroy", "--yes", "--skip-preview", *arguments, live=live)
+
+    def unprotect(self) -> None:
+        """Let every resource be deleted."""
+        self._ask("state", "unprotect", "--all", "--yes", "--stack", self.name)
+
+    def remove(self) -> None:
+        """Forget the stack, resources or not, and its settings."""
+        self._ask("stack", "rm", self.name, "--yes", "--force")
+        self.config_file.unlink(missing_ok=True)
+
+    def export(self) -> dict[str, Any]:
+        """Read the state, secrets encrypted."""
+        answer: dict[str, Any] = json.loads(self._ask("stack", "export", "--stack", self.name))
+        return answer
+
+    def outputs(self, *, secrets: bool = False) -> dict[str, Any]:
+        """Read the stack's outputs."""
+        show = ["--show-secrets"] if secrets else []
+        answer: dict[str, Any] = json.loads(self._ask("stack", "output", "--json", "--stack", self.name, *show))
+        return answer
+
+    def run(self, *arguments: str) -> Result:
+        """Run any other Pulumi command in the project."""
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self._project,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Result(done.returncode == 0, done.stdout)
+
+    def _operate(self, command: str, *arguments: str, live: bool) -> Result:
+        with tempfile.TemporaryDirectory() as folder:
+            events = Path(folder) / "events"
+            words = [command, "--stack", self.name, "--config-file", str(self.config_file)]
+            words += ["--event-log", str(events), "--suppress-permalink=true", *arguments]
+            if live:
+                process = subprocess.Popen(["pulumi", *words], cwd=self._project, env=self._env)
+                done = Result(_patiently(process) == 0, "")
+            else:
+                done = self.run(*words)
+            return Result(done.ok, done.output, *_summary(events))
+
+    def _ask(self, *arguments: str, text: str | None = None) -> str:
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self._home,
+            env=self._env,
+            input=text or "",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SandboxError(f"pulumi {' '.join(arguments[:2])}: {done.stderr or done.stdout}")
+        return done.stdout
+
+
+def stacks(home: Path, env: Mapping[str, str]) -> list[str]:
+    """Name every stack with state in `home`."""
+    if not (home / "Pulumi.yaml").exists():
+        return []
+    command = ["pulumi", "stack", "ls", "--json", "--non-interactive"]
+    answer = subprocess.run(command, cwd=home, env=dict(env), capture_output=True, check=False)
+    if answer.returncode != 0:
+        raise SandboxError(f"pulumi stack ls: {answer.stderr.decode()}")
+    return [stack["name"] for stack in json.loads(answer.stdout)]
+
+
+def _patiently(process: subprocess.Popen[bytes]) -> int:
+    """Wait; an interrupt reaches Pulumi too, which then ends by itself and frees its lock."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _summary(events: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
+    changes: dict[str, int] = {}
+    steps: dict[str, list[str]] = defaultdict(list)
+    for event in map(json.loads, events.read_text().splitlines() if events.exists() else []):
+        if "summaryEvent" in event:
+            changes = event["summaryEvent"]["resourceChanges"] or {}
+        elif "resourcePreEvent" in event:
+            metadata = event["resourcePreEvent"]["metadata"]
+            steps[metadata["op"]].append(metadata["urn"])
+    steps.pop("same", None)
+    return changes, dict(steps)
+
+
+def environment(root: Path, home: Path, kubeconfig: str, cache: Path) -> dict[str, str]:
+    """Make the environment in which Pulumi runs for the sandbox, and what lies behind it."""
+    home = home.resolve()
+    (home / "pulumi").mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The venv first: that Python language host starts the first Python on PATH.
+    path = [str(Path(sys.prefix) / "bin"), str(cache / "bin"), os.environ.get("PATH", os.defpath)]
+    plugins = official_plugins(cache)
+    ours = {
+        "KUBECONFIG": kubeconfig,
+        "PULUMI_BACKEND_URL": f"file://{home / 'pulumi'}",
+        "PULUMI_HOME": str(_pulumi_home(root, home, plugins)),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DEBUG_COMMANDS": "true",  # offers --event-log
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "false" if plugins else "true",
+        "AIRFLOW_SANDBOX_PYTHON": sys.executable,
+    }
+    if not any(f"PULUMI_CONFIG_PASSPHRASE{end}" in os.environ for end in ("", "_FILE")):
+        ours["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase(home / "passphrase"))
+    return {**os.environ, **ours, "PATH": os.pathsep.join(path)}
+
+
+def official_plugins(cache: Path) -> Path | None:
+    """Find the folder of the published resource plugins; None when they cannot be had."""
+    user = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+    for folder in (user, cache / "plugins"):
+        if all((folder / _plugin(name)).exists() for name in PLUGINS):
+            return folder
+    return cache / "plugins" if sources.internet_reached() else None  # Pulumi downloads them
+
+
+def _plugin(name: str) -> str:
+    """Name the folder of a plugin, in the version that the SDK asks for."""
+    return f"resource-{name}-v{version(f'pulumi-{name}')}"
+
+
+def _pulumi_home(root: Path, home: Path, plugins: Path | None) -> Path:
+    """Make a home for Pulumi with a link to the official plugins, or with the stand-ins installed."""
+    folder = home / "pulumi-home"
+    shutil.rmtree(folder / "plugins", ignore_errors=True)
+    (folder / "plugins").unlink(missing_ok=True)
+    folder.mkdir(exist_ok=True)
+    if plugins:
+        plugins.mkdir(parents=True, exist_ok=True)
+        (folder / "plugins").symlink_to(plugins)
+    for name in [] if plugins else PLUGINS:
+        program = f"pulumi-resource-{name}"
+        start = folder / "plugins" / _plugin(name) / program
+        start.parent.mkdir(parents=True)
+        start.write_text(f'#!/bin/sh\nexec {shlex.quote(str(root / "sandbox/plugins/bin" / program))} "$@"\n')
+        start.chmod(0o755)
+    return folder
+
+
+def _passphrase(file: Path) -> Path:
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file

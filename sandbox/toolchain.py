@@ -1,0 +1,155 @@
+"""Finds the tools of the sandbox, or makes them, in a cache outside the checkout.
+
+An installed tool comes first, then the official download, then a build from the published Go
+module. Nothing is installed into the system.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sandbox import SandboxError, sources
+from sandbox.console import Progress, progress
+from sandbox.pins import Tool
+
+_LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tool that can be run."""
+
+    path: str
+    version: str
+    origin: str
+    """`installed`, `official download` or `built here`."""
+
+
+def cache_folder() -> Path:
+    """Where tools are kept between runs and between checkouts."""
+    if own := os.environ.get("AIRFLOW_STACK_CACHE"):
+        return Path(own).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "airflow-stack"
+
+
+def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Found]:
+    """Find or make every tool; afterwards each one has a link in the cache's `bin`."""
+    cache = cache or cache_folder()
+    found = {tool.name: _locate(tool, cache) for tool in tools}
+    if not all(found.values()):
+        with _locked(cache):
+            found = {tool.name: _locate(tool, cache) for tool in tools}
+            missing = [tool for tool in tools if not found[tool.name]]
+            with progress({tool.name: tool.seconds for tool in missing}) as shown:
+                for tool in missing:
+                    found[tool.name] = _make(tool, cache, shown)
+    complete = {name: tool for name, tool in found.items() if tool}
+    _link(tools, complete, cache)
+    return complete
+
+
+def _locate(tool: Tool, cache: Path) -> Found | None:
+    return _installed(tool, cache) or _cached(tool, cache)
+
+
+def _installed(tool: Tool, cache: Path) -> Found | None:
+    path = shutil.which(tool.name)
+    if path is None or Path(path).resolve().is_relative_to(cache.resolve()):
+        return None
+    if not tool.minimum:
+        beside = shutil.which("pulumi") == str(Path(path).with_name("pulumi"))
+        return Found(path, "with pulumi", "installed") if beside else None
+    answer = subprocess.run([path, *tool.version_arguments], capture_output=True, text=True, check=False)
+    version = re.search(r"\d+\.\d+\.\d+", answer.stdout + answer.stderr)
+    if version is None or _numbers(version[0]) < _numbers(tool.minimum):
+        return None
+    return Found(path, version[0], "installed")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
+
+
+def _cached(tool: Tool, cache: Path) -> Found | None:
+    folder = _folder(tool, cache)
+    try:
+        origin: dict[str, str] = json.loads((folder / "origin.json").read_text())
+    except FileNotFoundError:
+        return None
+    return Found(str(folder / tool.name), **origin)
+
+
+def _folder(tool: Tool, cache: Path) -> Path:
+    return cache / "tools" / f"{tool.name}-{tool.version}"
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:  # the kernel frees it with the process
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(tool: Tool, cache: Path, shown: Progress) -> Found:
+    """Make a tool in a folder aside, and move it into place when it is whole."""
+    final = _folder(tool, cache)
+    final.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as name:
+        folder = Path(name) / "new"
+        folder.mkdir()
+        shown.start(tool.name)
+        version, origin = tool.version, "official download"
+        if not (sources.internet_reached() and sources.download(tool, folder)):
+            version, origin = tool.module_version or tool.version, "built here"
+            log = cache / f"{tool.name}.log"
+            log.unlink(missing_ok=True)
+            sources.build(tool, folder, lambda command, cwd, env: _run(command, cwd, env, log, shown))
+        found = Found(str(final / tool.name), version, origin)
+        facts = {key: value for key, value in asdict(found).items() if key != "path"}
+        (folder / "origin.json").write_text(json.dumps(facts))
+        shutil.rmtree(final, ignore_errors=True)
+        folder.rename(final)
+    shown.finish(tool.name, f"{version}, {origin}")
+    return found
+
+
+def _run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Progress) -> None:
+    with log.open("a") as output:
+        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=output)
+        try:
+            while process.poll() is None:
+                shown.tick()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.2)
+        finally:
+            process.terminate()
+            process.wait()
+    if process.returncode != 0:
+        tail = "\n".join(log.read_text().splitlines()[-_LOG_LINES:])
+        raise SandboxError(f"`{' '.join(command[:2])}` failed, see {log}; it ends with\n{tail}")
+
+
+def _link(tools: Sequence[Tool], found: dict[str, Found], cache: Path) -> None:
+    """Put every tool into `bin`. Ours as hard links: Pulumi looks for its language hosts beside itself."""
+    binaries = cache / "bin"
+    binaries.mkdir(parents=True, exist_ok=True)
+    for file, program in ((file, found[tool.name].path) for tool in tools for file in tool.files):
+        target, link = Path(program).with_name(file), binaries / file
+        if link.exists() and link.samefile(target):
+            continue
+        fresh = binaries / f".{file}.{os.getpid()}"
+        if target.is_relative_to(cache):
+            fresh.hardlink_to(target)
+        else:
+            fresh.symlink_to(target)
+        fresh.replace(link)

@@ -1,0 +1,138 @@
+"""`make bench`: what the program costs, against an empty one and against one that declares the Release alone.
+
+All are measured in one run on one throwaway cluster. A figure is the median; a ratio is to the empty program.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from components.settings import Settings
+from components.values import chart_values
+from operations import stack_file
+from operations.render import render
+from sandbox import pins, stackfile, toolchain
+from sandbox.simulated import Simulated
+from sandbox.stack import Stack, environment
+
+ROOT = Path(__file__).parents[1]
+CHART = ROOT / "sandbox" / "chart"
+RUNS = 7
+ALLOWED_OVER_RELEASE = 0.6  # seconds of a preview without changes (DESIGN, bars)
+RELEASE_ALONE = """
+import json, pulumi_kubernetes as k8s
+values = json.load(open("values.json"))
+k8s.helm.v3.Release("airflow", name="airflow", chart=values.pop("chart"), namespace="alone", create_namespace=True, values=values)
+"""
+IMPORTS = {
+    "empty": "import pulumi",
+    "release alone": "import pulumi, pulumi_kubernetes as k8s; k8s.helm.v3.Release",
+    "this program": "import components.airflow",
+}
+# pulumi_kubernetes loads its modules on first use, so the imports of a run are those of its objects too.
+USED = (
+    "; import pulumi_kubernetes as k8s; (k8s.core.v1.Secret, k8s.batch.v1.Job, k8s.helm.v3.Release,"
+    " k8s.networking.v1.NetworkPolicy, k8s.apps.v1.StatefulSet)"
+)
+
+
+def main() -> None:
+    """Measure, and print one table for each question."""
+    console = Console()
+    settings = stack_file.settings(ROOT, "dev", chart=CHART)
+    with tempfile.TemporaryDirectory() as folder:
+        console.print(_table("Import", "seconds", _imports()), _memory(), sep="\n")
+        previews = _previews(Path(folder), settings)
+        console.print(_table("Preview without changes", "seconds", previews))
+    over = previews["this program"] - previews["release alone"]
+    verdict = "within" if over <= ALLOWED_OVER_RELEASE else "OVER"
+    console.print(f"over the release alone: {over:.2f} s, {verdict} the {ALLOWED_OVER_RELEASE} s allowed")
+    stacks = ("dev", "staging", "prod")
+    renders = {
+        name: _median(lambda name=name: render(stack_file.settings(ROOT, name, chart=CHART), name)) for name in stacks
+    }  # type: ignore[misc]
+    console.print(_table("Render a stack", "seconds", renders))
+
+
+def _imports() -> dict[str, float]:
+    return {name: _median(lambda code=code: _python(code)) for name, code in _programs().items()}  # type: ignore[misc]
+
+
+def _programs() -> dict[str, str]:
+    return {name: code + (USED if name == "this program" else "") for name, code in IMPORTS.items()}
+
+
+def _memory() -> Table:
+    measure = "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    return _table("Memory", "MiB", {name: float(_python(code + measure)) for name, code in _programs().items()})
+
+
+def _python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def _previews(folder: Path, settings: Settings) -> dict[str, float]:
+    with _cluster(folder) as cluster:
+        seconds = {}
+        for name, program in (("empty", ""), ("release alone", RELEASE_ALONE), ("this program", None)):
+            project, home = ROOT, folder / name.replace(" ", "-")
+            if program is not None:
+                project = _project(home / "project", program, settings)
+            stack = Stack(project, "dev", home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
+            stack.create()
+            if program is None:
+                stackfile.copy(ROOT / "Pulumi.dev.yaml", stack.config_file, throwaway=True, chart=str(CHART))
+            deployed = stack.up()
+            if not deployed.ok:
+                raise SystemExit(deployed.output)
+            seconds[name] = _median(lambda stack=stack: stack.preview("--expect-no-changes"))  # type: ignore[misc]
+        return seconds
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[Simulated]:
+    cluster = Simulated(folder / "cluster")
+    try:
+        cluster.start(toolchain.ensure([*pins.ENGINE, *pins.CONTROL_PLANE]))
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def _project(folder: Path, program: str, settings: Settings) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "bench", "runtime": "python"}))
+    (folder / "__main__.py").write_text(program)
+    (folder / "values.json").write_text(json.dumps({**chart_values(settings), "chart": str(CHART)}))
+    return folder
+
+
+def _median(call: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(RUNS):
+        began = time.monotonic()
+        call()
+        seconds.append(time.monotonic() - began)
+    return statistics.median(seconds)
+
+
+def _table(title: str, unit: str, figures: dict[str, float]) -> Table:
+    table = Table("", unit, "ratio", title=title, title_justify="left")
+    first = next(iter(figures.values()))
+    for name, figure in figures.items():
+        table.add_row(name, f"{figure:.2f}", f"{figure / first:.1f}")
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Stacks to test with: the choices that a stack has, and what the program makes of some of them."""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+
+from components.airflow import Airflow
+from components.arguments import AirflowArgs
+from components.chart_values_check import read_schema
+from components.settings import Settings
+from components.stack_config import SECRETS, SettingsError, load
+from operations.recording import Recording, record
+
+ROOT = Path(__file__).parents[1]
+CONTRACT_CHART = ROOT / "sandbox" / "chart"
+STACKS = ("dev", "staging", "prod")
+
+Config = dict[str, Any]
+
+SSH = {"repository": "git@github.com:acme/dags.git"}
+HTTPS = {"repository": "https://github.com/acme/dags.git"}
+
+# The choices of a stack, each with every answer: in the words of a stack file.
+EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")
+SIZES = ("small", "medium", "large")
+DATABASES: dict[str, Config] = {
+    "in-cluster": {"inCluster": {"storage": "2Gi", "storageClass": "fast"}},
+    "external": {"external": {"host": "db.example.com", "port": 6432, "name": "meta", "user": "af", "sslMode": "require"}},
+    "cloud-native-pg": {"cloudNativePg": {"instances": 2, "storageClass": "fast"}},
+}
+AUTHENTICATIONS: dict[str, Config] = {
+    "ssh-key": {**SSH, "authentication": "sshKey"},
+    "generated-ssh-key": {**SSH, "authentication": "generatedSshKey", "branch": "release"},
+    "token": {**HTTPS, "authentication": "token", "tag": "v1"},
+    "public": {**HTTPS, "authentication": "none", "commit": "0" * 40},
+}
+ACCESSES: dict[str, Config] = {
+    "port-forward": {},
+    "ingress": {
+        "ingress": {
+            "host": "airflow.example.com",
+            "controllerNamespace": "ingress",
+            "className": "nginx",
+            "tlsSecret": "tls",
+            "annotations": {"a.example.com/b": "c"},
+        }
+    },
+}
+LOGS: dict[str, Config] = {
+    "pod": {},
+    "volume": {"volume": {"size": "5Gi", "storageClass": "shared"}},
+    "remote": {"remote": {"folder": "s3://logs/airflow", "connection": "aws"}},
+}
+
+
+def problems(config: Mapping[str, object], secret_keys: set[str] | None = None, **how: bool) -> SettingsError:
+    """The error that a wrong configuration ends in."""
+    encrypted = SECRETS.keys() & config.keys() if secret_keys is None else secret_keys
+    try:
+        load("test", config, encrypted, **{"secrets_required": False, **how})
+    except SettingsError as error:
+        return error
+    raise AssertionError(f"nothing is wrong with {config}")
+
+
+def settings(**config: object) -> Settings:
+    """The settings of a stack that follows a repository by SSH, but for what is given."""
+    return load("test", {"dags": SSH, **config}, SECRETS.keys() & config.keys(), secrets_required=False)
+
+
+@cache
+def every_choice() -> Mapping[str, Settings]:
+    """Every combination of the choices, by a name."""
+    choices = product(EXECUTORS, SIZES, DATABASES, AUTHENTICATIONS, ACCESSES, LOGS)
+    return {
+        f"{executor}, {size}, {database}, {git}, {access}, logs: {logs}": settings(
+            executor=executor,
+            size=size,
+            database=DATABASES[database],
+            dags=AUTHENTICATIONS[git],
+            logs=LOGS[logs],
+            **ACCESSES[access],
+        )
+        for executor, size, database, git, access, logs in choices
+    }
+
+
+def deployed(**args: object) -> Recording:
+    """What the program `Airflow("airflow", args)` registers; it follows a repository by SSH, but for what is given."""
+    return _deployed(json.dumps({"dags": SSH, **args}))
+
+
+@cache
+def _deployed(args: str) -> Recording:
+    def program() -> None:
+        given = json.loads(args)
+        for key in given.keys() & {"git_ssh_key", "git_token", "database_password"}:
+            given[key] = pulumi.Output.secret(given[key])
+        Airflow("airflow", cast(AirflowArgs, given))
+
+    return record(program)
+
+
+def closed_schema(chart: str | Path) -> dict[str, Any]:
+    """The schema of a chart's values, with its top level closed."""
+    return read_schema(Path(chart))
+
+
+def official_chart() -> Path:
+    """The official chart; for tests that are marked with `official_chart`."""
+    return Path(os.environ["AIRFLOW_CHART"])
+
+
+def changed(before: Recording, after: Recording) -> set[str]:
+    """Logical names of the resources, components aside, that are not the same in both."""
+
+    def inputs(recording: Recording) -> dict[str, object]:
+        return {urn: r.inputs for urn, r in recording.resources.items() if not r.type.startswith("airflow:")}
+
+    old, new = inputs(before), inputs(after)
+    return {urn.split("::")[-1] for urn in old.keys() | new.keys() if old.get(urn) != new.get(urn)}

@@ -1,0 +1,257 @@
+"""The three stacks through the real engine, on a real Kubernetes API and with the real Helm: what a user sees happen.
+
+The nodes are simulated, and the plugins and the chart are the official ones only where they are at hand; the expectations are the same.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import OpenStack
+from lightkube import Client
+from lightkube.resources.core_v1 import Pod, Secret
+
+from sandbox import stackfile
+from sandbox.stack import Result, Stack
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "sandbox" / "chart"
+KEPT_BY_PROTECTION = {
+    "kubernetes:core/v1:Namespace",
+    "random:index/randomBytes:RandomBytes",
+}
+
+Open = Callable[..., Stack]
+
+
+@pytest.fixture
+def up(open_stack: OpenStack) -> Iterator[Open]:
+    """Bring a stack up with changed settings, and take it down again at the end."""
+    opened: list[Stack] = []
+
+    def bring_up(name: str, changes: dict[str, Any] | None = None, secrets: dict[str, str] | None = None) -> Stack:
+        stack = open_stack(name)
+        opened.append(stack)
+        stackfile.copy(ROOT / f"Pulumi.{name}.yaml", stack.config_file, throwaway=True, chart=str(CHART))
+        configure(stack, changes or {})
+        for key, value in {**stackfile.missing_secrets(stack.config_file), **(secrets or {})}.items():
+            stack.set_secret(key, value)
+        result = stack.up()
+        assert result.ok, result.output
+        return stack
+
+    yield bring_up
+    for stack in opened:
+        stack.unprotect()
+        gone = stack.destroy()
+        assert gone.ok, gone.output
+
+
+def configure(stack: Stack, changes: dict[str, Any]) -> None:
+    """Change settings in the stack's file, by path such as `airflow:dags.branch`."""
+    content = yaml.safe_load(stack.config_file.read_text())
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        place = content["config"]
+        for step in parents:
+            place = place.setdefault(step, {})
+        place[last] = value
+    stack.config_file.write_text(yaml.safe_dump(content))
+
+
+def touched(result: Result) -> dict[str, set[str]]:
+    """The resources of each operation, by logical name; components have no operations of their own."""
+    steps = {
+        operation: {urn.rsplit("::", 1)[1] for urn in urns if "$airflow:" not in urn.rsplit("::", 1)[0][-40:]}
+        for operation, urns in result.steps.items()
+    }
+    return {operation: names for operation, names in steps.items() if names}
+
+
+def last_changes(stack: Stack) -> dict[str, str]:
+    """When each resource was last changed, by URN."""
+    resources = stack.export()["deployment"]["resources"]
+    return {resource["urn"]: resource["modified"] for resource in resources if resource["custom"]}
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_a_stack_is_created_then_unchanged_then_gone(name: str, up: Open, client: Client) -> None:
+    stack = up(name)
+    preview = stack.preview("--diff")
+    assert preview.ok, preview.output
+    assert set(preview.changes) == {"same"}, preview.output
+    assert preview.changes["same"] > 20, "a preview of nothing would be unchanged too"
+    outputs = stack.outputs()
+    namespace = {"dev": "airflow", "staging": "airflow-staging", "prod": "airflow-prod"}[name]
+    assert outputs["namespace"] == namespace
+    assert outputs["dagRef"] == {"dev": "v3-2-stable", "staging": "main", "prod": "release"}[name]
+    running = [pod for pod in client.list(Pod, namespace=namespace) if pod.status and pod.status.phase == "Running"]
+    assert {"api-server", "scheduler", "dag-processor", "triggerer"} <= {
+        (pod.metadata.labels or {}).get("component") for pod in running if pod.metadata
+    }
+
+
+def test_refresh_finds_nothing_to_change(up: Open) -> None:
+    stack = up("dev")
+    refreshed = stack.refresh()
+    assert refreshed.ok, refreshed.output
+    assert set(refreshed.changes) == {"same"}, refreshed.output
+
+
+def test_another_branch_updates_the_release_alone(up: Open) -> None:
+    stack = up("dev")
+    configure(stack, {"airflow:dags.branch": "develop"})
+    preview = stack.preview("--diff")
+    assert touched(preview) == {"update": {"airflow-release"}}, preview.output
+    assert '"v3-2-stable" => "develop"' in preview.output, "the reviewer must see the change itself"
+    assert touched(stack.up()) == {"update": {"airflow-release"}}
+
+
+def test_a_new_jwt_generation_changes_that_secret_and_the_release(up: Open) -> None:
+    stack = up("dev")
+    configure(stack, {"airflow:rotation.jwt": 2})
+    changed = stack.up()
+    assert changed.ok, changed.output
+    assert touched(changed) == {
+        "create": {"airflow-jwt-secret-2"},
+        "update": {"airflow-jwt-secret", "airflow-release"},
+    }, changed.output
+
+
+def test_a_new_admin_password_runs_the_user_job_again_and_leaves_the_release(up: Open) -> None:
+    stack = up("dev")
+    before = stack.outputs(secrets=True)["adminPassword"]
+    configure(stack, {"airflow:rotation.adminPassword": 2})
+    changed = stack.up()
+    assert changed.ok, changed.output
+    names = set().union(*touched(changed).values())
+    assert names == {"airflow-admin-password-2", "airflow-admin", "airflow-admin-job"}, changed.output
+    assert stack.outputs(secrets=True)["adminPassword"] != before
+
+
+def test_a_misspelt_chart_value_is_refused_before_anything_is_touched(up: Open) -> None:
+    stack = up("dev")
+    before = last_changes(stack)
+    configure(stack, {"airflow:values": {"schedulr": {"replicas": 2}}, "airflow:dags.branch": "develop"})
+    refused = stack.up()
+    assert not refused.ok
+    assert "airflow:values.schedulr" in refused.output
+    assert "did you mean 'scheduler'?" in refused.output
+    assert "Traceback" not in refused.output
+    assert refused.output.count("error:") == refused.output.count("error: stack 'dev' has 1 setting to correct")
+    assert last_changes(stack) == before
+
+
+def test_a_failed_upgrade_leaves_the_previous_release_serving_and_the_next_good_one_recovers(
+    up: Open, client: Client
+) -> None:
+    stack = up("dev", {"airflow:chart.timeoutSeconds": 30})
+    serving = ready_pods(client, "api-server")
+    configure(stack, {"airflow:images.gitSync.tag": "does-not-exist", "airflow:size": "medium"})
+    failed = stack.up()
+    assert not failed.ok
+    assert "ImagePullBackOff" in failed.output, failed.output
+    assert serving <= ready_pods(client, "api-server")
+    configure(stack, {"airflow:images": {}, "airflow:size": "small"})
+    recovered = stack.up()
+    assert recovered.ok, recovered.output
+    assert set(stack.preview().changes) == {"same"}
+
+
+def ready_pods(client: Client, component: str) -> set[str]:
+    """Names of the pods of a component that serve."""
+    pods = client.list(Pod, namespace="airflow", labels={"component": component})
+    return {
+        pod.metadata.name or ""
+        for pod in pods
+        if pod.metadata and pod.status and not pod.metadata.deletionTimestamp
+        for condition in pod.status.conditions or []
+        if condition.type == "Ready" and condition.status == "True"
+    }
+
+
+def test_a_failed_migration_ends_the_up_with_its_log_and_before_the_release(open_stack: OpenStack) -> None:
+    stack = open_stack("dev")
+    stackfile.copy(ROOT / "Pulumi.dev.yaml", stack.config_file, throwaway=True, chart=str(CHART))
+    configure(stack, {"airflow:environment": {"SANDBOX_JOB_FAILS": "relation dag_run is locked"}})
+    failed = stack.up()
+    try:
+        assert not failed.ok
+        assert "relation dag_run is locked" in failed.output, failed.output
+        assert "airflow-release" not in failed.output, "the release must not have been touched"
+    finally:
+        assert stack.destroy().ok
+
+
+def test_a_protected_stack_survives_a_destroy_by_mistake(up: Open, client: Client) -> None:
+    stack = up("prod")
+    fernet = client.get(Secret, "airflow-fernet-key", namespace="airflow-prod").data
+    mistaken = stack.destroy()
+    print(mistaken.output)
+    assert not mistaken.ok
+    assert "protected" in mistaken.output
+    assert client.get(Secret, "airflow-fernet-key", namespace="airflow-prod").data == fernet
+    assert stack.up().ok
+
+
+CANARY = "canary-7f3a"
+
+
+@pytest.mark.parametrize("authentication", ["sshKey", "token"])
+def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open, client: Client) -> None:
+    given = {
+        "sshKey": {"airflow:gitSshKey": f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}-ssh\n-----END-----"},
+        "token": {"airflow:gitToken": f"{CANARY}-token"},
+    }[authentication] | {"airflow:databasePassword": f"{CANARY}-database/@%"}
+    changes: dict[str, Any] = {
+        "airflow:executor": "CeleryExecutor",
+        "airflow:dags.repository": {"sshKey": "git@github.com:acme/dags.git", "token": "https://github.com/acme/dags"}[
+            authentication
+        ],
+        "airflow:dags.authentication": authentication,
+    }
+    stack = up("staging", changes, given)
+    again = [stack.preview("--diff"), stack.run("config", "--config-file", str(stack.config_file))]
+    configure(stack, {f"airflow:rotation.{key}": 2 for key in ("fernet", "jwt", "apiSecret", "redisPassword")})
+    outputs = [result.output for result in [*again, stack.preview("--diff"), stack.up("--diff"), stack.preview("-v=9")]]
+
+    secrets = secret_contents(client, "airflow-staging")
+    assert len(secrets) >= 10, "the generated ones count too"
+    assert any(CANARY in secret for secret in secrets), "the canaries must have arrived"
+    seen = {
+        "the output of Pulumi": "\n".join(outputs),
+        "the exported state": json.dumps(stack.export()),
+        "the stack file": stack.config_file.read_text(),
+        "the Helm release": helm_payloads(client, "airflow-staging"),
+        "the pods": json.dumps([pod.to_dict() for pod in client.list(Pod, namespace="airflow-staging")]),
+    }
+    for where, text in seen.items():
+        assert text, f"nothing was read from {where}"
+        assert [secret for secret in secrets if secret in text] == [], f"in plain text in {where}"
+
+
+def secret_contents(client: Client, namespace: str) -> set[str]:
+    """Everything in the namespace's Secrets that must not be seen: each value and each line of a private key."""
+    found: set[str] = set()
+    for secret in client.list(Secret, namespace=namespace):
+        if secret.type != "helm.sh/release.v1":
+            for key, value in (secret.data or {}).items():
+                if "USERNAME" not in key.upper():
+                    text = base64.b64decode(value).decode()
+                    found |= {text, value, *(line for line in text.splitlines() if "-----" not in line)}
+    return {text for text in found if len(text) > 8}
+
+
+def helm_payloads(client: Client, namespace: str) -> str:
+    """What Helm keeps of every revision: chart, values, manifests and notes."""
+    payloads = [
+        gzip.decompress(base64.b64decode(base64.b64decode((secret.data or {})["release"]))).decode()
+        for secret in client.list(Secret, namespace=namespace)
+        if secret.type == "helm.sh/release.v1"
+    ]
+    return "\n".join(payloads)

@@ -1,0 +1,175 @@
+"""What the stand-in for kubernetes decides without a cluster."""
+
+import base64
+import threading
+from typing import Any
+
+import pytest
+
+from sandbox.plugins import awaits
+from sandbox.plugins.api import Api, ApiError
+from sandbox.plugins.helm import Helm
+from sandbox.plugins.kubernetes import PROVIDER
+from sandbox.plugins.objects import Objects, Rules
+from sandbox.plugins.protocol import InvalidInputError, Subject
+from sandbox.plugins.release import Release
+from sandbox.plugins.wire import Path, Properties, is_secret, secret
+
+
+class Cluster(Api):
+    """A cluster of one object, whose server undoes whatever `server` says before it answers."""
+
+    def __init__(self, live: Properties) -> None:
+        super().__init__("/nonexistent")
+        self.live = live
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Properties | None:
+        return self.live or None
+
+    def apply(self, manifest: Properties, *, force: bool, dry_run: bool = False) -> Properties:
+        if not self.live:
+            raise ApiError(404, "namespaces not found")
+        return {**self.live, **manifest}
+
+
+def objects(kind: str, live: Properties | None = None, **rules: Any) -> Objects:
+    return Objects(Cluster(live or {}), Rules(**rules), threading.Event(), "v1", kind)
+
+
+def named(**inputs: Any) -> Subject:
+    metadata = {"metadata": {"name": "name", "namespace": "space"}}
+    return Subject("", "resource", "space/name", {**metadata, **inputs}, {**metadata, **inputs})
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "replaced"),
+    [
+        ("Job", ("spec", "template", "spec", "containers", 0, "image"), True),
+        ("Job", ("spec", "backoffLimit"), False),
+        ("StatefulSet", ("spec", "volumeClaimTemplates", 0), True),
+        ("StatefulSet", ("spec", "template", "spec"), False),
+        ("PersistentVolumeClaim", ("spec", "storageClassName"), True),
+        ("PersistentVolumeClaim", ("spec", "resources", "requests", "storage"), False),
+        ("Deployment", ("spec", "selector", "matchLabels", "app"), True),
+        ("Namespace", ("metadata", "name"), True),
+        ("Namespace", ("metadata", "labels", "a"), False),
+        ("Secret", ("stringData", "key"), True),
+        ("Secret", ("type",), True),
+        ("ConfigMap", ("data", "key"), True),
+        ("Service", ("spec", "clusterIP"), True),
+        ("Service", ("spec", "ports", 0), False),
+    ],
+)
+def test_a_new_object_is_needed_where_the_official_provider_needs_one(kind: str, path: Path, replaced: bool) -> None:
+    assert objects(kind).replaced_by(named(), path) is replaced
+
+
+def test_a_secret_made_mutable_is_updated_in_place_unless_it_says_immutable() -> None:
+    mutable = objects("Secret", mutable=frozenset({"Secret"}))
+    assert not mutable.replaced_by(named(), ("data", "key"))
+    assert mutable.replaced_by(named(immutable=True), ("data", "key"))
+
+
+def test_only_a_fixed_name_makes_the_old_object_go_first() -> None:
+    assert objects("Secret").delete_before_replace(named())
+    autonamed = {"name": "name-1234", "annotations": {"pulumi.com/autonamed": "true"}}
+    assert not objects("Secret").delete_before_replace(Subject("", "name", inputs={"metadata": autonamed}))
+
+
+def test_a_name_is_made_once_and_kept() -> None:
+    first = objects("ConfigMap").check(Subject("", "map", inputs={}))
+    assert first["metadata"]["name"].startswith("map-")
+    again = objects("ConfigMap").check(Subject("", "map", inputs={}, old_inputs=first))
+    assert again == first
+
+
+def test_the_data_of_a_secret_is_secret_whoever_gave_it() -> None:
+    checked = objects("Secret").check(named(stringData={"key": "text"}, type="Opaque"))
+    assert is_secret(checked["stringData"])
+    assert checked["type"] == "Opaque"
+
+
+def test_drift_is_found_in_the_text_of_a_secret_and_stays_secret() -> None:
+    live = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "name", "namespace": "space"}}
+    live |= {"data": {"key": base64.b64encode(b"drifted").decode(), "foreign": "eA=="}}
+    inputs = {"apiVersion": "v1", "kind": "Secret", "stringData": secret({"key": "text"})}
+    subject = named(**inputs)
+    found = objects("Secret", live).read(Subject("", "name", "space/name", subject.inputs, outputs={"kind": "Secret"}))
+    assert found
+    assert found[1]["stringData"] == secret({"key": "drifted"})
+    assert is_secret(found[2]["data"])
+
+
+def test_a_preview_without_its_namespace_is_no_error() -> None:
+    subject = Subject("", "name", inputs=named(apiVersion="v1", kind="ConfigMap").inputs, preview=True)
+    assert objects("ConfigMap").create(subject) == ("", subject.inputs)
+
+
+@pytest.mark.parametrize(
+    ("type_", "served"),
+    [
+        ("kubernetes:core/v1:Secret", True),
+        ("kubernetes:postgresql.cnpg.io/v1:Cluster", True),
+        ("kubernetes:helm.sh/v3:Release", True),
+        ("kubernetes:core/v1:Pod", False),
+        ("kubernetes:helm.sh/v4:Chart", False),
+        ("kubernetes:yaml/v2:ConfigGroup", False),
+        ("kubernetes:storage.k8s.io/v1:StorageClass", False),
+    ],
+)
+def test_only_the_types_of_this_project_and_custom_resources_are_served(type_: str, served: bool) -> None:
+    PROVIDER.configure({})
+    assert (PROVIDER.resource(type_) is not None) is served
+
+
+def test_a_provider_setting_that_is_not_honoured_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"honours only .*kubeconfig"):
+        PROVIDER.check_settings({"renderYamlToDirectory": "out"})
+    with pytest.raises(InvalidInputError, match="always"):
+        PROVIDER.check_settings({"enableServerSideApply": "false"})
+
+
+def live(api_version: str, kind: str, status: Properties, **spec: Any) -> Properties:
+    metadata = {"name": "name", "generation": 2}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "status": status}
+
+
+DONE = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "readyReplicas": 1}
+
+
+@pytest.mark.parametrize(
+    ("thing", "lacking"),
+    [
+        (live("apps/v1", "Deployment", DONE), None),
+        (live("apps/v1", "Deployment", {**DONE, "observedGeneration": 1}), "its controller has not seen"),
+        (live("apps/v1", "StatefulSet", {**DONE, "readyReplicas": 0}), "readyReplicas 0 of 1"),
+        (live("batch/v1", "Job", {"active": 1}), "1 active, 0 succeeded"),
+        (live("batch/v1", "Job", {"conditions": [{"type": "Complete", "status": "True"}]}), None),
+        (live("v1", "PersistentVolumeClaim", {"phase": "Pending"}), "the volume is not bound"),
+        (live("v1", "ConfigMap", {}), None),
+    ],
+)
+def test_an_object_is_awaited_by_its_kind(thing: Properties, lacking: str | None) -> None:
+    found = awaits.missing(Cluster({}), thing)
+    assert (found is None) if lacking is None else (found is not None and lacking in found)
+
+
+def test_a_custom_resource_waits_for_the_condition_that_its_annotation_names() -> None:
+    cluster = live("postgresql.cnpg.io/v1", "Cluster", {})
+    cluster["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
+    assert awaits.missing(Cluster({}), cluster) == "its condition Ready is not met"
+    cluster["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+    assert awaits.missing(Cluster({}), cluster) is None
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        ({"chart": "x", "postrender": "./hook"}, "takes only"),
+        ({"chart": "x", "namespace": "n", "repositoryOpts": {"repo": "https://x", "password": "p"}}, "password"),
+    ],
+)
+def test_an_input_that_the_release_cannot_honour_is_refused(inputs: Properties, named: str) -> None:
+    release = Release(Cluster({}), Helm("/nonexistent", None))
+    with pytest.raises(InvalidInputError, match=named):
+        release.check(Subject("", "release", inputs=inputs))

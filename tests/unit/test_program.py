@@ -1,0 +1,56 @@
+"""`__main__.py`: the stack's settings go in as the engine hands them over, and what the stack tells the world comes out."""
+
+import json
+import runpy
+from collections.abc import Mapping
+
+import pulumi
+import pytest
+
+from operations.recording import Recording, record
+from tests.cases import ROOT, SSH
+
+
+def hand_over(patch: pytest.MonkeyPatch, config: Mapping[str, object], secrets: tuple[str, ...] = ()) -> None:
+    """Give a configuration to the program as the engine does: in the environment, objects as JSON."""
+    given = {f"airflow:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
+    patch.setenv("PULUMI_CONFIG", json.dumps(given | {"kubernetes:context": "here"}))
+    patch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([f"airflow:{key}" for key in secrets]))
+
+
+def run() -> None:
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+def test_a_stack_exports_every_output_of_its_airflow_under_its_camel_case_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported: dict[str, object] = {}
+    monkeypatch.setattr(pulumi, "export", exported.__setitem__)
+    hand_over(monkeypatch, {"dags": SSH, "gitSshKey": "", "size": "small", "protect": "false"})
+    seen: Recording = record(run)
+    assert set(exported) == {
+        "namespace", "url", "portForward", "adminUser", "adminPassword", "gitDeployKey", "dagRepository", "dagRef",
+        "chartVersion", "secretNames", "serviceName", "servicePort",
+    }  # fmt: skip
+    assert exported.keys() == seen.outputs_of("airflow:index:Airflow").keys()
+
+
+def test_a_secret_of_the_stack_reaches_its_kubernetes_secret_as_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    hand_over(monkeypatch, {"dags": SSH, "gitSshKey": "canary"}, secrets=("gitSshKey",))
+    secret = record(run).named("airflow-git-secret")
+    assert secret.inputs["stringData"] == {"gitSshKey": "canary\n"}
+    assert secret.shown["stringData"] == "[secret]"
+
+
+def test_a_wrong_stack_ends_with_one_message_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
+    monkeypatch.setattr(pulumi.log, "error", told.append)
+    hand_over(monkeypatch, {"dags": SSH, "sise": "small", "gitSshKey": "canary"})
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    assert stopped.value.code == 32
+    (message,) = told
+    assert message.startswith("stack 'dev' has 2 settings to correct\n")
+    assert "airflow:sise" in message
+    assert "airflow:gitSshKey" in message
+    assert "canary" not in message
