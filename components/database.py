@@ -49,7 +49,7 @@ class AirflowDatabase(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         protected = pulumi.ResourceOptions(parent=self, protect=True if args.get("protect") else None)
         external: ExternalDatabaseArgs = args["database"].get("external") or {"host": f"{RELEASE}-database"}
-        if cloud_native_pg := args["database"].get("cloud_native_pg"):
+        if (cloud_native_pg := args["database"].get("cloud_native_pg")) is not None:
             _cloud_native_pg(name, args, cloud_native_pg, protected)
             allow_airflow(name, args, child, cloud_native_pg.get("operator_namespace", "cnpg-system"))
             external = {"host": f"{RELEASE}-database-rw", "ssl_mode": SslMode.REQUIRE}

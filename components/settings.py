@@ -53,6 +53,18 @@ def _no_managed_environment(names: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
+# The chart finds its own objects by these; another value in `labels` would win over the chart's.
+_CHARTS_LABELS = frozenset({"tier", "component", "release", "chart", "heritage", "executor"})
+
+
+def _no_labels_of_the_chart(labels: dict[str, str]) -> dict[str, str]:
+    if taken := sorted(_CHARTS_LABELS & labels.keys()):
+        raise ValueError(
+            f"{', '.join(taken)} is a label that the chart sets; choose another name, such as example.com/{taken[0]}"
+        )
+    return labels
+
+
 class Dags(Model):  # noqa: D101  documented in arguments.py, as is every model below
     repository: Line
     branch: Line | None = None
@@ -246,7 +258,7 @@ class Settings(Model):
     chart: Chart = Chart()
     namespace: Name = "airflow"
     quota: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = {}
-    labels: dict[LabelKey, LabelValue] = {}
+    labels: Annotated[dict[LabelKey, LabelValue], AfterValidator(_no_labels_of_the_chart)] = {}
     service_account_annotations: dict[LabelKey, str] = {}
     environment: Annotated[dict[EnvironmentName, str], AfterValidator(_no_managed_environment)] = {}
     environment_from: Annotated[dict[EnvironmentName, SecretKey], AfterValidator(_no_managed_environment)] = {}

@@ -1,6 +1,7 @@
 """The commands of `airflow-stack`. Results go to standard output, everything else to standard error."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,12 @@ from . import stack_file
 from .errors import StackError
 
 app = typer.Typer(
-    name="airflow-stack", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    name="airflow-stack",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # which would take [secret] for markup
+    help=__doc__,
 )
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the file Pulumi.<stack>.yaml.")]
@@ -21,6 +27,13 @@ ChartOption = Annotated[
     Path | None,
     typer.Option("--chart", help="Airflow chart, packed or a folder; left out: AIRFLOW_CHART, or the stack's own."),
 ]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts `y` and `n` in quotes too: the text is a boolean to Kubernetes' YAML reader, and to PyYAML's it is not."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 
 
 @app.callback()
@@ -48,7 +61,7 @@ def render(stack: StackOption, chart: ChartOption = None) -> None:
     from .render import render as manifests  # the engine's SDK takes half a second to import; `check` does without
 
     settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
-    typer.echo(yaml.safe_dump_all(manifests(settings, stack), sort_keys=False, width=1000), nl=False)
+    typer.echo(yaml.dump_all(manifests(settings, stack), Dumper=_Dumper, sort_keys=False, width=1000), nl=False)
 
 
 def _chart(given: Path | None) -> Path | None:

@@ -4,6 +4,7 @@ The program runs against a recording engine, so that what is rendered is what `p
 value of a Secret is shown as `[secret]`.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -65,7 +66,9 @@ def helm_template(chart: Chart, name: str, namespace: str, values: dict[str, Any
         source = ["airflow", "--repo", chart.repository, "--version", chart.version]
     done = subprocess.run(
         [find_helm(), "template", name, *source, "--namespace", namespace, "--values", "-"],
-        input=yaml.safe_dump(values),
+        input=json.dumps(
+            values, ensure_ascii=False
+        ),  # which is YAML; PyYAML leaves the text `y` bare, a boolean to Helm
         capture_output=True,
         text=True,
         check=False,

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from components.stack_config import SettingsError
+from components.stack_config import PROJECT, SECRETS, SettingsError
 from sandbox import SandboxError, pins, processes, stackfile, toolchain
 from sandbox.console import console, say
 from sandbox.session import STAND_IN_CHART, STATE, Session
@@ -144,12 +144,12 @@ def _parts(session: Session, stack: Stack) -> Iterator[tuple[str, str]]:
         )
     yield "chart", chart or "the official one"
     for key in session.supplied_secrets(stack):
-        yield key, "a throwaway value, as the stack has none that can be read here"
+        command = SECRETS[key.removeprefix(f"{PROJECT}:")]
+        yield key, f"a throwaway value; for your own: {command} --stack {stack.name}"
 
 
 def _outputs(session: Session, stack: Stack, outputs: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    address = "url" if outputs.get("url") else "portForward"
-    for key in ((address,) if session.cluster.serves else ()) + _SHOWN:
+    for key in (("portForward", "url") if session.cluster.serves else ()) + _SHOWN:
         if outputs.get(key):
             yield key, str(outputs[key])
     if outputs.get("adminPassword"):
@@ -166,7 +166,8 @@ def _next_step(session: Session, stack: Stack, outputs: Mapping[str, object]) ->
         )
     if outputs.get("gitDeployKey"):
         return f"add gitDeployKey as a read-only deploy key of {outputs.get('dagRepository')}."
-    return f"open {outputs['url']}" if outputs.get("url") else f"run `{outputs.get('portForward')}`"
+    forward = outputs.get("portForward")
+    return (f"run `{forward}` and " if forward else "") + f"open {outputs['url']}"
 
 
 def main() -> None:

@@ -39,12 +39,12 @@ def client(cluster: Simulated) -> Client:
     return Client(KubeConfig.from_file(cluster.kubeconfig), field_manager="tests")
 
 
-@pytest.fixture
-def open_stack(cluster: Simulated, tmp_path: Path) -> OpenStack:
+@pytest.fixture(scope="session")
+def open_stack(cluster: Simulated, tmp_path_factory: pytest.TempPathFactory) -> OpenStack:
     """Open a stack of a project, by default of this one, with state and settings of its own."""
 
     def opened(name: str, project: Path = ROOT) -> Stack:
-        home = tmp_path / "stacks"
+        home = tmp_path_factory.mktemp("stacks")
         stack = Stack(project, name, home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
         stack.create()
         return stack

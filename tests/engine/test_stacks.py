@@ -6,13 +6,13 @@ The nodes are simulated, and the plugins and the chart are the official ones onl
 import base64
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import OpenStack
 from lightkube import Client
 from lightkube.resources.core_v1 import Pod, Secret
 
@@ -20,24 +20,20 @@ from sandbox import stackfile
 from sandbox.stack import Result, Stack
 
 ROOT = Path(__file__).parents[2]
-CHART = ROOT / "sandbox" / "chart"
-KEPT_BY_PROTECTION = {
-    "kubernetes:core/v1:Namespace",
-    "random:index/randomBytes:RandomBytes",
-}
-
+CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
 Open = Callable[..., Stack]
+OpenStack = Callable[..., Stack]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def up(open_stack: OpenStack) -> Iterator[Open]:
     """Bring a stack up with changed settings, and take it down again at the end."""
-    opened: list[Stack] = []
+    opened: dict[tuple[str, str], Stack] = {}
 
     def bring_up(name: str, changes: dict[str, Any] | None = None, secrets: dict[str, str] | None = None) -> Stack:
-        stack = open_stack(name)
-        opened.append(stack)
-        stackfile.copy(ROOT / f"Pulumi.{name}.yaml", stack.config_file, throwaway=True, chart=str(CHART))
+        place = (name, (changes or {}).get("airflow:namespace", ""))
+        stack = opened.get(place) or opened.setdefault(place, open_stack(name))
+        stackfile.copy(ROOT / f"Pulumi.{name}.yaml", stack.config_file, throwaway=True, chart=CHART)
         configure(stack, changes or {})
         for key, value in {**stackfile.missing_secrets(stack.config_file), **(secrets or {})}.items():
             stack.set_secret(key, value)
@@ -46,7 +42,7 @@ def up(open_stack: OpenStack) -> Iterator[Open]:
         return stack
 
     yield bring_up
-    for stack in opened:
+    for stack in opened.values():
         stack.unprotect()
         gone = stack.destroy()
         assert gone.ok, gone.output
@@ -163,9 +159,9 @@ def test_a_failed_upgrade_leaves_the_previous_release_serving_and_the_next_good_
     assert set(stack.preview().changes) == {"same"}
 
 
-def ready_pods(client: Client, component: str) -> set[str]:
+def ready_pods(client: Client, component: str, namespace: str = "airflow") -> set[str]:
     """Names of the pods of a component that serve."""
-    pods = client.list(Pod, namespace="airflow", labels={"component": component})
+    pods = client.list(Pod, namespace=namespace, labels={"component": component})
     return {
         pod.metadata.name or ""
         for pod in pods
@@ -175,15 +171,19 @@ def ready_pods(client: Client, component: str) -> set[str]:
     }
 
 
-def test_a_failed_migration_ends_the_up_with_its_log_and_before_the_release(open_stack: OpenStack) -> None:
+def test_a_failed_migration_ends_the_up_with_its_log_and_the_next_good_one_recovers(open_stack: OpenStack) -> None:
     stack = open_stack("dev")
-    stackfile.copy(ROOT / "Pulumi.dev.yaml", stack.config_file, throwaway=True, chart=str(CHART))
-    configure(stack, {"airflow:environment": {"SANDBOX_JOB_FAILS": "relation dag_run is locked"}})
+    stackfile.copy(ROOT / "Pulumi.dev.yaml", stack.config_file, throwaway=True, chart=CHART)
+    other = {"airflow:namespace": "other"}
+    configure(stack, other | {"airflow:environment": {"SANDBOX_JOB_FAILS": "relation dag_run is locked"}})
     failed = stack.up()
     try:
         assert not failed.ok
         assert "relation dag_run is locked" in failed.output, failed.output
         assert "airflow-release" not in failed.output, "the release must not have been touched"
+        configure(stack, {"airflow:environment": {}})
+        recovered = stack.up()
+        assert recovered.ok, recovered.output
     finally:
         assert stack.destroy().ok
 
@@ -191,11 +191,13 @@ def test_a_failed_migration_ends_the_up_with_its_log_and_before_the_release(open
 def test_a_protected_stack_survives_a_destroy_by_mistake(up: Open, client: Client) -> None:
     stack = up("prod")
     fernet = client.get(Secret, "airflow-fernet-key", namespace="airflow-prod").data
+    serving = ready_pods(client, "scheduler", "airflow-prod")
+    assert serving
     mistaken = stack.destroy()
-    print(mistaken.output)
     assert not mistaken.ok
     assert "protected" in mistaken.output
     assert client.get(Secret, "airflow-fernet-key", namespace="airflow-prod").data == fernet
+    assert {pod.metadata.name for pod in client.list(Pod, namespace="airflow-prod") if pod.metadata} >= serving
     assert stack.up().ok
 
 
@@ -214,21 +216,22 @@ def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open
             authentication
         ],
         "airflow:dags.authentication": authentication,
+        "airflow:namespace": (namespace := f"canary-{authentication.lower()}"),
     }
     stack = up("staging", changes, given)
     again = [stack.preview("--diff"), stack.run("config", "--config-file", str(stack.config_file))]
     configure(stack, {f"airflow:rotation.{key}": 2 for key in ("fernet", "jwt", "apiSecret", "redisPassword")})
     outputs = [result.output for result in [*again, stack.preview("--diff"), stack.up("--diff"), stack.preview("-v=9")]]
 
-    secrets = secret_contents(client, "airflow-staging")
+    secrets = secret_contents(client, namespace)
     assert len(secrets) >= 10, "the generated ones count too"
     assert any(CANARY in secret for secret in secrets), "the canaries must have arrived"
     seen = {
         "the output of Pulumi": "\n".join(outputs),
         "the exported state": json.dumps(stack.export()),
         "the stack file": stack.config_file.read_text(),
-        "the Helm release": helm_payloads(client, "airflow-staging"),
-        "the pods": json.dumps([pod.to_dict() for pod in client.list(Pod, namespace="airflow-staging")]),
+        "the Helm release": helm_payloads(client, namespace),
+        "the pods": json.dumps([pod.to_dict() for pod in client.list(Pod, namespace=namespace)]),
     }
     for where, text in seen.items():
         assert text, f"nothing was read from {where}"
