@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
 console = Console(highlight=False)
 
@@ -27,17 +28,15 @@ class Progress:
     """Steps of known weight: which one runs, how far all are, and about how long is left."""
 
     def __init__(self, estimates: dict[str, int]) -> None:
+        self.status = console.status("")
         self._estimates = estimates
         self._done: list[str] = []
         self._spent = 0.0
-        self._current = ""
-        self._started = self._printed = time.monotonic()
-        self.status = console.status("")
 
     def start(self, name: str) -> None:
         """Begin a step."""
         self._current = name
-        self._started = self._printed = time.monotonic()
+        self._started = time.monotonic()
         self._show()
 
     def tick(self) -> None:
@@ -45,12 +44,12 @@ class Progress:
         if console.is_terminal or time.monotonic() - self._printed > _PLAIN_EVERY_SECONDS:
             self._show()
 
-    def finish(self, name: str, result: str) -> None:
-        """End a step."""
+    def finish(self, result: str) -> None:
+        """End the step."""
         elapsed = time.monotonic() - self._started
         self._spent += elapsed
-        self._done.append(name)
-        say(f"  {name}: {result}, {duration(elapsed)}")
+        self._done.append(self._current)
+        say(f"  {self._current}: {result}, {duration(elapsed)}")
 
     def left(self) -> float:
         """Seconds that remain, by the estimates and by how fast this machine has been."""
@@ -60,14 +59,11 @@ class Progress:
         return max(remaining * pace - (time.monotonic() - self._started), 0.0)
 
     def _show(self) -> None:
-        now = time.monotonic()
-        self._printed = now
-        text = (
-            f"[{len(self._done) + 1} of {len(self._estimates)}] {self._current}, "
-            f"{duration(now - self._started)}; about {duration(self.left())} left"
-        )
+        self._printed = time.monotonic()
+        step = f"[{len(self._done) + 1} of {len(self._estimates)}] {self._current}"
+        text = f"{step}, {duration(self._printed - self._started)}; about {duration(self.left())} left"
         if console.is_terminal:
-            self.status.update(text.replace("[", "\\["))
+            self.status.update(Text(text))
         else:
             say(text)
 
@@ -75,14 +71,9 @@ class Progress:
 @contextmanager
 def progress(estimates: dict[str, int]) -> Iterator[Progress]:
     """Show the progress of steps, given the seconds that each one takes."""
-    shown = Progress(estimates)
     if estimates:
-        total = duration(sum(estimates.values()))
-        names = ", ".join(estimates)
+        names, total = ", ".join(estimates), duration(sum(estimates.values()))
         say(f"Getting {names}. Built from source they take about {total}, once.")
-        if console.is_terminal:
-            shown.status.start()
-    try:
+    shown = Progress(estimates)
+    with shown.status:
         yield shown
-    finally:
-        shown.status.stop()

@@ -1,6 +1,6 @@
 """Which tools the sandbox needs, in which version, and where each one is published."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 # renovate: datasource=github-releases depName=pulumi/pulumi
 PULUMI = "3.250.0"
@@ -17,13 +17,9 @@ KWOK = "0.8.0"
 # renovate: datasource=github-releases depName=kubernetes-sigs/kind
 KIND = "0.33.0"
 
-
-@dataclass(frozen=True)
-class Archive:
-    """An official download and the published file of its checksums."""
-
-    url: str
-    checksums: str
+_PULUMI_URL = f"https://get.pulumi.com/releases/sdk/pulumi-v{PULUMI}-{{os}}-{{x64}}.tar.gz"
+PULUMI_CHECKSUMS = f"https://get.pulumi.com/releases/sdk/pulumi-{PULUMI}-checksums.txt"
+_ETCD_URL = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
 
 
 @dataclass(frozen=True)
@@ -36,42 +32,35 @@ class Tool:
     """The Go package of its `main`."""
     seconds: int
     """To build it on two cores with nothing cached."""
-    archive: Archive | None = None
+    url: str = ""
+    """The official download, an archive or the program itself; `{os}`, `{arch}` and `{x64}` are this machine's."""
+    checksums: str = ""
+    """The published file of its checksums; `{url}` is the download."""
     minimum: str = ""
     """The oldest installed version that will do; empty: only beside an installed Pulumi."""
     version_arguments: tuple[str, ...] = ("--version",)
     module_version: str = ""
     """The version to build, where it is not the one to download."""
-    scripts: tuple[str, ...] = field(default=())
-    """Files that lie beside the package's folder in its module, and belong to the tool."""
+    script: str = ""
+    """A file that lies beside the package's folder in its module, and belongs to the tool."""
 
     @property
-    def files(self) -> tuple[str, ...]:
+    def files(self) -> list[str]:
         """Every file of the tool, the program first."""
-        return (self.name, *self.scripts)
-
-
-_PULUMI_ARCHIVE = Archive(
-    f"https://get.pulumi.com/releases/sdk/pulumi-v{PULUMI}-{{os}}-{{x64}}.tar.gz",
-    f"https://get.pulumi.com/releases/sdk/pulumi-{PULUMI}-checksums.txt",
-)
+        return [self.name, *filter(None, [self.script])]
 
 
 def _kubernetes(name: str, seconds: int) -> Tool:
-    url = f"https://dl.k8s.io/v{KUBERNETES}/bin/{{os}}/{{arch}}/{name}"
     return Tool(
         name=name,
         version=KUBERNETES,
         package=f"k8s.io/kubernetes/cmd/{name}",
         seconds=seconds,
-        archive=Archive(url, f"{url}.sha256"),
+        url=f"https://dl.k8s.io/v{KUBERNETES}/bin/{{os}}/{{arch}}/{name}",
+        checksums="{url}.sha256",
         minimum="1.34",
     )
 
-
-_HELM_URL = f"https://get.helm.sh/helm-v{HELM}-{{os}}-{{arch}}.tar.gz"
-_ETCD_URL = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
-_KIND_URL = f"https://kind.sigs.k8s.io/dl/v{KIND}/kind-{{os}}-{{arch}}"
 
 ENGINE = (
     Tool(
@@ -79,7 +68,8 @@ ENGINE = (
         version=PULUMI,
         package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
         seconds=240,
-        archive=_PULUMI_ARCHIVE,
+        url=_PULUMI_URL,
+        checksums=PULUMI_CHECKSUMS,
         minimum="3.250",
         version_arguments=("version",),
     ),
@@ -88,16 +78,18 @@ ENGINE = (
         version=PULUMI,
         package="github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
         seconds=30,
-        archive=_PULUMI_ARCHIVE,
+        url=_PULUMI_URL,
+        checksums=PULUMI_CHECKSUMS,
         module_version=LANGUAGE_HOST_MODULE,
-        scripts=("pulumi-language-python-exec",),
+        script="pulumi-language-python-exec",
     ),
     Tool(
         name="helm",
         version=HELM,
         package="helm.sh/helm/v3/cmd/helm",
         seconds=90,
-        archive=Archive(_HELM_URL, f"{_HELM_URL}.sha256sum"),
+        url=f"https://get.helm.sh/helm-v{HELM}-{{os}}-{{arch}}.tar.gz",
+        checksums="{url}.sha256sum",
         minimum="3.19",
         version_arguments=("version", "--short"),
     ),
@@ -108,26 +100,22 @@ CONTROL_PLANE = (
         version=ETCD,
         package="go.etcd.io/etcd/server/v3",
         seconds=60,
-        archive=Archive(f"{_ETCD_URL}/etcd-v{ETCD}-{{os}}-{{arch}}.tar.gz", f"{_ETCD_URL}/SHA256SUMS"),
+        url=f"{_ETCD_URL}/etcd-v{ETCD}-{{os}}-{{arch}}.tar.gz",
+        checksums=f"{_ETCD_URL}/SHA256SUMS",
         minimum="3.5",  # older ones cannot report watch progress
     ),
     _kubernetes("kube-apiserver", 420),
     _kubernetes("kube-controller-manager", 120),
     _kubernetes("kube-scheduler", 60),
     # kwok's releases carry no checksums: built, and vouched for by the Go checksum database.
-    Tool(
-        name="kwok",
-        version=KWOK,
-        package="sigs.k8s.io/kwok/cmd/kwok",
-        seconds=90,
-        minimum="0.8",
-    ),
+    Tool(name="kwok", version=KWOK, package="sigs.k8s.io/kwok/cmd/kwok", seconds=90, minimum="0.8"),
 )
 KIND_TOOL = Tool(
     name="kind",
     version=KIND,
     package="sigs.k8s.io/kind",
     seconds=40,
-    archive=Archive(_KIND_URL, f"{_KIND_URL}.sha256sum"),
+    url=f"https://kind.sigs.k8s.io/dl/v{KIND}/kind-{{os}}-{{arch}}",
+    checksums="{url}.sha256sum",
     minimum="0.30",
 )

@@ -1,6 +1,5 @@
 """Certificates for one throwaway cluster. The authority's own key is never written."""
 
-import base64
 import datetime
 import ipaddress
 import ssl
@@ -10,7 +9,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALID = datetime.timedelta(days=30)
@@ -19,7 +18,7 @@ _ADDRESS = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127
 
 
 def issue(folder: Path) -> None:
-    """Write a new set: `ca.crt`, `server`, `admin` (a cluster admin) and the token key `sa`."""
+    """Write a new set: `ca.crt`, `server` and `admin` (a cluster admin)."""
     folder.mkdir(mode=0o700, exist_ok=True)
     authority = ec.generate_private_key(ec.SECP256R1())
     root = _unsigned("airflow-sandbox", authority).add_extension(x509.BasicConstraints(True, None), critical=True)
@@ -28,28 +27,20 @@ def issue(folder: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         unsigned = _unsigned(user, key, group).add_extension(_ADDRESS, False).add_extension(_USAGES, False)
         _write(folder / f"{user}.crt", unsigned.sign(authority, SHA256()).public_bytes(Encoding.PEM))
-        _write(folder / f"{user}.key", _private(key))
-    tokens = ec.generate_private_key(ec.SECP256R1())
-    _write(folder / "sa.key", _private(tokens))
-    _write(folder / "sa.pub", tokens.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        _write(folder / f"{user}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def write_kubeconfig(path: Path, folder: Path, server: str) -> None:
     """Write a kubeconfig for the cluster's admin."""
-    keys = {
-        "client-certificate-data": "admin.crt",
-        "client-key-data": "admin.key",
-        "certificate-authority-data": "ca.crt",
-    }
-    data = {key: base64.b64encode((folder / file).read_bytes()).decode() for key, file in keys.items()}
-    authority = data.pop("certificate-authority-data")
     name = "airflow-sandbox"
+    cluster = {"server": server, "certificate-authority": str(folder / "ca.crt")}
+    user = {"client-certificate": str(folder / "admin.crt"), "client-key": str(folder / "admin.key")}
     content = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": name,
-        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": authority}}],
-        "users": [{"name": name, "user": data}],
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
     }
     _write(path, yaml.safe_dump(content).encode())
@@ -77,10 +68,6 @@ def _unsigned(name: str, key: ec.EllipticCurvePrivateKey, group: str = "airflow-
 def _name(common: str, group: str) -> x509.Name:
     named = {NameOID.COMMON_NAME: common, NameOID.ORGANIZATION_NAME: group}
     return x509.Name([x509.NameAttribute(kind, value) for kind, value in named.items()])
-
-
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _write(path: Path, content: bytes) -> None:

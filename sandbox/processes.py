@@ -5,12 +5,11 @@ a crash between start and note, nor by the pid's next owner.
 """
 
 import os
-import select
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 
 _HOME, _NAME = "AIRFLOW_SANDBOX_HOME", "AIRFLOW_SANDBOX_PROCESS"
@@ -56,26 +55,11 @@ def _name_of(pid: int, home: Path) -> str | None:
 def stop(home: Path) -> list[str]:
     """End every process of the folder and wait for it; the names of those that ran."""
     found = running(home)
-    with ExitStack() as stack:
-        handles: list[int] = []
-        for pid in found.values():
-            try:
-                handle = os.pidfd_open(pid)
-            except ProcessLookupError:
-                continue
-            stack.callback(os.close, handle)
-            if _name_of(pid, home):  # the handle holds the pid, so this answer stays true
-                handles.append(handle)
-        for number, patience in ((signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, 60)):
-            for handle in handles:
-                signal.pidfd_send_signal(handle, number)
-            handles = _still_alive(handles, patience)
+    for number, patience in ((signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, 60)):
+        for pid in running(home).values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        end = time.monotonic() + patience
+        while running(home) and time.monotonic() < end:
+            time.sleep(0.05)
     return sorted(found)
-
-
-def _still_alive(handles: list[int], patience: float) -> list[int]:
-    end = time.monotonic() + patience
-    while handles and (left := end - time.monotonic()) > 0:
-        ended, _, _ = select.select(handles, [], [], left)  # readable once the process has ended
-        handles = [handle for handle in handles if handle not in ended]
-    return handles

@@ -25,7 +25,6 @@ from sandbox.toolchain import Found
 _HERE = Path(__file__).with_name("control_plane")
 _HEALTH = {"etcd": "health", "kube-apiserver": "readyz"}
 _START_SECONDS = 60
-_LOG_LINES = 10
 
 
 class Simulated:
@@ -96,9 +95,7 @@ class Simulated:
             # For its first moments a process that is being born cannot be told from a dead one.
             dead = waited > 1 and name not in processes.running(self._folder)
             if dead or waited > _START_SECONDS:
-                log = processes.log_file(self._folder, name)
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
-                raise SandboxError(f"{name} did not come up, see {log}; it ends with\n{tail}")
+                raise SandboxError.from_log(f"{name} did not come up", processes.log_file(self._folder, name))
             time.sleep(0.1)
 
     def _healthy(self, name: str, port: int) -> bool:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import IO
 
 from sandbox import SandboxError
-from sandbox.pins import PULUMI, Archive, Tool
+from sandbox.pins import PULUMI_CHECKSUMS, Tool
 
-PROBE_SECONDS = 3
+_PROBE_SECONDS = 3
 _DOWNLOAD_SECONDS = 60
 _ARCH = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+_HERE = {"os": platform.system().lower(), "arch": _ARCH, "x64": {"amd64": "x64"}.get(_ARCH, _ARCH)}
 _GO = {"GOFLAGS": "-buildvcs=false -mod=mod", "CGO_ENABLED": "0", "GOWORK": "off"}
 
 
@@ -33,7 +34,7 @@ def _open(url: str, timeout: float) -> IO[bytes]:
 def internet_reached() -> bool:
     """Whether official downloads can be had. Asked once a run; a refusal is final."""
     try:
-        with _open(f"https://get.pulumi.com/releases/sdk/pulumi-{PULUMI}-checksums.txt", PROBE_SECONDS):
+        with _open(PULUMI_CHECKSUMS, _PROBE_SECONDS):
             return True
     except OSError:
         return False
@@ -41,14 +42,14 @@ def internet_reached() -> bool:
 
 def download(tool: Tool, folder: Path) -> bool:
     """Put the official files of a tool into the folder; False when none are published."""
-    if tool.archive is None:
+    if not tool.url:
         return False
-    url = _here(tool.archive.url)
+    url = tool.url.format(**_HERE)
     target = folder / url.rsplit("/", 1)[1]
     try:
         with _open(url, _DOWNLOAD_SECONDS) as body, target.open("wb") as file:
             shutil.copyfileobj(body, file)
-        published = _checksum(tool.archive, target.name)
+        published = _checksum(tool.checksums.format(url=url), target.name)
     except urllib.error.HTTPError:
         target.unlink(missing_ok=True)
         return False
@@ -65,18 +66,13 @@ def download(tool: Tool, folder: Path) -> bool:
     return True
 
 
-def _here(template: str) -> str:
-    x64 = {"amd64": "x64"}.get(_ARCH, _ARCH)
-    return template.format(os=platform.system().lower(), arch=_ARCH, x64=x64)
-
-
-def _checksum(archive: Archive, name: str) -> str:
-    with _open(_here(archive.checksums), _DOWNLOAD_SECONDS) as body:
+def _checksum(url: str, name: str) -> str:
+    with _open(url, _DOWNLOAD_SECONDS) as body:
         lines = body.read().decode().splitlines()
     for line in lines:
         if len(lines) == 1 or line.split()[-1].endswith(name):
             return line.split()[0]
-    raise SandboxError(f"{archive.checksums} does not list {name}")
+    raise SandboxError(f"{url} does not list {name}")
 
 
 def _unpack(target: Path, tool: Tool, folder: Path) -> None:
@@ -102,21 +98,19 @@ def build(tool: Tool, folder: Path, run: Callable[[list[str], Path, dict[str, st
     version = tool.module_version or tool.version
     source = folder / "src"
     source.mkdir()
-    flags = "-s -w"
-    requirements = ""
+    flags, requirements = "-s -w", ""
     if tool.package.startswith("k8s.io/kubernetes/"):
         requirements = _staging_modules(version, source, environment)
         for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
             flags += f" -X {package}.gitVersion=v{version}"
     (source / "go.mod").write_text(f"module sandbox\n\ngo 1.24\n\n{requirements}")
     run(["go", "get", f"{tool.package}@v{version}"], source, environment)
-    command = ["go", "build", "-ldflags", flags, "-o", str(folder / tool.name), tool.package]
-    run(command, source, environment)
-    for script in tool.scripts:
+    run(["go", "build", "-ldflags", flags, "-o", str(folder / tool.name), tool.package], source, environment)
+    if tool.script:
         where = ["go", "list", "-f", "{{.Dir}}", tool.package]
         package = subprocess.check_output(where, cwd=source, env=environment, text=True).strip()
-        shutil.copyfile(Path(package).parent / script, folder / script)
-        (folder / script).chmod(0o755)
+        shutil.copyfile(Path(package).parent / tool.script, folder / tool.script)
+        (folder / tool.script).chmod(0o755)
     shutil.rmtree(source)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from sandbox import SandboxError, sources
+from sandbox import SandboxError, sources, stackfile
 
 PLUGINS = ("kubernetes", "random", "tls")
 
@@ -50,12 +50,8 @@ class Stack:
         # Commands that write settings do so beside a Pulumi.yaml, so they are given one of ours.
         name = yaml.safe_load((self._project / "Pulumi.yaml").read_text())["name"]
         (self._home / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
-        if not self.exists():
+        if self.name not in stacks(self._home, self._env):
             self._ask("stack", "init", self.name, "--no-select")
-
-    def exists(self) -> bool:
-        """Whether the stack has state."""
-        return self.name in stacks(self._home, self._env)
 
     def set_secret(self, key: str, value: str) -> None:
         """Set a secret of the stack; the value goes by standard input."""
@@ -69,13 +65,13 @@ class Stack:
         """Show what a deployment would change."""
         return self._operate("preview", *arguments, live=live)
 
-    def refresh(self, *arguments: str, live: bool = False) -> Result:
+    def refresh(self, *arguments: str) -> Result:
         """Read the real state of every resource."""
-        return self._operate("refresh", "--yes", "--skip-preview", *arguments, live=live)
+        return self._operate("refresh", "--yes", "--skip-preview", *arguments)
 
-    def destroy(self, *arguments: str, live: bool = False) -> Result:
+    def destroy(self, *, live: bool = False) -> Result:
         """Delete every resource."""
-        return self._operate("destroy", "--yes", "--skip-preview", *arguments, live=live)
+        return self._operate("destroy", "--yes", "--skip-preview", live=live)
 
     def unprotect(self) -> None:
         """Let every resource be deleted."""
@@ -111,7 +107,7 @@ class Stack:
         )
         return Result(done.returncode == 0, done.stdout)
 
-    def _operate(self, command: str, *arguments: str, live: bool) -> Result:
+    def _operate(self, command: str, *arguments: str, live: bool = False) -> Result:
         with tempfile.TemporaryDirectory() as folder:
             events = Path(folder) / "events"
             words = [command, "--stack", self.name, "--config-file", str(self.config_file)]
@@ -123,30 +119,23 @@ class Stack:
                 done = self.run(*words)
             return Result(done.ok, done.output, *_summary(events))
 
-    def _ask(self, *arguments: str, text: str | None = None) -> str:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=self._home,
-            env=self._env,
-            input=text or "",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise SandboxError(f"pulumi {' '.join(arguments[:2])}: {done.stderr or done.stdout}")
-        return done.stdout
+    def _ask(self, *arguments: str, text: str = "") -> str:
+        return _pulumi(self._home, self._env, *arguments, text=text)
 
 
 def stacks(home: Path, env: Mapping[str, str]) -> list[str]:
     """Name every stack with state in `home`."""
     if not (home / "Pulumi.yaml").exists():
         return []
-    command = ["pulumi", "stack", "ls", "--json", "--non-interactive"]
-    answer = subprocess.run(command, cwd=home, env=dict(env), capture_output=True, check=False)
-    if answer.returncode != 0:
-        raise SandboxError(f"pulumi stack ls: {answer.stderr.decode()}")
-    return [stack["name"] for stack in json.loads(answer.stdout)]
+    return [stack["name"] for stack in json.loads(_pulumi(home, env, "stack", "ls", "--json"))]
+
+
+def _pulumi(home: Path, env: Mapping[str, str], *arguments: str, text: str = "") -> str:
+    command = ["pulumi", *arguments, "--non-interactive"]
+    done = subprocess.run(command, cwd=home, env=env, input=text, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SandboxError(f"pulumi {' '.join(arguments[:2])}: {done.stderr or done.stdout}")
+    return done.stdout
 
 
 def _patiently(process: subprocess.Popen[bytes]) -> int:
@@ -186,9 +175,8 @@ def environment(root: Path, home: Path, kubeconfig: str, cache: Path) -> dict[st
         "PULUMI_DEBUG_COMMANDS": "true",  # offers --event-log
         "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "false" if plugins else "true",
-        "AIRFLOW_SANDBOX_PYTHON": sys.executable,
     }
-    if not any(f"PULUMI_CONFIG_PASSPHRASE{end}" in os.environ for end in ("", "_FILE")):
+    if not stackfile.has_own_passphrase():
         ours["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase(home / "passphrase"))
     return {**os.environ, **ours, "PATH": os.pathsep.join(path)}
 
@@ -217,10 +205,10 @@ def _pulumi_home(root: Path, home: Path, plugins: Path | None) -> Path:
         plugins.mkdir(parents=True, exist_ok=True)
         (folder / "plugins").symlink_to(plugins)
     for name in [] if plugins else PLUGINS:
-        program = f"pulumi-resource-{name}"
-        start = folder / "plugins" / _plugin(name) / program
+        start = folder / "plugins" / _plugin(name) / f"pulumi-resource-{name}"
         start.parent.mkdir(parents=True)
-        start.write_text(f'#!/bin/sh\nexec {shlex.quote(str(root / "sandbox/plugins/bin" / program))} "$@"\n')
+        command = f"PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(sys.executable)} -P -m sandbox.plugins {name}"
+        start.write_text(f"#!/bin/sh\n{command}\n")
         start.chmod(0o755)
     return folder
 

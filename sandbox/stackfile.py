@@ -30,7 +30,7 @@ def copy(source: Path, target: Path, *, throwaway: bool, chart: str | None) -> N
     content: dict[str, Any] = yaml.safe_load(source.read_text()) or {}
     before: dict[str, Any] = yaml.safe_load(target.read_text()) if target.exists() else {}
     config = content.setdefault("config", {})
-    if not any(f"PULUMI_CONFIG_PASSPHRASE{end}" in os.environ for end in ("", "_FILE")):
+    if not has_own_passphrase():
         sealed = [key for key, value in config.items() if "secure" in _mapping(value)]
         if sealed and not throwaway:
             raise SandboxError(
@@ -48,6 +48,11 @@ def copy(source: Path, target: Path, *, throwaway: bool, chart: str | None) -> N
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     target.touch(mode=0o600)
     target.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def has_own_passphrase() -> bool:
+    """Whether the user has set a passphrase, with which the secrets of the file itself can be read."""
+    return any(f"PULUMI_CONFIG_PASSPHRASE{end}" in os.environ for end in ("", "_FILE"))
 
 
 def missing_secrets(target: Path) -> dict[str, str]:

@@ -11,16 +11,14 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import SandboxError, sources
 from sandbox.console import Progress, progress
 from sandbox.pins import Tool
-
-_LOG_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,9 @@ def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Found]
     cache = cache or cache_folder()
     found = {tool.name: _locate(tool, cache) for tool in tools}
     if not all(found.values()):
-        with _locked(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / "lock").open("w") as lock:  # the kernel frees it with the process
+            fcntl.flock(lock, fcntl.LOCK_EX)
             found = {tool.name: _locate(tool, cache) for tool in tools}
             missing = [tool for tool in tools if not found[tool.name]]
             with progress({tool.name: tool.seconds for tool in missing}) as shown:
@@ -92,14 +92,6 @@ def _folder(tool: Tool, cache: Path) -> Path:
     return cache / "tools" / f"{tool.name}-{tool.version}"
 
 
-@contextmanager
-def _locked(cache: Path) -> Iterator[None]:
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:  # the kernel frees it with the process
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _make(tool: Tool, cache: Path, shown: Progress) -> Found:
     """Make a tool in a folder aside, and move it into place when it is whole."""
     final = _folder(tool, cache)
@@ -114,13 +106,11 @@ def _make(tool: Tool, cache: Path, shown: Progress) -> Found:
             log = cache / f"{tool.name}.log"
             log.unlink(missing_ok=True)
             sources.build(tool, folder, lambda command, cwd, env: _run(command, cwd, env, log, shown))
-        found = Found(str(final / tool.name), version, origin)
-        facts = {key: value for key, value in asdict(found).items() if key != "path"}
-        (folder / "origin.json").write_text(json.dumps(facts))
+        (folder / "origin.json").write_text(json.dumps({"version": version, "origin": origin}))
         shutil.rmtree(final, ignore_errors=True)
         folder.rename(final)
-    shown.finish(tool.name, f"{version}, {origin}")
-    return found
+    shown.finish(f"{version}, {origin}")
+    return Found(str(final / tool.name), version, origin)
 
 
 def _run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Progress) -> None:
@@ -135,8 +125,7 @@ def _run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: P
             process.terminate()
             process.wait()
     if process.returncode != 0:
-        tail = "\n".join(log.read_text().splitlines()[-_LOG_LINES:])
-        raise SandboxError(f"`{' '.join(command[:2])}` failed, see {log}; it ends with\n{tail}")
+        raise SandboxError.from_log(f"`{' '.join(command[:2])}` failed", log)
 
 
 def _link(tools: Sequence[Tool], found: dict[str, Found], cache: Path) -> None:

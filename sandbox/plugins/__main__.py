@@ -1,4 +1,4 @@
-"""Starts one stand-in, as the launchers in bin/ do: `python -m sandbox.plugins NAME`.
+"""Starts one stand-in, as the launchers do that stack.py installs: `python -m sandbox.plugins NAME`.
 
 `import pulumi` costs half a second, and every preview starts every plugin. Only the protobuf
 modules are needed, so the packages around them are entered without running their `__init__`.

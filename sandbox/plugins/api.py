@@ -1,12 +1,12 @@
-"""A small client of the Kubernetes API for objects of any kind: discovery, get, list, apply, delete.
+"""A small client of the Kubernetes API for objects of any kind: get, list, apply, delete.
 
 lightkube reads the kubeconfig and makes the authenticated connection; it is loaded at the first
-request, for a preview without changes makes none. TLS is always verified.
+request, for a preview without changes makes none.
 """
 
+import os
 import threading
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.plugins.protocol import PluginError
@@ -14,9 +14,6 @@ from sandbox.plugins.wire import Properties, Value
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response
-    from lightkube.config.kubeconfig import SingleConfig
-
-FIELD_MANAGER = "pulumi-kubernetes"
 
 
 class ApiError(PluginError):
@@ -28,17 +25,15 @@ class ApiError(PluginError):
 
 
 class Api:
-    """One cluster, as one kubeconfig and context name it."""
+    """The cluster of KUBECONFIG."""
 
-    def __init__(self, kubeconfig: str, context: str | None = None) -> None:
-        self._kubeconfig, self._context = kubeconfig, context
-        self._discovered: dict[str, dict[str, Properties]] = {}
+    def __init__(self) -> None:
         self._lock = threading.Lock()
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Properties | None:
         """Return an object, or None when there is none."""
         try:
-            return self._send("GET", self._path(api_version, kind, namespace, name))
+            return self._send("GET", _path(api_version, kind, namespace, name))
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -47,79 +42,27 @@ class Api:
     def list(self, api_version: str, kind: str, namespace: str, labels: Properties) -> list[Value]:
         """Return the objects with these labels."""
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        path = self._path(api_version, kind, namespace)
-        return list(self._send("GET", path, {"labelSelector": selector})["items"])
+        return list(self._send("GET", _path(api_version, kind, namespace), {"labelSelector": selector})["items"])
 
-    def apply(self, manifest: Properties, *, force: bool, dry_run: bool = False) -> Properties:
-        """Create or change an object by server-side apply and return what it became."""
+    def apply(self, manifest: Properties, *, dry_run: bool = False) -> Properties:
+        """Create or change an object by server-side apply, whoever owns its fields; return what it became."""
         metadata = manifest["metadata"]
-        where = metadata.get("namespace", ""), metadata["name"]
-        options = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()}
-        options |= {"dryRun": "All"} if dry_run else {}
-        path = self._path(manifest["apiVersion"], manifest["kind"], *where)
+        path = _path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        options = {"fieldManager": "pulumi-kubernetes", "force": "true"} | ({"dryRun": "All"} if dry_run else {})
         return self._send("PATCH", path, options, manifest)
 
     def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
-        """Ask for deletion, dependents first; return at once, also when the object is gone."""
-        try:
-            path = self._path(api_version, kind, namespace, name)
-            self._send("DELETE", path, {"propagationPolicy": "Foreground"})
-        except ApiError as error:
-            if error.status != 404:
-                raise
-
-    def _path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
-        found = self._kind(api_version, kind)
-        scope = f"namespaces/{namespace or self.namespace}/" if found["namespaced"] else ""
-        return f"{self._group(api_version)}/{scope}{found['name']}/{name}".rstrip("/")
-
-    def _kind(self, api_version: str, kind: str) -> Properties:
-        kinds = self._discovered.get(api_version, {})
-        if kind not in kinds:
-            try:
-                found = self._send("GET", self._group(api_version))["resources"]
-            except ApiError as error:
-                if error.status != 404:
-                    raise
-                found = []
-            kinds = {each["kind"]: each for each in found if "/" not in each["name"]}
-            self._discovered[api_version] = kinds
-        if kind not in kinds:
-            raise ApiError(404, f"the cluster knows no kind {kind} in {api_version}: is its CRD installed?")
-        return kinds[kind]
-
-    @staticmethod
-    def _group(api_version: str) -> str:
-        return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-
-    @property
-    def namespace(self) -> str:
-        """The namespace of the kubeconfig's context."""
-        return self._config.namespace
-
-    @cached_property
-    def _config(self) -> "SingleConfig":
-        import yaml
-        from lightkube.config.kubeconfig import KubeConfig
-
-        if "\n" in self._kubeconfig:
-            config = KubeConfig.from_dict(yaml.safe_load(self._kubeconfig))
-        else:
-            config = KubeConfig.from_file(Path(self._kubeconfig).expanduser())
-        single = config.get(self._context)
-        assert single is not None, "only a default could be None, and none is given"  # noqa: S101
-        if single.cluster.insecure:
-            raise PluginError(
-                "the kubeconfig turns TLS verification off (insecure-skip-tls-verify): "
-                "give the cluster's certificate-authority instead"
-            )
-        return single
+        """Ask for deletion, dependents first; return at once."""
+        self._send("DELETE", _path(api_version, kind, namespace, name), {"propagationPolicy": "Foreground"})
 
     @cached_property
     def _client(self) -> "Client":
+        from lightkube import KubeConfig
         from lightkube.config.client_adapter import Client, ConnectionParams
 
-        return Client(self._config, ConnectionParams(trust_env=False))
+        config = KubeConfig.from_file(os.environ["KUBECONFIG"]).get()
+        assert config is not None, "only a default could be None, and none is given"  # noqa: S101
+        return Client(config, ConnectionParams(trust_env=False))
 
     def _send(self, method: str, path: str, params: dict[str, str] | None = None, body: Value = None) -> Properties:
         import httpx2
@@ -137,8 +80,16 @@ class Api:
         return dict(answer.json())
 
 
+def _path(api_version: str, kind: str, namespace: str, name: str = "") -> str:
+    group = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+    scope = "" if kind == "Namespace" else f"namespaces/{namespace or 'default'}/"
+    plural = kind.removesuffix("y") + "ies" if kind.endswith("y") else kind + "s"  # kubectl's guess, too
+    return f"{group}/{scope}{plural.lower()}/{name}".rstrip("/")
+
+
 def _reason(answer: "Response") -> str:
     try:
         return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"{answer.status_code} {answer.reason_phrase}: {answer.text[:200]}"
+    except ValueError:  # a path that the server does not know is answered in plain text
+        path = answer.request.url.path
+        return f"{answer.status_code} {answer.reason_phrase} for {path} (a custom resource needs its CRD installed)"

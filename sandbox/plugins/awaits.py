@@ -5,29 +5,24 @@ import time
 from collections.abc import Callable, Iterator
 
 from sandbox.plugins.api import Api, ApiError
-from sandbox.plugins.wire import Properties, Value
+from sandbox.plugins.wire import Properties
 
 _DEFAULT_TIMEOUT = 600.0  # seconds, as the official provider has it
 _PERIOD = 0.25  # seconds
 
 
-class NeverReadyError(Exception):
-    """The object failed for good."""
+class AwaitError(Exception):
+    """The object failed for good, time is up or the run was cancelled; the message says what was missing."""
 
 
-class TimedOutError(Exception):
-    """Time is up, or the run was cancelled; the message says what was missing last."""
-
-
-def missing(api: Api, live: Properties) -> str | None:
-    """Say what an object lacks to be ready, or None. Raises `NeverReadyError` if it will not be."""
+def missing(live: Properties) -> str | None:
+    """Say what an object lacks to be ready, or why it never will be; None when it is ready."""
     wish = live["metadata"].get("annotations", {}).get("pulumi.com/waitFor", "")
     if wish.startswith("condition="):
         wanted = wish.removeprefix("condition=")
-        met = _conditions(live).get(wanted, {}).get("status") == "True"
-        return None if met else f"its condition {wanted} is not met"
-    check = _CHECKS.get(f"{live['apiVersion']}/{live['kind']}")
-    return check(api, live) if check else None
+        return None if _is_true(live, wanted) else f"its condition {wanted} is not met"
+    check = _CHECKS.get(live["kind"])
+    return check(live) if check else None
 
 
 def until_ready(api: Api, live: Properties, timeout: float, cancelled: threading.Event) -> Properties:
@@ -36,8 +31,11 @@ def until_ready(api: Api, live: Properties, timeout: float, cancelled: threading
     def poll() -> Properties | str:
         current = get_again(api, live)
         if current is None:
-            raise NeverReadyError("it was deleted while it was awaited")
-        return missing(api, current) or current
+            raise AwaitError("it was deleted while it was awaited")
+        lacking = missing(current)
+        if lacking and current["kind"] == "Job" and _is_true(current, "Failed"):
+            raise AwaitError(lacking)
+        return lacking or current
 
     return _poll(poll, timeout, cancelled)
 
@@ -65,16 +63,15 @@ def _poll(poll: Callable[[], Properties | str], timeout: float, cancelled: threa
         if not isinstance(state, str):
             return state
         if time.monotonic() > end:
-            raise TimedOutError(f"timed out: {state}")
+            raise AwaitError(f"timed out: {state}")
         if cancelled.wait(_PERIOD):
-            raise TimedOutError(f"cancelled: {state}")
+            raise AwaitError(f"cancelled: {state}")
 
 
 def get_again(api: Api, live: Properties) -> Properties | None:
     """Fetch an object as it is now."""
     metadata = live["metadata"]
-    where = metadata.get("namespace", ""), metadata["name"]
-    return api.get(live["apiVersion"], live["kind"], *where)
+    return api.get(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def troubles(api: Api, live: Properties) -> list[str]:
@@ -110,51 +107,38 @@ def _conditions(live: Properties) -> dict[str, Properties]:
     return {c["type"]: c for c in live.get("status", {}).get("conditions") or []}
 
 
-def _job(api: Api, live: Properties) -> str | None:
-    conditions = _conditions(live)
-    failed = conditions.get("Failed", {})
-    if failed.get("status") == "True":
-        raise NeverReadyError(f"the Job failed [{failed['reason']}]: {failed.get('message', '')}")
-    if conditions.get("Complete", {}).get("status") == "True":
+def _is_true(live: Properties, condition: str) -> bool:
+    return bool(_conditions(live).get(condition, {}).get("status") == "True")
+
+
+def _job(live: Properties) -> str | None:
+    if _is_true(live, "Failed"):
+        failed = _conditions(live)["Failed"]
+        return f"the Job failed [{failed['reason']}]: {failed.get('message', '')}"
+    if _is_true(live, "Complete"):
         return None
-    status = live.get("status", {})
-    counts = (f"{status.get(key, 0)} {key}" for key in ("active", "succeeded", "failed"))
+    counts = (f"{live.get('status', {}).get(key, 0)} {key}" for key in ("active", "succeeded", "failed"))
     return f"the Job is not complete ({', '.join(counts)})"
 
 
-def _deployment(api: Api, live: Properties) -> str | None:
-    return _rolled_out(live, "updatedReplicas", "availableReplicas")
-
-
-def _stateful_set(api: Api, live: Properties) -> str | None:
-    if live["spec"].get("updateStrategy", {}).get("type") == "OnDelete":
-        return _rolled_out(live, "readyReplicas")
-    return _rolled_out(live, "updatedReplicas", "readyReplicas")
-
-
-def _rolled_out(live: Properties, *counts: str) -> str | None:
+def _rolled_out(live: Properties) -> str | None:
     status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
     if status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
         return "its controller has not seen the change yet"
-    lacking = [f"{key} {status.get(key, 0)} of {wanted}" for key in counts]
-    done = all(status.get(key, 0) == wanted for key in counts)
-    return None if done and status.get("replicas", 0) == wanted else ", ".join(lacking)
+    counts = {key: status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")}
+    if set(counts.values()) == {wanted}:
+        return None
+    return ", ".join(f"{key} {count} of {wanted}" for key, count in counts.items())
 
 
-def _claim(api: Api, live: Properties) -> str | None:
+def _claim(live: Properties) -> str | None:
     phase = live.get("status", {}).get("phase")
-    if phase == "Bound":
-        return None
-    class_name = live["spec"].get("storageClassName")
-    storage = api.get("storage.k8s.io/v1", "StorageClass", "", class_name) if class_name else None
-    if phase == "Pending" and (storage or {}).get("volumeBindingMode") == "WaitForFirstConsumer":
-        return None
-    return f"the volume is not bound (phase {phase}, storage class {class_name or 'none'})"
+    return None if phase == "Bound" else f"the volume is not bound (phase {phase})"
 
 
-_CHECKS: dict[str, Callable[[Api, Value], str | None]] = {
-    "apps/v1/Deployment": _deployment,
-    "apps/v1/StatefulSet": _stateful_set,
-    "batch/v1/Job": _job,
-    "v1/PersistentVolumeClaim": _claim,
+_CHECKS: dict[str, Callable[[Properties], str | None]] = {
+    "Deployment": _rolled_out,
+    "StatefulSet": _rolled_out,
+    "Job": _job,
+    "PersistentVolumeClaim": _claim,
 }

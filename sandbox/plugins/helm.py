@@ -1,12 +1,7 @@
-"""Runs the real `helm` against one cluster. Owns its processes, its errors and what it reads."""
+"""Runs the real `helm` on the cluster of KUBECONFIG. Owns its processes, its errors and what it reads."""
 
 import json
-import os
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from sandbox.plugins.protocol import PluginError
 from sandbox.plugins.wire import Properties
@@ -17,56 +12,36 @@ class HelmError(PluginError):
 
 
 class Helm:
-    """The `helm` command with a kubeconfig, given as a path or as content."""
+    """The `helm` command."""
 
-    def __init__(self, kubeconfig: str, context: str | None) -> None:
-        self._kubeconfig, self._context = kubeconfig, context
+    def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
 
-    def run(self, *arguments: str, namespace: str = "", stdin: str = "") -> str:
+    def run(self, *arguments: str, stdin: str = "") -> str:
         """Run helm and return its output, or raise its message."""
-        command = ["helm", *arguments]
-        command += ["--namespace", namespace] if namespace else []
-        command += ["--kube-context", self._context] if self._context else []
         pipe = subprocess.PIPE
-        with self._environment() as environment:
-            try:
-                process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
-            except FileNotFoundError as error:
-                raise HelmError("there is no helm command on PATH") from error
-            self._running.add(process)
-            try:
-                output, message = process.communicate(stdin)
-            finally:
-                self._running.discard(process)
+        process = subprocess.Popen(["helm", *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        self._running.add(process)
+        try:
+            output, message = process.communicate(stdin)
+        finally:
+            self._running.discard(process)
         if process.returncode:
             raise HelmError(message.strip() or f"helm ended with code {process.returncode}")
         return output
 
     def release(self, name: str, namespace: str) -> Properties | None:
         """Return what Helm has recorded of a release's last revision, or None."""
-        found: Properties = {}
-        for question in (("status",), ("get", "metadata")):
-            try:
-                answer = self.run(*question, name, "--output", "json", namespace=namespace)
-            except HelmError as error:
-                if "release: not found" in str(error):
-                    return None
-                raise
-            found[question[-1]] = json.loads(answer)
-        return found
+        place = [name, "--namespace", namespace, "--output", "json"]
+        try:
+            status, metadata = self.run("status", *place), self.run("get", "metadata", *place)
+        except HelmError as error:
+            if "release: not found" in str(error):
+                return None
+            raise
+        return {"status": json.loads(status), "metadata": json.loads(metadata)}
 
     def cancel(self) -> None:
         """Ask running commands to end in order: Helm then records the release as failed."""
         for process in list(self._running):
             process.terminate()
-
-    @contextmanager
-    def _environment(self) -> Iterator[dict[str, str]]:
-        if "\n" not in self._kubeconfig:
-            yield {**os.environ, "KUBECONFIG": str(Path(self._kubeconfig).expanduser())}
-            return
-        with tempfile.NamedTemporaryFile("w") as file:  # readable by this user alone
-            file.write(self._kubeconfig)
-            file.flush()
-            yield {**os.environ, "KUBECONFIG": file.name}

@@ -3,7 +3,6 @@
 Knows neither gRPC (server.py) nor any cloud.
 """
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -30,12 +29,16 @@ class NotReadyError(PluginError):
         self.id, self.inputs, self.outputs, self.reasons = id_, inputs, outputs, reasons
 
 
+def take_only(known: Iterable[str], given: Iterable[str]) -> None:
+    """Refuse what the stand-in would not honour."""
+    for key in sorted(set(given) - set(known)):
+        raise InvalidInputError(key, f"the sandbox's stand-in takes only {', '.join(sorted(known))}, not {key}")
+
+
 @dataclass(frozen=True)
 class Subject:
     """What one request is about. Which fields are filled depends on the request."""
 
-    type: str
-    name: str
     id: str = ""
     inputs: Properties = field(default_factory=dict)
     old_inputs: Properties = field(default_factory=dict)
@@ -45,13 +48,13 @@ class Subject:
 
 
 class Resource:
-    """One kind of resource. The defaults suit a value that any changed input replaces."""
+    """One kind of resource. The defaults suit a value that lives in state only and that any changed input replaces."""
 
     def check(self, subject: Subject) -> Properties:
         """Return the inputs completed, or raise `InvalidInputError`."""
-        return subject.inputs
+        raise NotImplementedError
 
-    def replaced_by(self, subject: Subject, path: Path) -> bool:
+    def replaced_by(self, path: Path) -> bool:
         """Tell whether a change at this path needs a new object."""
         return True
 
@@ -72,7 +75,9 @@ class Resource:
 
         Without old outputs it is an import.
         """
-        raise NotImplementedError
+        if not subject.outputs:
+            raise PluginError("the sandbox's stand-in cannot import this type")
+        return subject.id, subject.inputs, subject.outputs
 
     def update(self, subject: Subject) -> Properties:
         """Change the object in place; return its outputs. A preview changes nothing."""
@@ -83,25 +88,14 @@ class Resource:
 
 
 class Provider:
-    """A table of resource types with the configuration they share."""
+    """A table of resources by their type tokens."""
 
-    name: str
-    implemented: Iterable[str]
-
-    def __init__(self) -> None:
-        self.cancelled = threading.Event()
-
-    def resource(self, type_: str) -> Resource | None:
-        """Find who serves a type token."""
-        raise NotImplementedError
-
-    def check_settings(self, settings: Properties) -> Properties:
-        """Return the provider's settings, or raise `InvalidInputError`."""
-        return settings
+    def __init__(self, name: str, resources: Mapping[str, Resource]) -> None:
+        self.name, self.resources = name, resources
 
     def configure(self, settings: Mapping[str, str]) -> None:
-        """Take the provider's settings."""
+        """Take the provider's settings, or raise `InvalidInputError`."""
+        take_only((), settings)
 
     def cancel(self) -> None:
         """End what is under way, as far as it can be ended in order."""
-        self.cancelled.set()

@@ -1,160 +1,72 @@
-"""Stand-in for pulumi-random: passwords, strings, ids and bytes.
-
-`bcryptHash` is not filled in: nothing here needs it, and it would cost a dependency.
-"""
+"""Stand-in for pulumi-random: passwords and bytes."""
 
 import base64
 import secrets
 import string
 
-from sandbox.plugins.protocol import InvalidInputError, Provider, Resource, Subject
-from sandbox.plugins.wire import Properties, plain, secret
+from sandbox.plugins.protocol import InvalidInputError, Provider, Resource, Subject, take_only
+from sandbox.plugins.wire import UNKNOWN, Properties, plain, secret
 
-_SIGNS = {
-    "lower": string.ascii_lowercase,
-    "upper": string.ascii_uppercase,
-    "numeric": string.digits,
-    "special": "!@#$%&*()-_=+[]{}<>:?",  # the official provider's set
-}
+_SPECIAL = "!@#$%&*()-_=+[]{}<>:?"  # the official provider's set
 
 
 class _Generated(Resource):
-    """A value made once, kept in state only, and replaced when any input changes."""
+    """A secret value of some length, made once."""
 
-    length = "length"
-    secret_outputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ("length",)
 
     def check(self, subject: Subject) -> Properties:
-        length = plain(subject.inputs.get(self.length))
-        if not isinstance(length, str) and (not length or length < 1):
-            raise InvalidInputError(self.length, f"{self.length} must be at least 1, got {length}")
+        take_only(self.inputs, subject.inputs)
+        length = plain(subject.inputs.get("length"))
+        if length != UNKNOWN and (not length or length < 1):
+            raise InvalidInputError("length", f"length must be at least 1, got {length}")
         return subject.inputs
 
     def create(self, subject: Subject) -> tuple[str, Properties]:
-        inputs = plain(subject.inputs)
         if subject.preview:
             return "", subject.inputs
-        id_, drawn = self.value(inputs, self.draw(inputs))
-        return id_, self.marked(drawn) | subject.inputs
+        return "none", subject.inputs | self.generated(plain(subject.inputs))
 
-    def read(self, subject: Subject) -> tuple[str, Properties, Properties]:
+    def read(self, subject: Subject) -> tuple[str, Properties, Properties] | None:
         if subject.outputs:
-            return subject.id, subject.inputs, subject.outputs
-        inputs, raw = self.parse(subject.id)
-        id_, drawn = self.value(inputs, raw)
-        return id_, inputs, self.marked(drawn) | inputs
+            return super().read(subject)
+        inputs, outputs = self.imported(subject.id)
+        return "none", inputs, inputs | outputs
 
-    def marked(self, drawn: Properties) -> Properties:
-        return {key: secret(v) if key in self.secret_outputs else v for key, v in drawn.items()}
-
-    def draw(self, inputs: Properties) -> bytes:
-        return secrets.token_bytes(int(inputs[self.length]))
-
-    def value(self, inputs: Properties, raw: bytes) -> tuple[str, Properties]:
+    def generated(self, inputs: Properties) -> Properties:
         raise NotImplementedError
 
-    def parse(self, imported: str) -> tuple[Properties, bytes]:
+    def imported(self, value: str) -> tuple[Properties, Properties]:
         raise NotImplementedError
 
 
-class _String(_Generated):
-    """Letters, digits and signs, with a minimum of each class."""
+class _Password(_Generated):
+    """Letters, digits and, unless they are declined, special signs."""
 
-    def check(self, subject: Subject) -> Properties:
-        inputs = plain(super().check(subject))
-        wanted = sum(_minimum(inputs, kind) for kind in _SIGNS)
-        if not isinstance(inputs["length"], str) and wanted > inputs["length"]:
-            raise InvalidInputError("length", f"length must be at least {wanted}, the minimums' sum")
-        if not _pool(inputs):
-            raise InvalidInputError("special", f"one of {', '.join(_SIGNS)} must be true")
-        return subject.inputs
+    inputs = ("length", "special")
 
-    def draw(self, inputs: Properties) -> bytes:
-        drawn = [secrets.choice(_signs(inputs, kind)) for kind in _SIGNS for _ in range(_minimum(inputs, kind))]
-        drawn += [secrets.choice(_pool(inputs)) for _ in range(int(inputs["length"]) - len(drawn))]
-        secrets.SystemRandom().shuffle(drawn)
-        return "".join(drawn).encode()
+    def generated(self, inputs: Properties) -> Properties:
+        signs = string.ascii_letters + string.digits + (_SPECIAL if inputs.get("special", True) else "")
+        return {"result": secret("".join(secrets.choice(signs) for _ in range(inputs["length"])))}
 
-    def value(self, inputs: Properties, raw: bytes) -> tuple[str, Properties]:
-        flags = dict.fromkeys((*_SIGNS, "number"), True)
-        minimums = {f"min{kind.capitalize()}": 0 for kind in _SIGNS}
-        return raw.decode(), flags | minimums | {"result": raw.decode()}
-
-    def parse(self, imported: str) -> tuple[Properties, bytes]:
-        return {"length": len(imported)}, imported.encode()
-
-
-def _minimum(inputs: Properties, kind: str) -> int:
-    return int(inputs.get(f"min{kind.capitalize()}", 0))
-
-
-def _signs(inputs: Properties, kind: str) -> str:
-    return str((kind == "special" and inputs.get("overrideSpecial")) or _SIGNS[kind])
-
-
-def _pool(inputs: Properties) -> str:
-    deprecated = {"numeric": inputs.get("number", True)}
-    allowed = (kind for kind in _SIGNS if inputs.get(kind, deprecated.get(kind, True)))
-    return "".join(_signs(inputs, kind) for kind in allowed)
-
-
-class _Password(_String):
-    """A random string that stays secret."""
-
-    secret_outputs = ("result",)
-
-    def value(self, inputs: Properties, raw: bytes) -> tuple[str, Properties]:
-        return "none", super().value(inputs, raw)[1]
+    def imported(self, value: str) -> tuple[Properties, Properties]:
+        return {"length": len(value)}, {"result": secret(value)}
 
 
 class _Bytes(_Generated):
-    """Secret bytes."""
+    def generated(self, inputs: Properties) -> Properties:
+        return _notations(secrets.token_bytes(inputs["length"]))
 
-    secret_outputs = ("base64", "hex")
-
-    def value(self, inputs: Properties, raw: bytes) -> tuple[str, Properties]:
-        return "none", {"base64": base64.b64encode(raw).decode(), "hex": raw.hex()}
-
-    def parse(self, imported: str) -> tuple[Properties, bytes]:
-        raw = base64.b64decode(imported, validate=True)
-        return {"length": len(raw)}, raw
+    def imported(self, value: str) -> tuple[Properties, Properties]:
+        raw = base64.b64decode(value, validate=True)
+        return {"length": len(raw)}, _notations(raw)
 
 
-class _Id(_Generated):
-    """Bytes that may be seen, for names that must not collide."""
-
-    length = "byteLength"
-
-    def value(self, inputs: Properties, raw: bytes) -> tuple[str, Properties]:
-        url = base64.urlsafe_b64encode(raw).decode().rstrip("=")
-        notations = {
-            "b64Std": base64.b64encode(raw).decode(),
-            "b64Url": url,
-            "dec": str(int.from_bytes(raw)),
-            "hex": raw.hex(),
-        }
-        return url, {key: inputs.get("prefix", "") + text for key, text in notations.items()}
-
-    def parse(self, imported: str) -> tuple[Properties, bytes]:
-        prefix, _, url = imported.rpartition(",")
-        raw = base64.urlsafe_b64decode(url + "=" * (-len(url) % 4))
-        return {"byteLength": len(raw)} | ({"prefix": prefix} if prefix else {}), raw
+def _notations(raw: bytes) -> Properties:
+    return {"base64": secret(base64.b64encode(raw).decode()), "hex": secret(raw.hex())}
 
 
-_TYPES: dict[str, Resource] = {
-    "random:index/randomBytes:RandomBytes": _Bytes(),
-    "random:index/randomId:RandomId": _Id(),
-    "random:index/randomPassword:RandomPassword": _Password(),
-    "random:index/randomString:RandomString": _String(),
-}
-
-
-class _Random(Provider):
-    name = "random"
-    implemented = tuple(_TYPES)
-
-    def resource(self, type_: str) -> Resource | None:
-        return _TYPES.get(type_)
-
-
-PROVIDER: Provider = _Random()
+PROVIDER = Provider(
+    "random",
+    {"random:index/randomBytes:RandomBytes": _Bytes(), "random:index/randomPassword:RandomPassword": _Password()},
+)

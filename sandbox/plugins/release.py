@@ -9,23 +9,18 @@ of a chart repository are refused, for Helm takes them as arguments only.
 
 import json
 import re
-import secrets
 
 from sandbox.plugins import awaits
 from sandbox.plugins.api import Api, ApiError
 from sandbox.plugins.helm import Helm, HelmError
-from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Resource, Subject
+from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Resource, Subject, take_only
 from sandbox.plugins.wire import UNKNOWN, Path, Properties, Value, has_unknown, plain, secrets_like
 
 _DEFAULT_TIMEOUT = 300  # seconds, as the official provider has it
-_COMMON = {"atomic": "--atomic", "waitForJobs": "--wait-for-jobs"}
-_SWITCHES = {
-    "install": _COMMON | {"createNamespace": "--create-namespace", "skipCrds": "--skip-crds"},
-    "upgrade": _COMMON | {"cleanupOnFail": "--cleanup-on-fail", "forceUpdate": "--force"},
-}
-_INPUTS = sorted(  # `compat` is sent by the SDK of itself
-    {"chart", "compat", "maxHistory", "name", "namespace", "repositoryOpts", "skipAwait", "timeout"}
-    | {"values", "version", *_SWITCHES["install"], *_SWITCHES["upgrade"]}
+_NEEDED = ("chart", "name", "namespace")
+_INPUTS = (  # `compat` is sent by the SDK of itself
+    *_NEEDED,
+    *("compat", "createNamespace", "maxHistory", "repositoryOpts", "timeout", "values", "version"),
 )
 
 
@@ -36,16 +31,12 @@ class Release(Resource):
         self._api, self._helm = api, helm
 
     def check(self, subject: Subject) -> Properties:
-        for key in sorted(set(subject.inputs) - set(_INPUTS)):
-            known = ", ".join(_INPUTS)
-            raise InvalidInputError(key, f"the stand-in's Release takes only {known}")
-        inputs = dict(subject.inputs)
-        if not inputs.get("name"):
-            old = subject.old_inputs.get("name")
-            inputs["name"] = old or f"{subject.name}-{secrets.token_hex(4)}"
-        inputs["namespace"] = inputs.get("namespace") or self._api.namespace
-        if not inputs.get("skipAwait"):
-            inputs.setdefault("timeout", _DEFAULT_TIMEOUT)
+        inputs = {"timeout": _DEFAULT_TIMEOUT, **subject.inputs}
+        take_only(_INPUTS, inputs)
+        take_only(("repo",), plain(inputs.get("repositoryOpts")) or {})
+        for key in _NEEDED:
+            if not inputs.get(key):
+                raise InvalidInputError(key, f"the sandbox's stand-in for a Release needs its {key}")
         if not has_unknown(inputs):
             try:
                 shown = self._helm.run("show", "chart", *_chart(plain(inputs)))
@@ -55,15 +46,15 @@ class Release(Resource):
             inputs["version"] = found[1] if found else inputs.get("version", "")
         return inputs
 
-    def replaced_by(self, subject: Subject, path: Path) -> bool:
+    def replaced_by(self, path: Path) -> bool:
         return path[0] in ("name", "namespace")
 
     def create(self, subject: Subject) -> tuple[str, Properties]:
-        return _id(plain(subject.inputs)), self._run("install", subject)
+        more = ["--create-namespace"] if plain(subject.inputs).get("createNamespace") else []
+        return _id(plain(subject.inputs)), self._run("install", subject, *more)
 
     def update(self, subject: Subject) -> Properties:
-        history = str(int(plain(subject.inputs).get("maxHistory", 0)))
-        return self._run("upgrade", subject, "--history-max", history)
+        return self._run("upgrade", subject, "--history-max", str(plain(subject.inputs).get("maxHistory", 0)))
 
     def read(self, subject: Subject) -> tuple[str, Properties, Properties] | None:
         namespace, _, name = subject.id.rpartition("/")
@@ -71,39 +62,33 @@ class Release(Resource):
         if release is None:
             return None
         chart, config = release["metadata"], release["status"].get("config") or {}
-        live = {"version": chart["version"], "values": config}
-        if not subject.outputs:
-            inputs = {"chart": chart["chart"], "name": name, "namespace": namespace} | live
-        else:
-            inputs = dict(subject.inputs)
-            was = plain(inputs)
-            if _without_nulls(was.get("values") or {}) != _without_nulls(config):
+        if subject.outputs:
+            inputs = subject.inputs | {"version": chart["version"]}
+            if _without_nulls(plain(inputs).get("values") or {}) != _without_nulls(config):
                 inputs["values"] = secrets_like(config, inputs.get("values"))
-            if was.get("version") != chart["version"]:
-                inputs["version"] = chart["version"]
+        else:
+            inputs = {"chart": chart["chart"], "name": name, "namespace": namespace}
+            inputs |= {"version": chart["version"], "values": config}
         return subject.id, inputs, _outputs(inputs, release)
 
     def delete(self, subject: Subject) -> None:
         namespace, _, name = subject.id.rpartition("/")
-        inputs = plain(subject.inputs)
         try:
-            self._helm.run("uninstall", name, *_waiting(inputs), namespace=namespace)
+            self._helm.run("uninstall", name, "--namespace", namespace, *_waiting(plain(subject.inputs)))
         except HelmError as error:
             if "release: not found" not in str(error):
                 raise
 
     def _run(self, verb: str, subject: Subject, *more: str) -> Properties:
         if subject.preview:
-            return subject.inputs | {"status": UNKNOWN, "resourceNames": UNKNOWN}
+            return subject.inputs | {"status": UNKNOWN}
         inputs = plain(subject.inputs)
         name, namespace = inputs["name"], inputs["namespace"]
         before = self._helm.release(name, namespace)
-        switches = [flag for key, flag in _SWITCHES[verb].items() if inputs.get(key)]
-        command = [verb, name, *_chart(inputs), *switches, *_waiting(inputs), *more]
-        values = json.dumps(inputs.get("values") or {})
+        command = [verb, name, *_chart(inputs), "--namespace", namespace, *_waiting(inputs), *more]
         failure = None
         try:
-            self._helm.run(*command, "--values", "-", namespace=namespace, stdin=values)
+            self._helm.run(*command, "--values", "-", stdin=json.dumps(inputs.get("values") or {}))
         except HelmError as error:
             failure = error
         release = self._helm.release(name, namespace)
@@ -117,41 +102,32 @@ class Release(Resource):
 
     def _unready(self, release: Properties) -> list[str]:
         """Say, a line each, which objects of the release are not ready, and why."""
+        import yaml  # late, for a release that is well has no use for it
+
         lines = []
-        for manifest in _manifests(release):
+        for manifest in filter(None, yaml.safe_load_all(release["status"].get("manifest") or "")):
             manifest["metadata"].setdefault("namespace", release["status"]["namespace"])
             try:
                 live = awaits.get_again(self._api, manifest)
-                lacking = awaits.missing(self._api, live) if live else None
-            except awaits.NeverReadyError as error:
-                lacking = str(error)
+                if live and (lacking := awaits.missing(live)):
+                    lines.append(f"{live['kind']} {live['metadata']['name']}: {lacking}")
+                    lines += awaits.troubles(self._api, live)
             except ApiError:
                 continue
-            if live and lacking:
-                lines.append(f"{live['kind']} {live['metadata']['name']}: {lacking}")
-                lines += awaits.troubles(self._api, live)
         return lines
 
 
 def _chart(inputs: Properties) -> list[str]:
-    """Say which chart; a `repo` that is no URL is the name of a repository in Helm's configuration."""
-    options, chart = inputs.get("repositoryOpts") or {}, inputs["chart"]
-    if refused := sorted(set(options) - {"repo"}):
-        reason = (
-            f"the stand-in takes only repo, not {', '.join(refused)}: try an OCI registry and `helm registry login`"
-        )
-        raise InvalidInputError("repositoryOpts", reason)
-    version = ["--version", inputs["version"]] if inputs.get("version") else []
-    repository = options.get("repo")
-    if not repository or chart.startswith("oci://"):
-        return [chart, *version]
-    return [chart, "--repo", repository, *version] if "://" in repository else [f"{repository}/{chart}", *version]
+    repository = (inputs.get("repositoryOpts") or {}).get("repo")
+    return [
+        inputs["chart"],
+        *(["--repo", repository] if repository else []),
+        *(["--version", inputs["version"]] if inputs.get("version") else []),
+    ]
 
 
 def _waiting(inputs: Properties) -> list[str]:
-    if inputs.get("skipAwait"):
-        return []
-    return ["--wait", "--timeout", f"{int(inputs.get('timeout') or _DEFAULT_TIMEOUT)}s"]
+    return ["--wait", "--timeout", f"{inputs.get('timeout', _DEFAULT_TIMEOUT)}s"]
 
 
 def _id(inputs: Properties) -> str:
@@ -169,35 +145,15 @@ def _without_nulls(value: Value) -> Value:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _manifests(release: Properties) -> list[Properties]:
-    import yaml  # late, for a preview without changes has no use for it
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    documents = yaml.load_all(release["status"].get("manifest") or "", loader)
-    return [document for document in documents if document]
-
-
 def _outputs(inputs: Properties, release: Properties) -> Properties:
     status, chart = release["status"], release["metadata"]
-    names: dict[str, list[str]] = {}
-    for manifest in _manifests(release):
-        group = manifest["apiVersion"].rpartition("/")[0]
-        kind = ".".join(filter(None, (manifest["kind"], group)))
-        metadata = manifest["metadata"]
-        name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-        names.setdefault(f"{kind}/{manifest['apiVersion']}", []).append(name)
-    return inputs | {
+    shown = {
+        "appVersion": chart.get("appVersion", ""),
+        "chart": chart["chart"],
         "name": status["name"],
         "namespace": status["namespace"],
+        "revision": status["version"],
+        "status": status["info"]["status"],
         "version": chart["version"],
-        "resourceNames": {kind: sorted(found) for kind, found in names.items()},
-        "status": {
-            "appVersion": chart.get("appVersion", ""),
-            "chart": chart["chart"],
-            "name": status["name"],
-            "namespace": status["namespace"],
-            "revision": status["version"],
-            "status": status["info"]["status"],
-            "version": chart["version"],
-        },
     }
+    return inputs | {"status": shown}

@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import grpc  # type: ignore[import-untyped]  # publishes no types
 from google.protobuf.empty_pb2 import Empty
@@ -26,7 +26,7 @@ from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
 from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Provider, Resource, Subject
-from sandbox.plugins.wire import Path, Properties, changes, dotted, plain, redacted
+from sandbox.plugins.wire import Properties, changes, dotted, plain, redacted
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024  # bytes, as in the engine
 _THREADS = 64  # most of them sleep in an await
@@ -34,12 +34,10 @@ _THREADS = 64  # most of them sleep in an await
 
 def serve(provider: Provider) -> None:
     """Print the port, then serve until the engine is gone or asks to end."""
-    server = grpc.server(
-        ThreadPoolExecutor(_THREADS),
-        interceptors=[_Errors(provider.name)],
-        options=[("grpc.max_receive_message_length", _MESSAGE_LIMIT)],
-    )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(provider), server)
+    options = [("grpc.max_receive_message_length", _MESSAGE_LIMIT)]
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
+    guarded = cast(_Servicer, _Guarded(_Servicer(provider), provider.name))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(guarded, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
@@ -53,19 +51,14 @@ def serve(provider: Provider) -> None:
         os._exit(0)  # a thread that still waits for a cluster must not keep the process
 
 
-class _Errors(grpc.ServerInterceptor):  # type: ignore[misc]  # publishes no types
-    """Turns exceptions into what the engine shows, with no secret of the request in it."""
+class _Guarded:
+    """Turns the exceptions of a servicer into what the engine shows, with no secret of the request in it."""
 
-    def __init__(self, plugin: str) -> None:
-        self._plugin = plugin
+    def __init__(self, servicer: "_Servicer", plugin: str) -> None:
+        self._servicer, self._plugin = servicer, plugin
 
-    def intercept_service(self, continuation: Callable[[object], Any], call: object) -> object:
-        handler = continuation(call)
-        if handler is None or not handler.unary_unary:
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            partial(self._call, handler.unary_unary), handler.request_deserializer, handler.response_serializer
-        )
+    def __getattr__(self, name: str) -> Callable[..., Message]:
+        return partial(self._call, getattr(self._servicer, name))
 
     def _call(self, method: Callable[..., Message], request: Message, context: grpc.ServicerContext) -> Message:
         def safe(text: object) -> str:
@@ -109,96 +102,85 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def GetPluginInfo(self, request: Empty, context: object) -> PluginInfo:
         return PluginInfo(version="999.0.0-standin")  # the engine warns of one below the SDK's
 
-    def GetSchema(self, request: object, context: object) -> pb.GetSchemaResponse:
-        return pb.GetSchemaResponse(schema=f'{{"name": "{self._provider.name}"}}')
-
-    def CheckConfig(self, request: pb.CheckRequest, context: object) -> pb.CheckResponse:
-        return _checked(lambda: self._provider.check_settings(_dict(request.news)))
-
-    def DiffConfig(self, request: pb.DiffRequest, context: object) -> pb.DiffResponse:
-        found = changes(plain(_dict(request.old_inputs)), plain(_dict(request.news)))
-        return _diff(found, replaced_by=lambda path: False)
-
     def Configure(self, request: pb.ConfigureRequest, context: object) -> pb.ConfigureResponse:
         prefix = f"{self._provider.name}:config:"
         self._provider.configure({k.removeprefix(prefix): v for k, v in request.variables.items()})
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(self, request: pb.CheckRequest, context: object) -> pb.CheckResponse:
-        subject = self._subject(request, inputs=request.news, old_inputs=request.olds)
-        return _checked(lambda: self._resource(subject).check(subject))
+        subject = _subject(request, request.news, request.olds)
+        try:
+            return pb.CheckResponse(inputs=_struct(self._resource(request).check(subject)))
+        except InvalidInputError as error:
+            return pb.CheckResponse(failures=[pb.CheckFailure(property=error.prop, reason=str(error))])
 
     def Diff(self, request: pb.DiffRequest, context: object) -> pb.DiffResponse:
-        subject = self._subject(request, request.news, request.old_inputs, request.olds)
-        resource = self._resource(subject)
-        found = changes(plain(subject.old_inputs), plain(subject.inputs))
-        response = _diff(found, replaced_by=partial(resource.replaced_by, subject))
+        subject = _subject(request, request.news, request.old_inputs, request.olds)
+        resource = self._resource(request)
+        response = pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE, hasDetailedDiff=True)
+        for path, kind in changes(plain(subject.old_inputs), plain(subject.inputs)):
+            replaces = resource.replaced_by(path)
+            detail = response.detailedDiff[dotted(path)]
+            detail.kind = pb.PropertyDiff.Kind.Value(kind + ("_REPLACE" if replaces else ""))
+            detail.inputDiff = True
+            response.diffs.append(str(path[0]))
+            response.replaces.extend([dotted(path)] if replaces else [])
         response.replaces.extend(resource.other_replacements(subject))
-        if response.replaces:
+        if response.diffs or response.replaces:
             response.changes = pb.DiffResponse.DIFF_SOME
-            response.deleteBeforeReplace = resource.delete_before_replace(subject)
+        response.deleteBeforeReplace = bool(response.replaces) and resource.delete_before_replace(subject)
         return response
 
     def Create(self, request: pb.CreateRequest, context: object) -> pb.CreateResponse:
-        subject = self._subject(request, inputs=request.properties)
-        id_, outputs = self._resource(subject).create(subject)
+        id_, outputs = self._resource(request).create(_subject(request, request.properties))
         return pb.CreateResponse(id="" if request.preview else id_, properties=_struct(outputs))
 
     def Read(self, request: pb.ReadRequest, context: object) -> pb.ReadResponse:
-        subject = self._subject(request, request.inputs, request.inputs, request.properties)
-        found = self._resource(subject).read(subject)
+        subject = _subject(request, request.inputs, request.inputs, request.properties)
+        found = self._resource(request).read(subject)
         if found is None:
             return pb.ReadResponse()
         id_, inputs, outputs = found
         return pb.ReadResponse(id=id_, inputs=_struct(inputs), properties=_struct(outputs))
 
     def Update(self, request: pb.UpdateRequest, context: object) -> pb.UpdateResponse:
-        subject = self._subject(request, request.news, request.old_inputs, request.olds)
-        return pb.UpdateResponse(properties=_struct(self._resource(subject).update(subject)))
+        subject = _subject(request, request.news, request.old_inputs, request.olds)
+        return pb.UpdateResponse(properties=_struct(self._resource(request).update(subject)))
 
     def Delete(self, request: pb.DeleteRequest, context: object) -> Empty:
-        old = request.old_inputs
-        subject = self._subject(request, old, old, request.properties)
-        self._resource(subject).delete(subject)
+        subject = _subject(request, request.old_inputs, request.old_inputs, request.properties)
+        self._resource(request).delete(subject)
         return Empty()
 
     def Cancel(self, request: Empty, context: object) -> Empty:
         self._provider.cancel()
         return Empty()
 
-    def Invoke(self, request: pb.InvokeRequest, context: object) -> pb.InvokeResponse:
-        raise self._refused(f"function {request.tok}")
-
-    def _subject(
-        self,
-        request: Any,  # noqa: ANN401  every request has a message type of its own
-        inputs: Struct,
-        old_inputs: Struct | None = None,
-        outputs: Struct | None = None,
-    ) -> Subject:
-        return Subject(
-            type=request.type,
-            name=request.name,
-            id=getattr(request, "id", ""),
-            inputs=_dict(inputs),
-            old_inputs=_dict(old_inputs),
-            outputs=_dict(outputs),
-            preview=getattr(request, "preview", False),
-            timeout=getattr(request, "timeout", 0),
-        )
-
-    def _resource(self, subject: Subject) -> Resource:
-        found = self._provider.resource(subject.type)
+    def _resource(self, request: Any) -> Resource:  # noqa: ANN401  every request has a message type of its own
+        found = self._provider.resources.get(request.type)
         if found is None:
-            raise self._refused(f"type {subject.type}")
+            raise PluginError(
+                f"the type {request.type} is not implemented: this is the sandbox's stand-in for the "
+                f"{self._provider.name} plugin, and it knows only "
+                f"{', '.join(self._provider.resources)}. Use the official plugin for anything else."
+            )
         return found
 
-    def _refused(self, what: str) -> PluginError:
-        return PluginError(
-            f"the {what} is not implemented: this is the sandbox's stand-in for the "
-            f"{self._provider.name} plugin, and it knows only "
-            f"{', '.join(self._provider.implemented)}. Use the official plugin for anything else."
-        )
+
+def _subject(
+    request: Any,  # noqa: ANN401  as above
+    inputs: Struct,
+    old_inputs: Struct | None = None,
+    outputs: Struct | None = None,
+) -> Subject:
+    return Subject(
+        id=getattr(request, "id", ""),
+        inputs=_dict(inputs),
+        old_inputs=_dict(old_inputs),
+        outputs=_dict(outputs),
+        preview=getattr(request, "preview", False),
+        timeout=getattr(request, "timeout", 0),
+    )
 
 
 def _dict(message: Struct | None) -> Properties:
@@ -215,25 +197,3 @@ def _struct(properties: Properties) -> Struct:
     message = Struct()
     message.update(properties)
     return message
-
-
-def _checked(check: Callable[[], Properties]) -> pb.CheckResponse:
-    try:
-        return pb.CheckResponse(inputs=_struct(check()))
-    except InvalidInputError as error:
-        failure = pb.CheckFailure(property=error.prop, reason=str(error))
-        return pb.CheckResponse(failures=[failure])
-
-
-def _diff(found: Iterable[tuple[Path, str]], replaced_by: Callable[[Path], bool]) -> pb.DiffResponse:
-    response = pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE, hasDetailedDiff=True)
-    for path, kind in found:
-        replaces = replaced_by(path)
-        detail = response.detailedDiff[dotted(path)]
-        detail.kind = pb.PropertyDiff.Kind.Value(kind + ("_REPLACE" if replaces else ""))
-        detail.inputDiff = True
-        response.changes = pb.DiffResponse.DIFF_SOME
-        response.diffs.append(str(path[0]))
-        if replaces:
-            response.replaces.append(dotted(path))
-    return response

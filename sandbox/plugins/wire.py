@@ -14,7 +14,6 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 (a protocol constant)
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
-ADD, DELETE, UPDATE = "ADD", "DELETE", "UPDATE"
 _ABSENT = object()
 
 
@@ -83,9 +82,9 @@ def _secret_strings(value: Value, inside: bool) -> Iterator[str]:
 def changes(old: Value, new: Value, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Name the places where two values differ, each with what happened there."""
     if old is _ABSENT:
-        yield path, ADD
+        yield path, "ADD"
     elif new is _ABSENT:
-        yield path, DELETE
+        yield path, "DELETE"
     elif isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
             yield from changes(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
@@ -94,7 +93,7 @@ def changes(old: Value, new: Value, path: Path = ()) -> Iterator[tuple[Path, str
             before, after = (v[index] if index < len(v) else _ABSENT for v in (old, new))
             yield from changes(before, after, (*path, index))
     elif old != new or isinstance(old, bool) != isinstance(new, bool):
-        yield path, UPDATE
+        yield path, "UPDATE"
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -147,13 +147,14 @@ def test_a_failed_upgrade_leaves_the_previous_release_serving_and_the_next_good_
     up: Open, client: Client
 ) -> None:
     stack = up("dev", {"airflow:chart.timeoutSeconds": 30})
-    serving = ready_pods(client, "api-server")
-    configure(stack, {"airflow:images.gitSync.tag": "does-not-exist", "airflow:size": "medium"})
+    serving = ready_pods(client, "dag-processor")
+    assert serving
+    configure(stack, {"airflow:images.gitSync.tag": "does-not-exist"})
     failed = stack.up()
     assert not failed.ok
     assert "ImagePullBackOff" in failed.output, failed.output
-    assert serving <= ready_pods(client, "api-server")
-    configure(stack, {"airflow:images": {}, "airflow:size": "small"})
+    assert ready_pods(client, "dag-processor") == serving
+    configure(stack, {"airflow:images": {}})
     recovered = stack.up()
     assert recovered.ok, recovered.output
     assert set(stack.preview().changes) == {"same"}

@@ -10,35 +10,35 @@ from sandbox.plugins import awaits
 from sandbox.plugins.api import Api, ApiError
 from sandbox.plugins.helm import Helm
 from sandbox.plugins.kubernetes import PROVIDER
-from sandbox.plugins.objects import Objects, Rules
+from sandbox.plugins.objects import Objects
 from sandbox.plugins.protocol import InvalidInputError, Subject
 from sandbox.plugins.release import Release
-from sandbox.plugins.wire import Path, Properties, is_secret, secret
+from sandbox.plugins.wire import UNKNOWN, Path, Properties, is_secret, secret
 
 
 class Cluster(Api):
-    """A cluster of one object, whose server undoes whatever `server` says before it answers."""
+    """A cluster of one object, whose server undoes whatever was changed before it answers."""
 
     def __init__(self, live: Properties) -> None:
-        super().__init__("/nonexistent")
+        super().__init__()
         self.live = live
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Properties | None:
         return self.live or None
 
-    def apply(self, manifest: Properties, *, force: bool, dry_run: bool = False) -> Properties:
+    def apply(self, manifest: Properties, *, dry_run: bool = False) -> Properties:
         if not self.live:
             raise ApiError(404, "namespaces not found")
         return {**self.live, **manifest}
 
 
-def objects(kind: str, live: Properties | None = None, **rules: Any) -> Objects:
-    return Objects(Cluster(live or {}), Rules(**rules), threading.Event(), "v1", kind)
+def objects(kind: str, live: Properties | None = None, *, mutable: bool = False) -> Objects:
+    return Objects(Cluster(live or {}), threading.Event(), "v1", kind, mutable)
 
 
 def named(**inputs: Any) -> Subject:
     metadata = {"metadata": {"name": "name", "namespace": "space"}}
-    return Subject("", "resource", "space/name", {**metadata, **inputs}, {**metadata, **inputs})
+    return Subject("space/name", {**metadata, **inputs}, {**metadata, **inputs})
 
 
 @pytest.mark.parametrize(
@@ -50,59 +50,54 @@ def named(**inputs: Any) -> Subject:
         ("StatefulSet", ("spec", "template", "spec"), False),
         ("PersistentVolumeClaim", ("spec", "storageClassName"), True),
         ("PersistentVolumeClaim", ("spec", "resources", "requests", "storage"), False),
-        ("Deployment", ("spec", "selector", "matchLabels", "app"), True),
         ("Namespace", ("metadata", "name"), True),
         ("Namespace", ("metadata", "labels", "a"), False),
-        ("Secret", ("stringData", "key"), True),
+        ("Secret", ("data", "key"), True),
         ("Secret", ("type",), True),
-        ("ConfigMap", ("data", "key"), True),
-        ("Service", ("spec", "clusterIP"), True),
         ("Service", ("spec", "ports", 0), False),
     ],
 )
 def test_a_new_object_is_needed_where_the_official_provider_needs_one(kind: str, path: Path, replaced: bool) -> None:
-    assert objects(kind).replaced_by(named(), path) is replaced
+    assert objects(kind).replaced_by(path) is replaced
 
 
-def test_a_secret_made_mutable_is_updated_in_place_unless_it_says_immutable() -> None:
-    mutable = objects("Secret", mutable=frozenset({"Secret"}))
-    assert not mutable.replaced_by(named(), ("data", "key"))
-    assert mutable.replaced_by(named(immutable=True), ("data", "key"))
+def test_a_secret_made_mutable_is_updated_in_place() -> None:
+    mutable = objects("Secret", mutable=True)
+    assert not mutable.replaced_by(("data", "key"))
+    assert mutable.replaced_by(("type",))
 
 
-def test_only_a_fixed_name_makes_the_old_object_go_first() -> None:
+def test_only_the_same_name_makes_the_old_object_go_first() -> None:
     assert objects("Secret").delete_before_replace(named())
-    autonamed = {"name": "name-1234", "annotations": {"pulumi.com/autonamed": "true"}}
-    assert not objects("Secret").delete_before_replace(Subject("", "name", inputs={"metadata": autonamed}))
+    renamed = {"metadata": {"name": "other", "namespace": "space"}}
+    assert not objects("Secret").delete_before_replace(Subject(inputs=renamed, old_inputs=named().inputs))
 
 
-def test_a_name_is_made_once_and_kept() -> None:
-    first = objects("ConfigMap").check(Subject("", "map", inputs={}))
-    assert first["metadata"]["name"].startswith("map-")
-    again = objects("ConfigMap").check(Subject("", "map", inputs={}, old_inputs=first))
-    assert again == first
+def test_an_object_without_a_name_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"metadata\.name is needed"):
+        objects("Service").check(Subject(inputs={"metadata": {"namespace": "space"}}))
 
 
-def test_the_data_of_a_secret_is_secret_whoever_gave_it() -> None:
-    checked = objects("Secret").check(named(stringData={"key": "text"}, type="Opaque"))
-    assert is_secret(checked["stringData"])
+def test_the_data_of_a_secret_is_secret_whoever_gave_it_and_an_unknown_stays_one() -> None:
+    checked = objects("Secret").check(named(stringData={"key": "text", "later": UNKNOWN}, type="Opaque"))
+    assert checked["data"] == secret({"key": base64.b64encode(b"text").decode(), "later": UNKNOWN})
     assert checked["type"] == "Opaque"
 
 
 def test_drift_is_found_in_the_text_of_a_secret_and_stays_secret() -> None:
+    drifted = base64.b64encode(b"drifted").decode()
     live = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "name", "namespace": "space"}}
-    live |= {"data": {"key": base64.b64encode(b"drifted").decode(), "foreign": "eA=="}}
-    inputs = {"apiVersion": "v1", "kind": "Secret", "stringData": secret({"key": "text"})}
-    subject = named(**inputs)
-    found = objects("Secret", live).read(Subject("", "name", "space/name", subject.inputs, outputs={"kind": "Secret"}))
+    live |= {"data": {"key": drifted, "foreign": "eA=="}}
+    checked = objects("Secret").check(named(stringData={"key": "text"}))
+    found = objects("Secret", live).read(Subject("space/name", checked, outputs={"kind": "Secret"}))
     assert found
-    assert found[1]["stringData"] == secret({"key": "drifted"})
+    assert found[1]["data"] == secret({"key": drifted})
     assert is_secret(found[2]["data"])
 
 
 def test_a_preview_without_its_namespace_is_no_error() -> None:
-    subject = Subject("", "name", inputs=named(apiVersion="v1", kind="ConfigMap").inputs, preview=True)
-    assert objects("ConfigMap").create(subject) == ("", subject.inputs)
+    subject = Subject(inputs=named(apiVersion="v1", kind="Service").inputs, preview=True)
+    assert objects("Service").create(subject) == ("", subject.inputs)
 
 
 @pytest.mark.parametrize(
@@ -114,19 +109,16 @@ def test_a_preview_without_its_namespace_is_no_error() -> None:
         ("kubernetes:core/v1:Pod", False),
         ("kubernetes:helm.sh/v4:Chart", False),
         ("kubernetes:yaml/v2:ConfigGroup", False),
-        ("kubernetes:storage.k8s.io/v1:StorageClass", False),
     ],
 )
-def test_only_the_types_of_this_project_and_custom_resources_are_served(type_: str, served: bool) -> None:
+def test_only_the_types_of_this_project_are_served(type_: str, served: bool) -> None:
     PROVIDER.configure({})
-    assert (PROVIDER.resource(type_) is not None) is served
+    assert (type_ in PROVIDER.resources) is served
 
 
 def test_a_provider_setting_that_is_not_honoured_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match=r"honours only .*kubeconfig"):
-        PROVIDER.check_settings({"renderYamlToDirectory": "out"})
-    with pytest.raises(InvalidInputError, match="always"):
-        PROVIDER.check_settings({"enableServerSideApply": "false"})
+    with pytest.raises(InvalidInputError, match=r"takes only enableSecretMutable, not renderYamlToDirectory"):
+        PROVIDER.configure({"renderYamlToDirectory": "out"})
 
 
 def live(api_version: str, kind: str, status: Properties, **spec: Any) -> Properties:
@@ -150,26 +142,27 @@ DONE = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "available
     ],
 )
 def test_an_object_is_awaited_by_its_kind(thing: Properties, lacking: str | None) -> None:
-    found = awaits.missing(Cluster({}), thing)
+    found = awaits.missing(thing)
     assert (found is None) if lacking is None else (found is not None and lacking in found)
 
 
 def test_a_custom_resource_waits_for_the_condition_that_its_annotation_names() -> None:
     cluster = live("postgresql.cnpg.io/v1", "Cluster", {})
     cluster["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
-    assert awaits.missing(Cluster({}), cluster) == "its condition Ready is not met"
+    assert awaits.missing(cluster) == "its condition Ready is not met"
     cluster["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
-    assert awaits.missing(Cluster({}), cluster) is None
+    assert awaits.missing(cluster) is None
 
 
 @pytest.mark.parametrize(
     ("inputs", "named"),
     [
-        ({"chart": "x", "postrender": "./hook"}, "takes only"),
-        ({"chart": "x", "namespace": "n", "repositoryOpts": {"repo": "https://x", "password": "p"}}, "password"),
+        ({"postrender": "./hook"}, "takes only"),
+        ({"repositoryOpts": {"repo": "https://x", "password": "p"}}, "takes only repo, not password"),
+        ({"namespace": ""}, "needs its namespace"),
     ],
 )
 def test_an_input_that_the_release_cannot_honour_is_refused(inputs: Properties, named: str) -> None:
-    release = Release(Cluster({}), Helm("/nonexistent", None))
+    place = {"chart": "x", "name": "x", "namespace": "n"}
     with pytest.raises(InvalidInputError, match=named):
-        release.check(Subject("", "release", inputs=inputs))
+        Release(Cluster({}), Helm()).check(Subject(inputs=place | inputs))

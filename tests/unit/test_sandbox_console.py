@@ -19,7 +19,7 @@ def test_the_estimate_follows_the_pace_of_this_machine(monkeypatch: pytest.Monke
     now += 30
     assert progress.left() == 120
     now += 170
-    progress.finish("pulumi", "built")
+    progress.finish("built")
     progress.start("helm")
     assert progress.left() == 100, "twice as slow as estimated so far"
     now += 500

@@ -12,10 +12,10 @@ from typing import IO
 import pytest
 
 from sandbox import SandboxError, pins, sources, toolchain
-from sandbox.pins import Archive, Tool
+from sandbox.pins import Tool
 
 ALL = [*pins.ENGINE, *pins.CONTROL_PLANE, pins.KIND_TOOL]
-TOOL = Tool("helm", "3.20.2", "example.com/helm", 1, Archive("https://x/helm", "https://x/sums"), minimum="3.19")
+TOOL = Tool("helm", "3.20.2", "example.com/helm", 1, "https://x/helm", "https://x/sums", minimum="3.19")
 
 
 @pytest.fixture
@@ -143,8 +143,7 @@ def test_the_cache_is_outside_the_checkout_and_can_be_moved(monkeypatch: pytest.
     assert toolchain.cache_folder() == Path("/mine")
 
 
-@pytest.mark.parametrize("tool", [tool for tool in ALL if tool.archive], ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", [tool for tool in ALL if tool.url], ids=lambda tool: tool.name)
 def test_every_official_download_has_published_checksums(tool: Tool) -> None:
-    assert tool.archive is not None
-    assert tool.archive.url.startswith("https://")
-    assert "sum" in tool.archive.checksums.lower() or tool.archive.checksums.endswith(".sha256")
+    assert tool.url.startswith("https://")
+    assert "sum" in tool.checksums.lower() or tool.checksums.endswith(".sha256")
