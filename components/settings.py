@@ -202,9 +202,12 @@ class LogVolume(Model):  # noqa: D101
 
 class RemoteLogs(Model):  # noqa: D101
     folder: Annotated[
-        str, Matching(r"^(s3|gs|abfs|oss|hdfs|cloudwatch)://\S+$|^wasb\S*$", "a folder such as s3://bucket/airflow")
+        str,
+        Matching(
+            r"^(s3|gs|abfs|oss|hdfs|cloudwatch)://[^\s{}]+$|^wasb[^\s{}]*$", "a folder such as s3://bucket/airflow"
+        ),
     ]
-    connection: Line | None = None
+    connection: Annotated[str, Matching(r"^[\w#!().:/-]+$", "an Airflow connection id")] | None = None
 
 
 class Logs(Model):  # noqa: D101
@@ -259,7 +262,9 @@ class Settings(Model):
     namespace: Name = "airflow"
     quota: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = {}
     labels: Annotated[dict[LabelKey, LabelValue], AfterValidator(_no_labels_of_the_chart)] = {}
-    service_account_annotations: dict[LabelKey, str] = {}
+    service_account_annotations: dict[
+        LabelKey, Annotated[str, Matching(r"^((?!\{\{)[^\n])*$", "one line without {{, a template to the chart")]
+    ] = {}
     environment: Annotated[dict[EnvironmentName, str], AfterValidator(_no_managed_environment)] = {}
     environment_from: Annotated[dict[EnvironmentName, SecretKey], AfterValidator(_no_managed_environment)] = {}
     rotation: Rotation = Rotation()

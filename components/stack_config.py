@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, cast, get_args, get_origin
 
 import pulumi
@@ -102,7 +103,7 @@ def load(
         if key in secret_keys or (key not in given and not field.is_required()):
             continue
         try:
-            adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
+            adapter = _adapter(name)
             checked = adapter.validate_python(given.get(key, {}), by_alias=not by_name, by_name=by_name)
             adapter.dump_json(checked, fallback=lambda _: None)
             read[name] = checked
@@ -115,9 +116,11 @@ def load(
     whole = {"dags": _NO_DAGS, **read}  # with a stand-in for wrong dags: what does not depend on them is reported too
     try:
         settings = Settings(**whole)
-    except ValidationError as error:  # the fields are right, but not together
+    except ValidationError as error:  # each is right, but not together: `Settings` has one such rule
         reasons = [str(e["ctx"]["error"]) for e in error.errors()]
-        problems += [Problem(f"{PROJECT}:{reason.split(':')[0]}", reason, "take one of them out") for reason in reasons]
+        problems += [
+            Problem(f"{PROJECT}:environmentFrom", reason, "take it out of one of the two") for reason in reasons
+        ]
         settings = Settings.model_construct(**whole)
     settings = _with_authentication(settings, given.keys())
     if "dags" in read and ("database" in read or "database" not in given):
@@ -235,6 +238,11 @@ def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name:
         case kind:
             reason = _REASONS.get(kind) or error["msg"].replace("Input should", "must")
     return _problem(path, error["input"], reason, way_out)
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(Settings.model_fields[name].rebuild_annotation())
 
 
 def _keys_at(field: FieldInfo, steps: list[str], *, by_name: bool) -> list[str]:

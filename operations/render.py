@@ -64,11 +64,10 @@ def helm_template(chart: Chart, name: str, namespace: str, values: dict[str, Any
         source = [f"{chart.repository.rstrip('/')}/airflow", "--version", chart.version]
     else:
         source = ["airflow", "--repo", chart.repository, "--version", chart.version]
+    # JSON is YAML too; PyYAML would leave the text `y` bare, which is a boolean to Helm.
     done = subprocess.run(
         [find_helm(), "template", name, *source, "--namespace", namespace, "--values", "-"],
-        input=json.dumps(
-            values, ensure_ascii=False
-        ),  # which is YAML; PyYAML leaves the text `y` bare, a boolean to Helm
+        input=json.dumps(values, ensure_ascii=False),
         capture_output=True,
         text=True,
         check=False,

@@ -29,12 +29,12 @@ def read(root: Path, stack: str) -> tuple[dict[str, object], Collection[str]]:
         ours = {
             key.removeprefix(f"{PROJECT}:"): value for key, value in config.items() if key.startswith(f"{PROJECT}:")
         }
+        return ours, {key for key, value in ours.items() if _encrypted(value)}
     except AttributeError:
         problem = Problem(file.name, "is not a stack file: its settings must stand under the key config", "correct it")
         raise SettingsError(name, [problem]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError(name, [Problem(file.name, f"is not a stack file: {error}", "correct the YAML")]) from None
-    return ours, {key for key, value in ours.items() if _encrypted(value)}
 
 
 def settings(root: Path, stack: str, *, chart: Path | None = None, secrets_required: bool = False) -> Settings:

@@ -31,7 +31,9 @@ EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")
 SIZES = ("small", "medium", "large")
 DATABASES: dict[str, Config] = {
     "in-cluster": {"inCluster": {"storage": "2Gi", "storageClass": "fast"}},
-    "external": {"external": {"host": "db.example.com", "port": 6432, "name": "meta", "user": "af", "sslMode": "require"}},
+    "external": {
+        "external": {"host": "db.example.com", "port": 6432, "name": "meta", "user": "af", "sslMode": "require"}
+    },
     "cloud-native-pg": {"cloudNativePg": {"instances": 2, "storageClass": "fast"}},
 }
 AUTHENTICATIONS: dict[str, Config] = {

@@ -1,16 +1,26 @@
 """What all tests share: the profiles of hypothesis, and what stands in the way of a test that cannot run here."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from pulumi.runtime.proto.source_pb2 import StackTrace
 
 # A stored example would make a run depend on the one before; a slow machine is no fault of an example.
 _COMMON = hypothesis.settings(database=None, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("normal", _COMMON, max_examples=300, derandomize=True)
+hypothesis.settings.register_profile("normal", _COMMON, max_examples=200, derandomize=True)
 hypothesis.settings.register_profile("long", _COMMON, max_examples=10_000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_stack_traces() -> Iterator[None]:
+    """The SDK sends the engine a stack trace with every resource: under pytest, the half of a recording's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pulumi.runtime.resource._get_stack_trace", StackTrace)
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,35 +7,23 @@ import configparser
 import json
 import os
 import re
-import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from components.settings import Settings
 from components.values import chart_values
+from operations.render import find_helm
+from tests.cases import CONTRACT_CHART as CONTRACT
+from tests.manifests import Manifest, containers, pods
 
-Manifest = dict[str, Any]
 Facts = Callable[[list[Manifest]], object]
 
-CONTRACT = Path(__file__).parents[2] / "sandbox" / "chart"
 OFFICIAL = os.environ.get("AIRFLOW_CHART", "")
 
-
-def _helm() -> str | None:
-    caches = [os.environ.get("AIRFLOW_STACK_CACHE", ""), str(Path.home() / ".cache" / "airflow-stack")]
-    path = os.pathsep.join([os.environ.get("PATH", ""), *(f"{cache}/bin" for cache in caches if cache)])
-    return shutil.which("helm", path=path)
-
-
-HELM = _helm()
-pytestmark = pytest.mark.skipif(HELM is None, reason="helm is neither on PATH nor in the cache")
-needs_official = pytest.mark.skipif(not OFFICIAL, reason="AIRFLOW_CHART does not name the official chart")
 
 GIT = {
     "ssh": {"repository": "git@github.com:acme/dags.git", "authentication": "sshKey"},
@@ -86,7 +74,7 @@ SETS |= {
 
 
 def run_helm(chart: str, values: Manifest) -> subprocess.CompletedProcess[str]:
-    command = [str(HELM), "template", "airflow", chart, "--namespace", "data", "--values", "-"]
+    command = [find_helm(), "template", "airflow", chart, "--namespace", "data", "--values", "-"]
     return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
 
 
@@ -99,21 +87,6 @@ def render(chart: str, name: str) -> list[Manifest]:
     done = run_helm(chart, values_of(name))
     assert done.returncode == 0, done.stderr
     return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
-
-
-def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """Every pod template, the one of the task pods too."""
-    for manifest in manifests:
-        if template := manifest.get("spec", {}).get("template"):
-            yield manifest["metadata"]["name"], template
-        if template := manifest.get("data", {}).get("pod_template_file.yaml"):
-            yield "task", yaml.safe_load(template)
-
-
-def containers(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    for pod, template in pods(manifests):
-        for container in [*(template["spec"].get("initContainers") or []), *template["spec"]["containers"]]:
-            yield f"{pod}/{container['name']}", container
 
 
 def objects(manifests: list[Manifest]) -> object:
@@ -225,14 +198,14 @@ FACTS: list[Facts] = [
 ]  # fmt: skip
 
 
-@needs_official
+@pytest.mark.official_chart
 @pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.__name__)
 @pytest.mark.parametrize("name", SETS)
 def test_the_stand_in_agrees_with_the_official_chart(name: str, facts: Facts) -> None:
     assert facts(render(str(CONTRACT), name)) == facts(render(OFFICIAL, name))
 
 
-@needs_official
+@pytest.mark.official_chart
 @pytest.mark.parametrize("name", SETS)
 def test_every_airflow_option_that_the_stand_in_sets_has_the_official_value(name: str) -> None:
     assert airflow_options(render(str(CONTRACT), name)).items() <= airflow_options(render(OFFICIAL, name)).items()

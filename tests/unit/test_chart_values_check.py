@@ -100,7 +100,9 @@ def test_a_value_that_a_setting_decides_names_the_setting(values: Config, settin
     assert problem.way_out == f"use the setting {setting}"
 
 
-@pytest.mark.parametrize("values", [{"config": "x"}, {"config": {"core": None}}, {"apiServer": []}, {"data": 1}], ids=str)
+@pytest.mark.parametrize(
+    "values", [{"config": "x"}, {"config": {"core": None}}, {"apiServer": []}, {"data": 1}], ids=str
+)
 def test_what_would_replace_all_that_the_program_sets_is_refused(values: Config) -> None:
     (reason,) = refused(values).values()
     assert reason == "would replace the object that the program sets there"
@@ -117,13 +119,21 @@ def test_a_deeper_key_is_checked_against_the_schema_of_a_chart_that_is_at_hand(c
     assert taken.values["scheduler"] == {"replicas": 2}
 
 
+def test_the_schema_that_is_read_is_closed_at_the_top(chart: str) -> None:
+    assert "additionalProperties" not in SCHEMA
+    assert read_schema(Path(chart)) == {**SCHEMA, "additionalProperties": False}
+
+
 def test_a_key_that_the_chart_requires_need_not_be_among_the_changes(chart: str) -> None:
     assert settings(values={"scheduler": {}}, chart={"path": chart}).chart.path == chart
 
 
 def test_neither_the_check_against_the_schema_repeats_a_secret(chart: str) -> None:
     secret = {"password": "hunter2"}
-    values = {"data": {"metadataConnection": secret, "bogus": secret}, "scheduler": {"replicas": secret, "command": secret}}
+    values = {
+        "data": {"metadataConnection": secret, "bogus": secret},
+        "scheduler": {"replicas": secret, "command": secret},
+    }
     error = problems({"dags": SSH, "values": values, "chart": {"path": chart}})
     assert {p.key for p in error.problems} == {
         "airflow:values.data.metadataConnection",
@@ -136,7 +146,9 @@ def test_neither_the_check_against_the_schema_repeats_a_secret(chart: str) -> No
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive", b"\x1f\x8b\x08\x00broken"], ids=str)
 @pytest.mark.parametrize("values", [{}, {"scheduler": {}}], ids=str)
-def test_a_chart_that_cannot_be_read_is_a_problem_of_its_path(tmp_path: Path, content: bytes | None, values: Config) -> None:
+def test_a_chart_that_cannot_be_read_is_a_problem_of_its_path(
+    tmp_path: Path, content: bytes | None, values: Config
+) -> None:
     chart = tmp_path / "chart.tgz"
     if content is not None:
         chart.write_bytes(content)

@@ -104,7 +104,7 @@ def accepts(config: Config) -> bool:
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA == stack_schema()
+    assert stack_schema() == SCHEMA
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -47,6 +47,7 @@ WRONG: dict[str, tuple[Config, str, str, str]] = {
     "an absolute path": (dags(path="/dags"), "dags.path", "without a leading /", "airflow:dags.path"),
     "depth 0": (dags(depth=0), "dags.depth", "greater than or equal to 1", "airflow:dags.depth"),
     "too impatient": (dags(visibleWithinSeconds=5), "dags.visibleWithinSeconds", "equal to 20", "visibleWithinSeconds"),
+    "a number in words": (dags(depth="five"), "dags.depth", "must be a whole number", "airflow:dags.depth"),
     "half a second": (dags(visibleWithinSeconds=30.5), "dags.visibleWithinSeconds", "a whole number", "visibleWithinSeconds"),
     "a token over SSH": (dags(authentication="token"), "dags", "write the repository as 'https://github.com/acme/dags.git'", ""),
     "a key over HTTPS": (https(authentication="sshKey"), "dags", "write the repository as 'git@github.com:acme/dags.git'", ""),
@@ -95,6 +96,12 @@ WRONG: dict[str, tuple[Config, str, str, str]] = {
     "a namespace in capitals": (dags() | {"namespace": "Airflow"}, "namespace", "lowercase letters", "airflow:namespace"),
     "a namespace too long": (dags() | {"namespace": "a" * 64}, "namespace", "lowercase letters", "airflow:namespace"),
     "a label value too long": (dags() | {"labels": {"team": "a" * 64}}, "labels.team", "at most 63", ""),
+    "a label that is the chart's": (dags() | {"labels": {"component": "x"}}, "labels", "the chart sets", ""),
+    "an annotation that is a template": (
+        dags() | {"serviceAccountAnnotations": {"a": "{{ x"}}, "serviceAccountAnnotations.a", "a template to the chart", ""),
+    "a folder that is a template": (dags() | {"logs": {"remote": {"folder": "s3://a/{{x"}}}, "logs.remote.folder", "s3://bucket", ""),
+    "a connection with a space": (
+        dags() | {"logs": {"remote": {"folder": "s3://a", "connection": "a b"}}}, "logs.remote.connection", "connection id", ""),
     "a label key with a space": (dags() | {"labels": {"my team": "a"}}, "labels.my team", "label or annotation key", ""),
     "a variable with a dash": (dags() | {"environment": {"MY-MODE": "a"}}, "environment.MY-MODE", "environment variable", ""),
     "a variable as a number": (dags() | {"environment": {"DEBUG": 1}}, "environment.DEBUG", "put it in quotes", ""),
@@ -104,7 +111,8 @@ WRONG: dict[str, tuple[Config, str, str, str]] = {
         dags() | {"environmentFrom": {"AIRFLOW__CORE__FERNET_KEY": {"secret": "s", "key": "k"}}},
         "environmentFrom", "its own Secrets; leave it out", ""),
     "a variable given twice": (
-        dags() | {"environment": {"A": "1"}, "environmentFrom": {"A": {"secret": "s", "key": "k"}}}, "A", "not in both", ""),
+        dags() | {"environment": {"A": "1"}, "environmentFrom": {"A": {"secret": "s", "key": "k"}}},
+        "environmentFrom", "A: give a variable in environment or in environmentFrom, not in both", "one of the two"),
     "generation 0": (dags() | {"rotation": {"jwt": 0}}, "rotation.jwt", "greater than or equal to 1", "airflow:rotation.jwt"),
     "a number for yes": (dags() | {"protect": 7}, "protect", "true or false", "airflow:protect"),
 }  # fmt: skip
@@ -168,7 +176,7 @@ def test_all_errors_come_at_once_also_those_of_other_settings() -> None:
     together |= WRONG[names[0]][0] | {"sise": "small", "gitToken": "t", "values": {"executr": "x"}}
     error = problems(together, secret_keys=set())
     assert {problem.key.removeprefix("airflow:") for problem in error.problems} == {
-        "dags.commit", "executor", "admin.email", "rotation.jwt", "A", "sise", "gitToken", "values.executr",
+        "dags.commit", "executor", "admin.email", "rotation.jwt", "environmentFrom", "sise", "gitToken", "values.executr",
     }  # fmt: skip
     assert str(error).startswith("stack 'test' has 8 settings to correct\n")
     for problem in error.problems:
@@ -248,8 +256,9 @@ def test_a_program_gets_the_same_words_under_its_own_names() -> None:
 
 def test_the_component_refuses_wrong_arguments_before_it_makes_anything() -> None:
     made: list[Airflow] = []
+    wrong: Any = {"dags": {**SSH, "dept": 1}, "namespace": "X"}
     with pytest.raises(SettingsError, match="stack 'mine' has 2 settings to correct") as refused:
-        record(lambda: made.append(Airflow("mine", {"dags": {**SSH, "dept": 1}, "namespace": "X"})))  # type: ignore[typeddict-unknown-key]
+        record(lambda: made.append(Airflow("mine", wrong)))
     assert {problem.key for problem in refused.value.problems} == {"airflow:dags.dept", "airflow:namespace"}
     assert not made
 

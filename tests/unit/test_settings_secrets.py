@@ -50,7 +50,9 @@ def test_the_secrets_of_a_stack_that_is_wrong_are_not_guessed_at() -> None:
         (HTTPS, None, "none"),
     ],
 )
-def test_authentication_follows_the_url_and_the_secret_that_is_set(dags: Config, secret: str | None, chosen: str) -> None:
+def test_authentication_follows_the_url_and_the_secret_that_is_set(
+    dags: Config, secret: str | None, chosen: str
+) -> None:
     given = {secret: CANARY} if secret else {}
     authentication = settings(dags=dags, **given).dags.authentication
     assert authentication == chosen
@@ -74,7 +76,9 @@ def test_a_secret_that_nothing_uses_is_refused(config: Config, key: str) -> None
 
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_in_plain_text_is_refused_with_the_command_that_encrypts_it(key: str) -> None:
-    config = {"dags": HTTPS if key == "gitToken" else SSH, key: CANARY} | (EXTERNAL if key == "databasePassword" else {})
+    config = {"dags": HTTPS if key == "gitToken" else SSH, key: CANARY} | (
+        EXTERNAL if key == "databasePassword" else {}
+    )
     (problem,) = problems(config, secret_keys=set()).problems
     assert "plain text" in problem.reason
     assert SECRETS[key] in problem.way_out

@@ -16,7 +16,6 @@ from tests.cases import (
     AUTHENTICATIONS,
     CONTRACT_CHART,
     EXECUTORS,
-    HTTPS,
     LOGS,
     SIZES,
     SSH,
@@ -247,7 +246,10 @@ def test_an_image_by_digest_keeps_its_tag_and_its_version() -> None:
 
 
 def test_a_component_gets_what_the_stack_changes_and_the_rest_from_the_size() -> None:
-    preset, changed = values(size="medium"), values(size="medium", components={"scheduler": {"replicas": 7, "cpu": "3"}})
+    preset, changed = (
+        values(size="medium"),
+        values(size="medium", components={"scheduler": {"replicas": 7, "cpu": "3"}}),
+    )
     assert changed["scheduler"]["replicas"] == 7
     assert changed["scheduler"]["resources"]["requests"]["cpu"] == "3"
     assert changed["scheduler"]["resources"]["limits"] == preset["scheduler"]["resources"]["limits"]
@@ -258,7 +260,10 @@ def test_a_component_gets_what_the_stack_changes_and_the_rest_from_the_size() ->
 def test_a_component_with_a_second_replica_has_a_disruption_budget_and_no_other_has_one(size: str) -> None:
     for executor in EXECUTORS:
         found = values(size=size, executor=executor)
-        for component in (*map(found.get, ("apiServer", "scheduler", "dagProcessor", "triggerer")), found["workers"]["celery"]):
+        for component in (
+            *map(found.get, ("apiServer", "scheduler", "dagProcessor", "triggerer")),
+            found["workers"]["celery"],
+        ):
             assert component["podDisruptionBudget"]["enabled"] is (component["replicas"] > 1)
 
 
@@ -269,7 +274,10 @@ def test_the_environment_of_the_stack_reaches_the_chart() -> None:
 
 
 def test_the_stacks_own_values_are_merged_last_maps_into_maps_and_all_else_replaced() -> None:
-    mine = {"scheduler": {"replicas": 9, "nodeSelector": {"disk": "ssd"}}, "config": {"core": {"load_examples": "True"}}}
+    mine = {
+        "scheduler": {"replicas": 9, "nodeSelector": {"disk": "ssd"}},
+        "config": {"core": {"load_examples": "True"}},
+    }
     found = values(values={**mine, "tolerations": [{"key": "a"}]})
     assert found["scheduler"]["replicas"] == 9
     assert found["scheduler"]["nodeSelector"] == {"disk": "ssd"}

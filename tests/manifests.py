@@ -1,0 +1,85 @@
+"""Reading manifests: their pods, what the containers read, and whether Pod Security would let them in."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+Manifest = dict[str, Any]
+
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/ (restricted, volume types)
+VOLUMES = {
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
+}  # fmt: skip
+
+
+def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    """Every pod template, the one of the task pods too."""
+    for manifest in manifests:
+        if template := manifest.get("spec", {}).get("template"):
+            yield manifest["metadata"]["name"], template
+        if template := manifest.get("data", {}).get("pod_template_file.yaml"):
+            yield "task", yaml.safe_load(template)
+
+
+def containers(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    """Every container of every pod, as `pod/container`."""
+    for pod, template in pods(manifests):
+        for container in containers_of(template):
+            yield f"{pod}/{container['name']}", container
+
+
+def containers_of(template: Manifest) -> list[Manifest]:
+    """The containers of a pod, those of its start too."""
+    return [*(template["spec"].get("initContainers") or []), *template["spec"]["containers"]]
+
+
+def secrets_read(template: Manifest) -> set[tuple[str, str]]:
+    """Name and key of every Secret that a pod's containers read, by variable or by file; `*` where it is all keys."""
+    found: set[tuple[str, str]] = set()
+    volumes = {v["name"]: v["secret"]["secretName"] for v in template["spec"].get("volumes") or [] if "secret" in v}
+    for container in containers_of(template):
+        for variable in container.get("env") or []:
+            if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
+                found.add((reference["name"], reference["key"]))
+        for source in container.get("envFrom") or []:
+            if "secretRef" in source:
+                found.add((source["secretRef"]["name"], "*"))
+        for mount in container.get("volumeMounts") or []:
+            if secret := volumes.get(mount["name"]):
+                found.add((secret, mount.get("subPath", "*")))
+    return found
+
+
+def violations(template: Manifest) -> list[str]:
+    """What keeps a pod out of a namespace that enforces Pod Security `restricted` (Kubernetes 1.34)."""
+    spec = template["spec"]
+    pod = spec.get("securityContext") or {}
+    found = [key for key in ("hostNetwork", "hostPID", "hostIPC") if spec.get(key)]
+    found += [f"volume {v['name']}" for v in spec.get("volumes") or [] if not v.keys() - {"name"} <= VOLUMES]
+    found += ["sysctls"] if pod.get("sysctls") else []
+    for container in [*containers_of(template), *(spec.get("ephemeralContainers") or [])]:
+        own = container.get("securityContext") or {}
+        both = {**pod, **own}
+        capabilities = own.get("capabilities") or {}
+        handlers = [container.get(f"{kind}Probe") or {} for kind in ("startup", "readiness", "liveness")]
+        handlers += (container.get("lifecycle") or {}).values()
+        wrong = {
+            "privileged": own.get("privileged", False),
+            "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is not False,
+            "capabilities.drop": "ALL" not in (capabilities.get("drop") or []),
+            "capabilities.add": bool({*(capabilities.get("add") or [])} - {"NET_BIND_SERVICE"}),
+            "runAsNonRoot": both.get("runAsNonRoot") is not True,
+            "runAsUser": both.get("runAsUser") == 0,
+            "seccompProfile": (both.get("seccompProfile") or {}).get("type") not in ("RuntimeDefault", "Localhost"),
+            "appArmorProfile": (both.get("appArmorProfile") or {}).get("type") == "Unconfined",
+            "seLinuxOptions": bool(both.get("seLinuxOptions")),
+            "procMount": own.get("procMount", "Default") != "Default",
+            "hostPort": any(port.get("hostPort") for port in container.get("ports") or []),
+            "host of a probe": any(
+                (h.get(kind) or {}).get("host") for h in handlers for kind in ("httpGet", "tcpSocket")
+            ),
+            "hostProcess": bool((both.get("windowsOptions") or {}).get("hostProcess")),
+        }
+        found += [f"{container['name']}: {what}" for what, is_wrong in wrong.items() if is_wrong]
+    return found
