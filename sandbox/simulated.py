@@ -5,12 +5,13 @@ Needs no root and no Docker. All its state, and that of the stacks on it, lies i
 """
 
 import json
+import random
 import shutil
 import socket
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -80,9 +81,7 @@ class Simulated:
     def _prepare(self) -> None:
         """Choose free ports and make certificates; data of an earlier run is kept."""
         names = ["etcd-peer", *(name for group in self._groups for name in group)]
-        with ExitStack() as stack:  # all are held at once, so that no two are the same
-            sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-            ports = dict(zip(names, (each.getsockname()[1] for each in sockets), strict=True))
+        ports = dict(zip(names, _free_ports(len(names)), strict=True))
         (self._folder / "ports.json").write_text(json.dumps(ports))
         pki.issue(self._folder / "pki")
         server = f"https://127.0.0.1:{ports['kube-apiserver']}"
@@ -106,6 +105,23 @@ class Simulated:
                 return True
         except OSError:
             return False
+
+
+def _free_ports(count: int) -> list[int]:
+    """Choose loopback ports below those that the kernel gives to outgoing connections.
+
+    A client that keeps trying a port of that range while its server is down can be given the very port and connect to itself, and the
+    server then cannot come back.
+    """
+    free = []
+    with ExitStack() as held:  # all at once, so that no two are the same
+        for port in random.sample(range(20000, 32000), 1000):
+            with suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                free.append(port)
+            if len(free) == count:
+                return free
+    raise SandboxError("no free ports between 20000 and 32000 on 127.0.0.1")
 
 
 def _takes_pods(node: Node) -> bool:
