@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from components import arguments
 from components.settings import Settings
@@ -75,7 +75,7 @@ def stack_schema() -> dict[str, Any]:
     settings = {f"{PROJECT}:{key}": value for key, value in schema["properties"].items()}
     for key in SECRETS:
         settings[f"{PROJECT}:{key}"] = {
-            "description": documentation()["AirflowArgs"][_snake(key)] + f" Set it with `{SECRETS[key]}`.",
+            "description": documentation()["AirflowArgs"][to_snake(key)] + f" Set it with `{SECRETS[key]}`.",
             "type": "object",
             "required": ["secure"],
             "properties": {"secure": {"type": "string"}},
@@ -113,7 +113,7 @@ def project() -> str:
             "default": getattr(default, "value", default) if scalar else {},
         }
     for key in SECRETS:
-        config[key] = {"type": "string", "description": described[_snake(key)], "default": ""}
+        config[key] = {"type": "string", "description": described[to_snake(key)], "default": ""}
     content = {
         "name": PROJECT,
         "description": "Apache Airflow on Kubernetes from git",
@@ -145,7 +145,7 @@ def _rows() -> Iterator[tuple[str, str, str]]:
 
     yield from walk(Settings, f"{PROJECT}:")
     for key in SECRETS:
-        yield f"{PROJECT}:{key}", "", documentation()["AirflowArgs"][_snake(key)]
+        yield f"{PROJECT}:{key}", "", documentation()["AirflowArgs"][to_snake(key)]
 
 
 def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -153,10 +153,6 @@ def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for field in model.model_fields.values():
         if inner := nested(field.annotation):
             yield from _models(inner)
-
-
-def _snake(key: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
 
 
 def _with_table(readme: str) -> str:

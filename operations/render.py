@@ -5,8 +5,6 @@ value of a Secret is shown as `[secret]`.
 """
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from components.settings import Chart, Settings
 from components.stack_config import arguments, required_secrets
 
 from .errors import StackError
+from .helm import find_helm
 from .recording import Recording, record
 
 SECRET = "[secret]"  # noqa: S105  what stands where a secret was
@@ -76,20 +75,6 @@ def helm_template(chart: Chart, name: str, namespace: str, values: dict[str, Any
         way_out = "" if chart.path else "\nWithout access to the chart's repository, give a local one: --chart PATH"
         raise StackError(f"Helm could not render {source[0]}:\n{done.stderr.strip()}{way_out}")
     return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
-
-
-def find_helm() -> str:
-    """The installed Helm, or the one that the sandbox keeps in its cache.
-
-    Raises:
-        StackError: there is neither.
-    """
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = os.environ.get("AIRFLOW_STACK_CACHE") or Path(cache) / "airflow-stack"
-    helm = shutil.which("helm") or shutil.which("helm", path=Path(folder) / "bin")
-    if helm is None:
-        raise StackError("Helm is needed and was not found; install Helm 3.19 or newer, or run `make tools`")
-    return helm
 
 
 def _manifest(inputs: dict[str, Any]) -> dict[str, Any]:

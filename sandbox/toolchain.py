@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from operations.helm import cache_folder as cache_folder
 from sandbox import SandboxError, sources
 from sandbox.console import Progress, progress
 from sandbox.pins import Tool
@@ -29,14 +30,6 @@ class Found:
     version: str
     origin: str
     """`installed`, `official download` or `built here`."""
-
-
-def cache_folder() -> Path:
-    """Where tools are kept between runs and between checkouts."""
-    if own := os.environ.get("AIRFLOW_STACK_CACHE"):
-        return Path(own).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "airflow-stack"
 
 
 def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Found]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from operations.errors import StackError
-from operations.render import find_helm
+from operations.helm import find_helm
 from tests.cases import CONTRACT_CHART, official_chart
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from components.settings import Settings
 from components.values import chart_values
-from operations.render import find_helm
+from operations.helm import find_helm
 from tests.cases import CONTRACT_CHART as CONTRACT
 from tests.manifests import Manifest, containers, pods
 

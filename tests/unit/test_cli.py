@@ -12,7 +12,7 @@ import yaml
 
 from operations import cli
 from operations.errors import StackError
-from operations.render import find_helm
+from operations.helm import find_helm
 from tests.cases import CONTRACT_CHART, ROOT, STACKS
 
 
