@@ -224,7 +224,9 @@ def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name:
     way_out = f"pulumi config set --path '{PROJECT}:{path}' <value>"
     match error["type"]:
         case "missing":
-            return Problem(f"{PROJECT}:{path}", "is required", way_out)
+            sandbox = path == "dags.repository" and not by_name
+            but = "; without it only `make up` works, and serves this project's own dags/" if sandbox else ""
+            return Problem(f"{PROJECT}:{path}", f"is required{but}", way_out)
         case "extra_forbidden":
             return _unknown(path, error["input"], _keys_at(field, steps[1:-1], by_name=by_name))
         case "enum" | "literal_error":

@@ -1,114 +1,177 @@
-"""The sandbox's commands, behind `make up`, `make preview` and `make down`."""
+"""The sandbox's commands, behind `make up`, `make preview`, `make open` and `make down`."""
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+import sys
+import webbrowser
 from typing import Annotated
 
 import typer
-from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
-from components.stack_config import PROJECT, SECRETS, SettingsError
-from sandbox import SandboxError, pins, processes, stackfile, toolchain
+from components.stack_config import SettingsError
+from operations import recover
+from operations.errors import StackError
+from sandbox import SandboxError, cluster, pins, processes, toolchain
+from sandbox.airflow_api import AirflowApi
 from sandbox.console import console, say
-from sandbox.session import STAND_IN_CHART, STATE, Session
-from sandbox.stack import Result, Stack, stacks
+from sandbox.reader import Reader
+from sandbox.ready import Ready, wait_ready
+from sandbox.session import ROOT, STATE, Session
+from sandbox.stack import Stack, stacks
+from sandbox.summary import show
+from sandbox.watch import Watch
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 StackName = Annotated[str, typer.Option("--stack", help="The stack, as in Pulumi.<stack>.yaml.")]
-Context = Annotated[str | None, typer.Option("--cluster", help="A context of your kubeconfig: deploy there.")]
-_SHOWN = ("namespace", "adminUser", "gitDeployKey", "dagRepository", "dagRef", "chartVersion")
+Where = Annotated[str | None, typer.Option("--cluster", help="kind, node, simulated or a context of your kubeconfig.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command()
-def up(
-    stack: StackName = "dev",
-    cluster: Context = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deploying to your own cluster.")] = False,
-) -> None:
+def up(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
     """Deploy a stack, with all that it takes."""
-    session = Session(cluster)
-    if not (session.cluster.throwaway or yes):
-        typer.confirm(f"Deploy stack {stack} to {session.cluster.about}?", abort=True)
+    session = _chosen(where, yes=yes)
+    if not session.cluster.throwaway and not _agreed(f"Deploy stack {stack} to {session.cluster.about}?", yes=yes):
+        raise SandboxError("nothing was done; YES=1 answers yes")
     session.start()
     opened = session.prepare(stack)
-    result = opened.up(live=True)
+    _recover(opened, session, yes=yes)
+    namespace = session.namespace(opened)
+    result = opened.up(live=Watch(Reader(session.cluster.kubeconfig, namespace)).look)
     if not result.ok:
         raise typer.Exit(1)
-    _show(session, opened, result)
+    page, ready = "", None
+    if session.cluster.serves:
+        page = session.forward(stack, namespace)
+        ready = _wait_ready(session, opened, page)
+    show(session, opened, result, page, ready)
 
 
 @app.command()
-def preview(stack: StackName = "dev", cluster: Context = None) -> None:
+def preview(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
     """Show what `up` would change."""
-    session = Session(cluster)
+    session = _chosen(where, yes=yes)
     session.start()
     if not session.prepare(stack).preview("--diff", live=True).ok:
         raise typer.Exit(1)
 
 
+@app.command("open")
+def open_(stack: StackName = "dev", where: Where = None) -> None:
+    """Open Airflow's page, and print who may log in."""
+    session = _present(where)
+    if not session.cluster.serves:
+        raise SandboxError("this cluster's nodes are simulated: there is no page")
+    opened = _deployed(session, stack)
+    outputs = opened.outputs(secrets=True)
+    page = session.forward(stack, session.namespace(opened))
+    say(f"page      {page}\nuser      {outputs['adminUser']}\npassword  {outputs['adminPassword']}")
+    if sys.stdout.isatty():
+        webbrowser.open(page)
+
+
 @app.command()
 def down(
-    stack: Annotated[str | None, typer.Option("--stack", help="Only this stack; otherwise all.")] = None,
-    cluster: Context = None,
+    stack: Annotated[str | None, typer.Option("--stack", help="Only this stack.")] = None,
+    where: Where = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Only end the processes; `up` goes on with the data.")] = False,
 ) -> None:
-    """Remove stacks; with the last one of the sandbox goes the cluster."""
-    session = Session(cluster)
-    at, whole = session.cluster, session.cluster.throwaway and not stack
-    if at.running():
-        try:
-            session.start()  # a control plane that lost a process is mended first
-            names = stacks(at.stacks, session.env())
-            for name in [name for name in names if stack in (None, "", name)]:
-                _destroy(session.stack(name), throwaway=at.throwaway)
-            if stack and stack not in names:
-                say(f"Stack {stack} is not up.")
-            whole = at.throwaway and not stacks(at.stacks, session.env())
-        except SandboxError as error:
-            if not whole:
-                raise
-            say(f"{error}\nThe cluster is removed all the same, with all that is in it.")
-    if whole:
-        ended = ", ".join(at.stop())
-        say(f"Ended {ended}, and removed all data." if ended else "Nothing is running.")
+    """Remove the sandbox with all that is in it, or one stack; with the last stack goes the sandbox."""
+    there = cluster.present(STATE, where)
+    if there is None:
+        say("Nothing is running.")
+        return
+    session = Session(there)
+    if (stack or not there.throwaway) and there.running():
+        session.start()  # a control plane that lost a process is mended first
+        names = stacks(there.stacks, session.env())
+        if stack and stack not in names:
+            say(f"Stack {stack} is not up.")
+        for name in [name for name in names if stack in (None, "", name)]:
+            _destroy(session, session.stack(name))
+    if there.throwaway and (not stack or not stacks(there.stacks, session.env())):
+        ended = ", ".join(session.stop(keep=keep)) or "nothing"
+        say(f"Ended {ended}; {'the data is kept for the next `make up`' if keep else 'removed all data'}.")
 
 
 @app.command()
 def tools() -> None:
-    """Find or make the tools, and list them."""
+    """Find or make the tools that every cluster of ours needs, and list them."""
     table = Table("tool", "version", "from")
-    for name, tool in toolchain.ensure([*pins.ENGINE, *pins.CONTROL_PLANE]).items():
+    for name, tool in toolchain.ensure([*pins.ENGINE, *pins.CONTROL_PLANE, pins.KWOK_TOOL]).items():
         table.add_row(name, tool.version, tool.origin)
     console.print(table)
 
 
 @app.command()
-def env(cluster: Context = None) -> None:
+def env(where: Where = None) -> None:
     """Print shell commands for using pulumi, helm and kubectl on the sandbox by hand."""
-    session = Session(cluster)
-    if not session.cluster.running():
-        raise SandboxError("nothing is running; `make up` first")
-    for key, value in session.env().items():
+    for key, value in _present(where).env().items():
         if os.environ.get(key) != value:
             typer.echo(f"export {key}={shlex.quote(value)}")
 
 
 @app.command()
-def status(cluster: Context = None) -> None:
+def status(where: Where = None) -> None:
     """Say what is up."""
-    session = Session(cluster)
-    if not session.cluster.running():
-        say("Nothing is running.")
+    there = cluster.present(STATE, where)
+    if there is None or not there.running():
+        say("Nothing is running." if there is None else "Nothing is running; `make up` goes on with the data.")
         return
-    say(f"Cluster: {session.cluster.about}.")
+    session = Session(there)
+    say(f"Cluster: {there.about}.")
     for name, pid in sorted(processes.running(STATE / "cluster").items()):
         say(f"  {name}: process {pid}")
-    say(f"Stacks: {', '.join(stacks(session.cluster.stacks, session.env())) or 'none'}.")
+    names = stacks(there.stacks, session.env())
+    say(f"Stacks: {', '.join(names) or 'none'}.")
 
 
-def _destroy(stack: Stack, *, throwaway: bool) -> None:
+def _chosen(where: str | None, *, yes: bool) -> Session:
+    return Session(cluster.choose(STATE, where, lambda names: _agreed(f"Install {names} with apt-get?", yes=yes)))
+
+
+def _present(where: str | None) -> Session:
+    there = cluster.present(STATE, where)
+    if there is None or not there.running():
+        raise SandboxError("nothing is running; `make up` first")
+    return Session(there)
+
+
+def _deployed(session: Session, stack: str) -> Stack:
+    if stack not in stacks(session.cluster.stacks, session.env()):
+        raise SandboxError(f"stack {stack} is not up; `make up STACK={stack}` first")
+    return session.stack(stack)
+
+
+def _agreed(question: str, *, yes: bool) -> bool:
+    """Ask, where somebody can answer."""
+    return yes or (sys.stdin.isatty() and typer.confirm(question))
+
+
+def _recover(stack: Stack, session: Session, *, yes: bool) -> None:
+    """Offer to mend what an update that was broken off has left."""
+    found = recover.inspect(stack.name, ROOT, session.env())
+    for finding in found.findings:
+        say(f"- {finding}")
+    if found.findings and not found.refused:
+        if not _agreed("An earlier update was broken off. Mend this?", yes=yes):
+            raise SandboxError(f"an earlier update was broken off; `make up STACK={stack.name} YES=1` mends it first")
+        found.mend()
+    if found.refused:
+        raise SandboxError(f"stack {stack.name} was left as it is, for the reason above")
+
+
+def _wait_ready(session: Session, stack: Stack, page: str) -> Ready:
+    """Wait until Airflow runs DAGs."""
+    outputs = stack.outputs(secrets=True)
+    api = AirflowApi(page, outputs["adminUser"], outputs["adminPassword"])
+    watch = Watch(Reader(session.cluster.kubeconfig, session.namespace(stack)), settled=True)
+    return wait_ready(api, watch.look, session.dag_files(stack, outputs["dagRef"]))
+
+
+def _destroy(session: Session, stack: Stack) -> None:
+    throwaway = session.cluster.throwaway
     if throwaway:
         stack.unprotect()
     if not stack.destroy(live=True).ok:
@@ -119,62 +182,15 @@ def _destroy(stack: Stack, *, throwaway: bool) -> None:
             "run the output of `python -m sandbox env --cluster <context>`."
         )
         raise SandboxError(f"stack {stack.name} could not be destroyed. {way_out}")
-    stack.remove()
+    session.forget(stack)
     say(f"Stack {stack.name} is removed, with its history.")
-
-
-def _show(session: Session, stack: Stack, result: Result) -> None:
-    outputs = stack.outputs()
-    grid = Table.grid(padding=(0, 2))
-    for label, text in (*_parts(session, stack), ("", ""), *_outputs(session, stack, outputs)):
-        grid.add_row(Text(label), Text(text))
-    grid.add_row()
-    grid.add_row(Text("Next", style="bold"), Text(_next_step(session, stack, outputs)))
-    changes = ", ".join(f"{count} {kind}" for kind, count in result.changes.items())
-    console.print(Panel(grid, title=f"Stack {stack.name} is up ({changes})", title_align="left"))
-
-
-def _parts(session: Session, stack: Stack) -> Iterator[tuple[str, str]]:
-    yield "cluster", session.cluster.about
-    yield "plugins", "the official ones" if session.official_plugins else "stand-ins for the official ones"
-    chart = stackfile.settings(stack.config_file).get("airflow:chart", {}).get("path")
-    if chart == str(STAND_IN_CHART):
-        chart = (
-            "a stand-in that takes the official one's values; AIRFLOW_CHART=<packed chart> makes it the official one"
-        )
-    yield "chart", chart or "the official one"
-    for key in session.supplied_secrets(stack):
-        command = SECRETS[key.removeprefix(f"{PROJECT}:")]
-        yield key, f"a throwaway value; for your own: {command} --stack {stack.name}"
-
-
-def _outputs(session: Session, stack: Stack, outputs: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for key in (("portForward", "url") if session.cluster.serves else ()) + _SHOWN:
-        if outputs.get(key):
-            yield key, str(outputs[key])
-    if outputs.get("adminPassword"):
-        show = f"pulumi stack output adminPassword --show-secrets --stack {stack.name}"
-        yield "adminPassword", f'hidden; eval "$(.venv/bin/python -m sandbox env)"; {show}'
-
-
-def _next_step(session: Session, stack: Stack, outputs: Mapping[str, object]) -> str:
-    if not session.cluster.serves:
-        return (
-            f"change a setting in Pulumi.{stack.name}.yaml and see `make preview STACK={stack.name}`. There is no "
-            "page to open here: for an Airflow that runs, `make down`, then start Docker or name a cluster with "
-            "CLUSTER=<kubeconfig context>, and `make up`."
-        )
-    if outputs.get("gitDeployKey"):
-        return f"add gitDeployKey as a read-only deploy key of {outputs.get('dagRepository')}."
-    forward = outputs.get("portForward")
-    return (f"run `{forward}` and " if forward else "") + f"open {outputs['url']}"
 
 
 def main() -> None:
     """Run a command; an error that a user can mend is one message, not a traceback."""
     try:
         app()
-    except (SandboxError, SettingsError) as error:
+    except (SandboxError, SettingsError, StackError) as error:
         say(f"error: {error}", style="red")
         raise SystemExit(1) from None
 

@@ -1,4 +1,4 @@
-"""Which cluster a stack is deployed on: one that the user names, kind where Docker runs, simulated.
+"""Which cluster a stack is deployed on: one that the user names, kind, a node of our own, simulated.
 
 A cluster of the user's is used only when it is named, and is never stopped. A further kind of
 cluster is one more class with the members of `Cluster`.
@@ -7,19 +7,23 @@ cluster is one more class with the members of `Cluster`.
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
 import yaml
 
+from components.images import Images
 from sandbox import SandboxError, sources
-from sandbox.pins import KIND_TOOL, Tool
+from sandbox.console import say
+from sandbox.node import Node, machine
+from sandbox.pins import KIND_TOOL, KUBECTL, Tool
 from sandbox.simulated import Simulated
 from sandbox.toolchain import Found
 
 _KIND_NAME = "airflow-stack"
+_KIND_NETWORK = ("docker", "network", "inspect", "kind", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
 
 
 class Cluster(Protocol):
@@ -30,7 +34,7 @@ class Cluster(Protocol):
     throwaway: bool
     """Whether it is ours, with nothing in it worth keeping."""
     serves: bool
-    """Whether its pods answer on the network."""
+    """Whether its pods run, and answer on the network."""
     tools: tuple[Tool, ...]
     """The tools it needs."""
     kubeconfig: str
@@ -41,8 +45,17 @@ class Cluster(Protocol):
     def start(self, tools: Mapping[str, Found]) -> None:
         """Make it usable; idempotent."""
 
-    def stop(self) -> list[str]:
-        """Remove it if it is ours; what was ended."""
+    def supply(self, wanted: Images) -> str | None:
+        """Make a stack's images available; the registry to take them from instead of their own."""
+
+    def git_host(self) -> str:
+        """The address at which pods find a server of ours."""
+
+    def join(self, command: Sequence[str]) -> Sequence[str]:
+        """How a server of ours is started, so that it can listen at that address."""
+
+    def stop(self, *, keep: bool = False) -> list[str]:
+        """End it if it is ours, and remove its data unless that is to be kept; what was ended."""
 
     def running(self) -> bool:
         """Whether it is there."""
@@ -54,7 +67,7 @@ class Kind:
     about = "a kind cluster in Docker: real nodes that run real pods"
     throwaway = True
     serves = True
-    tools: tuple[Tool, ...] = (KIND_TOOL,)
+    tools: tuple[Tool, ...] = (KIND_TOOL, KUBECTL)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -69,8 +82,20 @@ class Kind:
         if self._kind(*verb, f"--name={_KIND_NAME}", f"--kubeconfig={self.kubeconfig}").returncode != 0:
             raise SandboxError("kind could not make a cluster; its message is above")
 
-    def stop(self) -> list[str]:
-        """Delete the cluster."""
+    def supply(self, wanted: Images) -> str | None:
+        """Leave pulling to its nodes."""
+        return None
+
+    def git_host(self) -> str:
+        """This machine in Docker's network."""
+        return subprocess.run(_KIND_NETWORK, capture_output=True, text=True, check=True).stdout.split()[0]
+
+    def join(self, command: Sequence[str]) -> Sequence[str]:
+        """Here."""
+        return command
+
+    def stop(self, *, keep: bool = False) -> list[str]:
+        """Delete the cluster; kind cannot stop and keep one."""
         found = [f"kind cluster {_KIND_NAME}"] if self.running() else []
         if found and self._kind("delete", "cluster", f"--name={_KIND_NAME}").returncode != 0:
             raise SandboxError("kind could not delete its cluster; its message is above")
@@ -91,13 +116,16 @@ class Named:
 
     throwaway = False
     serves = True
-    tools: tuple[Tool, ...] = ()
+    tools: tuple[Tool, ...] = (KUBECTL,)
 
     def __init__(self, state: Path, context: str) -> None:
         files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
         known = _contexts(files)
         if context not in known:
-            raise SandboxError(f"CLUSTER={context} is no context of {files}; it has: {', '.join(known) or 'none'}")
+            raise SandboxError(
+                f"CLUSTER={context} is neither {', '.join(_OURS)} nor a context of {files}; "
+                f"it has: {', '.join(known) or 'none'}"
+            )
         self.about = f"your cluster {context!r}"
         self.stacks = state.absolute() / f"context-{quote(context, safe='')}"
         self._context = context
@@ -110,7 +138,22 @@ class Named:
         choice = {"apiVersion": "v1", "kind": "Config", "current-context": self._context}
         (self.stacks / "context.yaml").write_text(yaml.safe_dump(choice))
 
-    def stop(self) -> list[str]:
+    def supply(self, wanted: Images) -> str | None:
+        """Leave pulling to its nodes."""
+        return None
+
+    def git_host(self) -> str:
+        """Refuse: nothing of this machine is served to a cluster of the user's."""
+        raise SandboxError(
+            "on a cluster of yours the stack needs a repository that it can reach: "
+            "pulumi config set --path 'airflow:dags.repository' git@github.com:acme/dags.git"
+        )
+
+    def join(self, command: Sequence[str]) -> Sequence[str]:
+        """Here."""
+        return command
+
+    def stop(self, *, keep: bool = False) -> list[str]:
         """Leave it alone."""
         return []
 
@@ -119,13 +162,54 @@ class Named:
         return True
 
 
-def choose(state: Path, context: str | None) -> Cluster:
-    """Pick the cluster: as named, else the one that is already there, else the best to be had."""
-    if context:
-        return Named(state, context)
+_OURS: dict[str, Callable[[Path], Cluster]] = {"kind": Kind, "node": Node, "simulated": Simulated}
+
+
+def present(state: Path, name: str | None) -> Cluster | None:
+    """Find the cluster as named, else the one of ours that is there."""
+    if name and name not in _OURS:
+        return Named(state, name)
     folder = state / "cluster"
-    kind = (folder / "kind").exists() if folder.exists() else _docker_answers() and _kind_can_be_had()
-    return Kind(folder) if kind else Simulated(folder)
+    if not folder.exists():
+        return None
+    there = (folder / "type").read_text()
+    if name and name != there:
+        raise SandboxError(f"CLUSTER={name}, but there is one of type {there}; `make down` removes it")
+    return _OURS[there](folder)
+
+
+def choose(state: Path, name: str | None, may_install: Callable[[str], bool]) -> Cluster:
+    """Pick the cluster: as named, else the one that is there, else the best to be had.
+
+    Args:
+        state: The folder for what belongs to the sandbox.
+        name: `kind`, `node`, `simulated`, or a context of the user's kubeconfig.
+        may_install: Asks the user whether these packages may be installed.
+    """
+    if there := present(state, name):
+        return there
+    folder = state / "cluster"
+    if name is None:
+        name = "kind" if _docker_answers() and _kind_can_be_had() else "node"
+        if name == "node" and (why := _unfit(folder, may_install)):
+            say(f"Nodes will be simulated: {why}. An Airflow that runs needs that, or Docker, or CLUSTER=<context>.")
+            name = "simulated"
+    elif name == "node" and (why := _unfit(folder, may_install)):
+        raise SandboxError(f"{why}; next best: start Docker and `make up CLUSTER=kind`, or CLUSTER=simulated")
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / "type").write_text(name)
+    return _OURS[name](folder)
+
+
+def _unfit(folder: Path, may_install: Callable[[str], bool]) -> str | None:
+    """Say why a node cannot run here, after having installed what it needs if that is allowed."""
+    if why := machine.refusal(folder):
+        return why
+    if missing := machine.missing_packages():
+        if not may_install(" and ".join(missing)):
+            return f"a node needs {' and '.join(missing)} of the distribution, which YES=1 installs"
+        machine.install(missing)
+    return None
 
 
 def _contexts(files: str) -> list[str]:

@@ -14,11 +14,16 @@ KUBERNETES = "1.34.3"
 ETCD = "3.6.16"
 # renovate: datasource=github-releases depName=kubernetes-sigs/kwok
 KWOK = "0.8.0"
+# renovate: datasource=github-releases depName=coredns/coredns
+COREDNS = "1.14.4"
+PAUSE = "registry.k8s.io/pause:3.10.1"
 # renovate: datasource=github-releases depName=kubernetes-sigs/kind
 KIND = "0.33.0"
 
 _PULUMI_URL = f"https://get.pulumi.com/releases/sdk/pulumi-v{PULUMI}-{{os}}-{{x64}}.tar.gz"
 PULUMI_CHECKSUMS = f"https://get.pulumi.com/releases/sdk/pulumi-{PULUMI}-checksums.txt"
+_COREDNS_URL = f"https://github.com/coredns/coredns/releases/download/v{COREDNS}"
+DOCKER_HUB = "https://registry-1.docker.io/v2/"
 _ETCD_URL = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
 
 
@@ -50,7 +55,7 @@ class Tool:
         return [self.name, *filter(None, [self.script])]
 
 
-def _kubernetes(name: str, seconds: int) -> Tool:
+def _kubernetes(name: str, seconds: int, *version_arguments: str) -> Tool:
     return Tool(
         name=name,
         version=KUBERNETES,
@@ -59,6 +64,7 @@ def _kubernetes(name: str, seconds: int) -> Tool:
         url=f"https://dl.k8s.io/v{KUBERNETES}/bin/{{os}}/{{arch}}/{name}",
         checksums="{url}.sha256",
         minimum="1.34",
+        version_arguments=version_arguments or ("--version",),
     )
 
 
@@ -107,8 +113,23 @@ CONTROL_PLANE = (
     _kubernetes("kube-apiserver", 420),
     _kubernetes("kube-controller-manager", 120),
     _kubernetes("kube-scheduler", 60),
-    # kwok's releases carry no checksums: built, and vouched for by the Go checksum database.
-    Tool(name="kwok", version=KWOK, package="sigs.k8s.io/kwok/cmd/kwok", seconds=90, minimum="0.8"),
+)
+# kwok's releases carry no checksums: built, and vouched for by the Go checksum database.
+KWOK_TOOL = Tool(name="kwok", version=KWOK, package="sigs.k8s.io/kwok/cmd/kwok", seconds=90, minimum="0.8")
+KUBECTL = _kubernetes("kubectl", 60, "version", "--client")
+NODE = (
+    _kubernetes("kubelet", 150),
+    _kubernetes("kube-proxy", 60),
+    Tool(
+        name="coredns",
+        version=COREDNS,
+        package="github.com/coredns/coredns",
+        seconds=240,
+        url=f"{_COREDNS_URL}/coredns_{COREDNS}_{{os}}_{{arch}}.tgz",
+        checksums="{url}.sha256",
+        minimum="1.11",
+        version_arguments=("-version",),
+    ),
 )
 KIND_TOOL = Tool(
     name="kind",

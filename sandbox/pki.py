@@ -14,18 +14,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALID = datetime.timedelta(days=30)
 _USAGES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-_ADDRESS = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+_SERVICE = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+_SERVICE_ADDRESS = "10.96.0.1"
 
 
-def issue(folder: Path) -> None:
-    """Write a new set: `ca.crt`, `server` and `admin` (a cluster admin)."""
+def issue(folder: Path, address: str) -> None:
+    """Write a new set: `ca.crt`, `server` (of this machine's loopback and of `address`) and `admin` (a cluster admin)."""
+    addresses = (x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", address, _SERVICE_ADDRESS))
+    names = x509.SubjectAlternativeName([*addresses, *map(x509.DNSName, _SERVICE)])
     folder.mkdir(mode=0o700, exist_ok=True)
     authority = ec.generate_private_key(ec.SECP256R1())
     root = _unsigned("airflow-sandbox", authority).add_extension(x509.BasicConstraints(True, None), critical=True)
     _write(folder / "ca.crt", root.sign(authority, SHA256()).public_bytes(Encoding.PEM))
     for user, group in (("server", "airflow-sandbox"), ("admin", "system:masters")):
         key = ec.generate_private_key(ec.SECP256R1())
-        unsigned = _unsigned(user, key, group).add_extension(_ADDRESS, False).add_extension(_USAGES, False)
+        unsigned = _unsigned(user, key, group).add_extension(names, False).add_extension(_USAGES, False)
         _write(folder / f"{user}.crt", unsigned.sign(authority, SHA256()).public_bytes(Encoding.PEM))
         _write(folder / f"{user}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,8 +39,16 @@ def log_file(home: Path, name: str) -> Path:
 
 def running(home: Path) -> dict[str, int]:
     """Name and pid of every live process of the folder."""
-    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return {name: pid for pid in pids if (name := _name_of(pid, home))}
+    return {name: pid for pid in _all() if (name := _name_of(pid, home))}
+
+
+def pids(home: Path, name: str) -> list[int]:
+    """The pids of a process of the folder: its own, and those of children that keep the mark."""
+    return [pid for pid in _all() if _name_of(pid, home) == name]
+
+
+def _all() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
 def _name_of(pid: int, home: Path) -> str | None:

@@ -1,26 +1,42 @@
-"""One cluster with its tools, and the project's stacks on it."""
+"""One cluster with its tools, its git server, and the project's stacks on it."""
 
 import os
+import shutil
+import socket
+import sys
+import tempfile
 import time
 from pathlib import Path
 
-from sandbox import SandboxError, pins, sources, stackfile, toolchain
-from sandbox.cluster import choose
+from pydantic import ValidationError
+
+from components.images import Images
+from components.names import RELEASE
+from components.stack_config import PROJECT
+from sandbox import SandboxError, git_server, pins, processes, sources, stackfile, toolchain
+from sandbox.cluster import Cluster
 from sandbox.console import duration, say
+from sandbox.control_plane import free_ports
+from sandbox.ready import dag_files
 from sandbox.stack import Stack, environment, official_plugins
+from sandbox.stackfile import Served
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".state"
 STAND_IN_CHART = ROOT / "sandbox" / "chart"
+GIT = STATE / "git"
+_UI_PORT = 8080  # of Airflow's address in the stack's outputs
+_ANSWER_SECONDS = 30
 
 
 class Session:
-    """The cluster of `context`, or the sandbox's own without one."""
+    """What a command does on one cluster."""
 
-    def __init__(self, context: str | None) -> None:
-        self.cluster = choose(STATE, context)
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
         self._cache = toolchain.cache_folder()
         self.official_plugins = official_plugins(self._cache) is not None
+        self.stand_in_images = False
         if not (self.official_plugins or self.cluster.throwaway):
             raise SandboxError(
                 "on a cluster of yours only the official Pulumi plugins are used, and they cannot be had now; "
@@ -43,17 +59,92 @@ class Session:
         return Stack(ROOT, name, self.cluster.stacks, self.env())
 
     def prepare(self, name: str) -> Stack:
-        """Make a stack ready to run: its settings, and throwaway secrets where it has none."""
-        stack, throwaway = self.stack(name), self.cluster.throwaway
-        stackfile.copy(_file(name), stack.config_file, throwaway=throwaway, chart=self._chart())
+        """Make a stack ready to run: its settings, images, repository, and throwaway secrets where it has none."""
+        file, stack, throwaway = stack_file(name), self.stack(name), self.cluster.throwaway
+        served = None if stackfile.names_repository(file) else self._serve_dags()
+        registry = self.cluster.supply(_images(file))
+        self.stand_in_images = registry is not None
+        stackfile.copy(
+            file, stack.config_file, throwaway=throwaway, chart=self._chart(), registry=registry, served=served
+        )
         stack.create()
-        for key, value in (stackfile.missing_secrets(stack.config_file) if throwaway else {}).items():
+        for key, value in (stackfile.missing_secrets(stack.config_file, served) if throwaway else {}).items():
             stack.set_secret(key, value)
         return stack
 
     def supplied_secrets(self, stack: Stack) -> list[str]:
         """Name the secrets of a stack that are the sandbox's, not those of its file."""
-        return stackfile.supplied_secrets(_file(stack.name), stack.config_file)
+        return stackfile.supplied_secrets(stack_file(stack.name), stack.config_file)
+
+    def serves_dags(self, stack: Stack) -> bool:
+        """Whether the stack follows the repository that is served here."""
+        return not stackfile.names_repository(stack_file(stack.name))
+
+    def namespace(self, stack: Stack) -> str:
+        """The namespace of the stack's Airflow."""
+        return str(stackfile.settings(stack.config_file).get(f"{PROJECT}:namespace", RELEASE))
+
+    def dag_files(self, stack: Stack, ref: str) -> set[str]:
+        """The DAG files that the stack must list; those of a repository elsewhere are not known here."""
+        if not self.serves_dags(stack):
+            return set()
+        path = stackfile.settings(stack.config_file).get(f"{PROJECT}:dags", {}).get("path", "dags")
+        with tempfile.TemporaryDirectory() as folder:
+            git_server.extract(GIT, ref, Path(folder))
+            return dag_files(Path(folder) / path)
+
+    def forward(self, stack: str, namespace: str) -> str:
+        """Make Airflow's page reachable from this machine, for as long as the stack is up; its address."""
+        home = self._forward(stack)
+        home.mkdir(parents=True, exist_ok=True)
+        port = home / "port"
+        if not processes.running(home):
+            port.write_text(str(_UI_PORT if _is_free(_UI_PORT) else free_ports(1)[0]))
+            kubectl = ["kubectl", "port-forward", f"--namespace={namespace}", "service/airflow-api-server"]
+            again = 'while :; do "$@"; sleep 1; done'  # it ends with the pod that it led to
+            command = ["sh", "-c", again, "sh", *kubectl, f"{port.read_text()}:8080"]
+            processes.start(home, "forward", ["env", f"KUBECONFIG={self.cluster.kubeconfig}", *command])
+        return f"http://localhost:{port.read_text()}"
+
+    def forget(self, stack: Stack) -> None:
+        """Remove a stack that is destroyed, and the way to its page."""
+        processes.stop(self._forward(stack.name))
+        shutil.rmtree(self._forward(stack.name), ignore_errors=True)
+        stack.remove()
+
+    def stop(self, *, keep: bool = False) -> list[str]:
+        """End the cluster and what belongs to it; what was ended."""
+        homes = [*self.cluster.stacks.glob("*.forward"), GIT]
+        ended = [name for home in homes for name in processes.stop(home)] + self.cluster.stop(keep=keep)
+        if not keep:
+            shutil.rmtree(GIT, ignore_errors=True)
+        return ended
+
+    def _forward(self, stack: str) -> Path:
+        return self.cluster.stacks / f"{stack}.forward"
+
+    def _serve_dags(self) -> Served:
+        """Serve this project's own DAGs to the cluster."""
+        host = self.cluster.git_host()
+        git_server.prepare(GIT, ROOT)
+        port = GIT / "port"
+        if not port.exists():  # it stays the same, for it is part of the stack's settings
+            port.write_text(str(free_ports(1)[0]))
+        if not processes.running(GIT):
+            listen = f"--listen={host}:{port.read_text()}"
+            command = [sys.executable, "-P", "-m", "sandbox.git_server", f"--home={GIT}", listen]
+            log = processes.log_file(GIT, "git-server")
+            log.unlink(missing_ok=True)
+            processes.start(GIT, "git-server", self.cluster.join(["env", f"PYTHONPATH={ROOT}", *command]))
+            end = time.monotonic() + _ANSWER_SECONDS
+            while not log.exists() or "listening" not in log.read_text():
+                if time.monotonic() > end:
+                    raise SandboxError.from_log("the git server did not come up", log)
+                time.sleep(0.1)
+        number = int(port.read_text())
+        return Served(
+            git_server.url(host, number), git_server.known_hosts(GIT, host, number), git_server.deploy_key(GIT)
+        )
 
     def _chart(self) -> str | None:
         """The chart to take instead of the published one; None when that can be reached."""
@@ -63,5 +154,21 @@ class Session:
         return None if published else str(STAND_IN_CHART)
 
 
-def _file(stack: str) -> Path:
+def stack_file(stack: str) -> Path:
+    """The stack's own settings."""
     return ROOT / f"Pulumi.{stack}.yaml"
+
+
+def _images(file: Path) -> Images:
+    try:
+        return Images.model_validate(stackfile.settings(file).get("airflow:images", {}))
+    except (OSError, ValidationError):  # told better when all the settings are read
+        return Images()
+
+
+def _is_free(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False

@@ -12,11 +12,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 
 from sandbox import SandboxError
-from sandbox.pins import PULUMI_CHECKSUMS, Tool
+from sandbox.pins import DOCKER_HUB, PULUMI_CHECKSUMS, Tool
 
 _PROBE_SECONDS = 3
 _DOWNLOAD_SECONDS = 60
@@ -40,6 +41,18 @@ def internet_reached() -> bool:
         return False
 
 
+@cache
+def registries_reached() -> bool:
+    """Whether images can be pulled: Docker Hub answers, be it that it wants to know who asks."""
+    try:
+        with _open(DOCKER_HUB, _PROBE_SECONDS):
+            return True
+    except urllib.error.HTTPError as answer:
+        return answer.code == HTTPStatus.UNAUTHORIZED
+    except OSError:
+        return False
+
+
 def download(tool: Tool, folder: Path) -> bool:
     """Put the official files of a tool into the folder; False when none are published."""
     if not tool.url:
@@ -59,7 +72,7 @@ def download(tool: Tool, folder: Path) -> bool:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != published:
         raise SandboxError(f"{url} has the checksum {found}, published is {published}: not used")
-    if target.name.endswith(".tar.gz"):
+    if target.name.endswith((".tar.gz", ".tgz")):
         _unpack(target, tool, folder)
     else:
         target.rename(folder / tool.name).chmod(0o755)

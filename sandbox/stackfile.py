@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,39 @@ from components import stack_config
 from components.stack_config import PROJECT
 from sandbox import SandboxError
 
-_CHART = f"{PROJECT}:chart"
+_CHART, _DAGS, _IMAGES, _GIT_KEY = (f"{PROJECT}:{key}" for key in ("chart", "dags", "images", "gitSshKey"))
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
 
 
-def copy(source: Path, target: Path, *, throwaway: bool, chart: str | None) -> None:
-    """Write the stack's settings to `target`, with another chart if one is given.
+@dataclass(frozen=True)
+class Served:
+    """The repository that the sandbox serves to a stack which names none."""
 
-    On a throwaway cluster secrets that nobody here can decrypt are left out. Those that the sandbox
-    supplied before (see `missing_secrets`) are kept, so that a second `up` changes nothing.
+    url: str
+    known_hosts: str
+    deploy_key: str = field(repr=False)
+
+
+def copy(
+    source: Path,
+    target: Path,
+    *,
+    throwaway: bool,
+    chart: str | None = None,
+    registry: str | None = None,
+    served: Served | None = None,
+) -> None:
+    """Write the stack's settings to `target`, with what the sandbox adds where they leave it open: chart, image registry.
+
+    On a throwaway cluster a stack without a repository gets the one that is served, and secrets that nobody here can decrypt are left
+    out. Those that the sandbox supplied before (see `missing_secrets`) are kept, so that a second `up` changes nothing.
     """
     if not source.exists():
         known = ", ".join(sorted(file.name[7:-5] for file in source.parent.glob("Pulumi.*.yaml")))
         raise SandboxError(f"there is no {source.name}; the stacks are: {known}")
     content: dict[str, Any] = yaml.safe_load(source.read_text()) or {}
-    before: dict[str, Any] = yaml.safe_load(target.read_text()) if target.exists() else {}
-    config = content.setdefault("config", {})
+    before: dict[str, Any] = (yaml.safe_load(target.read_text()) or {}) if target.exists() else {}
+    config = content["config"] = content.get("config") or {}
     if not has_own_passphrase():
         sealed = [key for key, value in config.items() if "secure" in _mapping(value)]
         if sealed and not throwaway:
@@ -38,16 +56,27 @@ def copy(source: Path, target: Path, *, throwaway: bool, chart: str | None) -> N
                 "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to read them"
             )
         content["config"] = config = {key: value for key, value in config.items() if key not in sealed}
-        encryption = {key: before[key] for key in _ENCRYPTION if key in before}
-        content = {key: value for key, value in content.items() if key not in _ENCRYPTION} | encryption
-    source_of_chart = _mapping(config.get(_CHART))
-    if chart and "path" not in source_of_chart:
-        config[_CHART] = {**source_of_chart, "path": chart}
-    if throwaway:
-        config |= {key: before["config"][key] for key in _missing(config) if key in before.get("config", {})}
+        content = {key: value for key, value in content.items() if key not in _ENCRYPTION}
+    if not _encryption(content):
+        content |= _encryption(before)
+    if chart and "path" not in _mapping(config.get(_CHART)):
+        config[_CHART] = {**_mapping(config.get(_CHART)), "path": chart}
+    if registry:
+        config[_IMAGES] = {"registry": registry, **_mapping(config.get(_IMAGES))}
+    if throwaway and served and not _names_repository(config):
+        dags = {"repository": served.url, "authentication": "sshKey", "knownHosts": served.known_hosts}
+        config[_DAGS] = {**_mapping(config.get(_DAGS)), **dags}
+        config.pop(_GIT_KEY, None)  # one for a repository that is yet to be named
+    if throwaway and _encryption(content) == _encryption(before):
+        config |= _kept(config, before.get("config", {}))
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     target.touch(mode=0o600)
     target.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def names_repository(source: Path) -> bool:
+    """Whether the stack has a repository of its own."""
+    return _names_repository(settings(source))
 
 
 def has_own_passphrase() -> bool:
@@ -55,21 +84,45 @@ def has_own_passphrase() -> bool:
     return any(f"PULUMI_CONFIG_PASSPHRASE{end}" in os.environ for end in ("", "_FILE"))
 
 
-def missing_secrets(target: Path) -> dict[str, str]:
-    """Make throwaway values for the secrets that the stack needs and has not got."""
-    return {key: _throwaway(key) for key in _missing(settings(target))}
+def missing_secrets(target: Path, served: Served | None = None) -> dict[str, str]:
+    """Make throwaway values for the secrets that the stack needs and has not got; the repository that is served has its key."""
+    config = settings(target)
+    made = {key: _throwaway(key) for key in _missing(config)}
+    if served and _GIT_KEY in made and _repository(config) == served.url:
+        made[_GIT_KEY] = served.deploy_key
+    return made
 
 
 def supplied_secrets(source: Path, target: Path) -> list[str]:
-    """Name the secrets in `target` that are not those of the stack's own file."""
-    theirs = settings(source)
-    return [key for key, value in settings(target).items() if "secure" in _mapping(value) and value != theirs.get(key)]
+    """Name the secrets in `target` that the user would have to supply elsewhere: those that the stack's own file has not."""
+    theirs, ours = settings(source), settings(target)
+    supplied = [key for key, value in ours.items() if "secure" in _mapping(value) and value != theirs.get(key)]
+    return [key for key in supplied if key != _GIT_KEY or _names_repository(theirs)]
 
 
 def settings(file: Path) -> dict[str, Any]:
     """Read the settings in a stack's file."""
-    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config", {})
+    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     return config
+
+
+def _names_repository(config: Mapping[str, Any]) -> bool:
+    dags = config.get(_DAGS) or {}
+    return not isinstance(dags, dict) or bool(dags.get("repository"))  # what is no mapping is for the program to judge
+
+
+def _repository(config: Mapping[str, Any]) -> object:
+    return _mapping(config.get(_DAGS)).get("repository")
+
+
+def _encryption(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: content[key] for key in _ENCRYPTION if key in content}
+
+
+def _kept(config: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The secrets that were supplied before and are still wanted; a git key only goes with the repository that it was for."""
+    moved = {_GIT_KEY} if _repository(config) != _repository(before) else set()
+    return {key: before[key] for key in _missing(config) if key in before.keys() - moved}
 
 
 def _missing(config: Mapping[str, object]) -> list[str]:
@@ -78,7 +131,7 @@ def _missing(config: Mapping[str, object]) -> list[str]:
 
 
 def _throwaway(key: str) -> str:
-    if not key.endswith("gitSshKey"):
+    if key != _GIT_KEY:
         return secrets.token_urlsafe(24)
     private = Ed25519PrivateKey.generate()
     return private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()

@@ -11,8 +11,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +37,7 @@ def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Found]
     cache = cache or cache_folder()
     found = {tool.name: _locate(tool, cache) for tool in tools}
     if not all(found.values()):
-        cache.mkdir(parents=True, exist_ok=True)
-        with (cache / "lock").open("w") as lock:  # the kernel frees it with the process
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(cache):
             found = {tool.name: _locate(tool, cache) for tool in tools}
             missing = [tool for tool in tools if not found[tool.name]]
             with progress({tool.name: tool.seconds for tool in missing}) as shown:
@@ -48,6 +46,15 @@ def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Found]
     complete = {name: tool for name, tool in found.items() if tool}
     _link(tools, complete, cache)
     return complete
+
+
+@contextmanager
+def locked(cache: Path) -> Iterator[None]:
+    """Let one process at a time make something in the cache; the kernel frees the lock with the process."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _locate(tool: Tool, cache: Path) -> Found | None:
@@ -86,27 +93,35 @@ def _folder(tool: Tool, cache: Path) -> Path:
 
 
 def _make(tool: Tool, cache: Path, shown: Progress) -> Found:
-    """Make a tool in a folder aside, and move it into place when it is whole."""
+    """Make a tool where it is missing."""
     final = _folder(tool, cache)
-    final.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as name:
-        folder = Path(name) / "new"
-        folder.mkdir()
-        shown.start(tool.name)
+    shown.start(tool.name)
+    with aside(final) as folder:
         version, origin = tool.version, "official download"
         if not (sources.internet_reached() and sources.download(tool, folder)):
             version, origin = tool.module_version or tool.version, "built here"
             log = cache / f"{tool.name}.log"
             log.unlink(missing_ok=True)
-            sources.build(tool, folder, lambda command, cwd, env: _run(command, cwd, env, log, shown))
+            sources.build(tool, folder, lambda command, cwd, env: run(command, cwd, env, log, shown))
         (folder / "origin.json").write_text(json.dumps({"version": version, "origin": origin}))
-        shutil.rmtree(final, ignore_errors=True)
-        folder.rename(final)
     shown.finish(f"{version}, {origin}")
     return Found(str(final / tool.name), version, origin)
 
 
-def _run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Progress) -> None:
+@contextmanager
+def aside(final: Path) -> Iterator[Path]:
+    """Give a folder to make something in, and move it into place when it is whole."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as name:
+        folder = Path(name) / "new"
+        folder.mkdir()
+        yield folder
+        shutil.rmtree(final, ignore_errors=True)
+        folder.rename(final)
+
+
+def run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Progress) -> None:
+    """Run a command whose output goes to the log; an error tells the end of the log."""
     with log.open("a") as output:
         process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=output)
         try:
@@ -115,7 +130,7 @@ def _run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: P
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.2)
         finally:
-            process.terminate()
+            process.kill()  # unshare waits for its child on any other signal
             process.wait()
     if process.returncode != 0:
         raise SandboxError.from_log(f"`{' '.join(command[:2])}` failed", log)

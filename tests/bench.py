@@ -22,11 +22,11 @@ from rich.table import Table
 
 from components.settings import Logs, Settings
 from components.values import chart_values
-from operations import stack_file
 from operations.render import render
 from sandbox import pins, stackfile, toolchain
 from sandbox.simulated import Simulated
 from sandbox.stack import Stack, environment
+from tests.cases import SERVED, stack_settings
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "sandbox" / "chart"
@@ -53,7 +53,7 @@ def main() -> None:
     """Measure, and print one table for each question."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every run would compile its imports anew
     console = Console()
-    settings = stack_file.settings(ROOT, "dev", chart=CHART)
+    settings = stack_settings("dev", CHART)
     with tempfile.TemporaryDirectory() as folder:
         console.print(_table("Import", "seconds", _imports()), _memory(), sep="\n")
         previews = _previews(Path(folder), settings)
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _render(stack: str) -> None:
-    render(stack_file.settings(ROOT, stack, chart=CHART), stack)
+    render(stack_settings(stack, CHART), stack)
 
 
 def _imports() -> dict[str, float]:
@@ -112,7 +112,10 @@ def _previews(folder: Path, settings: Settings) -> dict[str, float]:
             stack = Stack(project, "dev", home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
             stack.create()
             if program is None:
-                stackfile.copy(ROOT / "Pulumi.dev.yaml", stack.config_file, throwaway=True, chart=str(CHART))
+                source, target = ROOT / "Pulumi.dev.yaml", stack.config_file
+                stackfile.copy(source, target, throwaway=True, chart=str(CHART), served=SERVED)
+                for key, value in stackfile.missing_secrets(target, SERVED).items():
+                    stack.set_secret(key, value)
             deployed = stack.up()
             if not deployed.ok:
                 raise SystemExit(deployed.output)
@@ -124,7 +127,7 @@ def _previews(folder: Path, settings: Settings) -> dict[str, float]:
 def _cluster(folder: Path) -> Iterator[Simulated]:
     cluster = Simulated(folder / "cluster")
     try:
-        cluster.start(toolchain.ensure([*pins.ENGINE, *pins.CONTROL_PLANE]))
+        cluster.start(toolchain.ensure([*pins.ENGINE, *Simulated.tools]))
         yield cluster
     finally:
         cluster.stop()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from functools import cache
 from itertools import product
@@ -15,7 +16,9 @@ from components.arguments import AirflowArgs
 from components.chart_values_check import read_schema
 from components.settings import Settings
 from components.stack_config import SECRETS, SettingsError, load
+from operations import stack_file
 from operations.recording import Recording, record
+from sandbox import stackfile
 
 ROOT = Path(__file__).parents[1]
 CONTRACT_CHART = ROOT / "sandbox" / "chart"
@@ -25,6 +28,9 @@ Config = dict[str, Any]
 
 SSH = {"repository": "git@github.com:acme/dags.git"}
 HTTPS = {"repository": "https://github.com/acme/dags.git"}
+
+# What `make up` serves to a stack that names no repository.
+SERVED = stackfile.Served("ssh://git@127.0.0.1:2222/dags.git", "[127.0.0.1]:2222 ssh-ed25519 AAAA\n", "a private key\n")
 
 # The choices of a stack, each with every answer: in the words of a stack file.
 EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")
@@ -74,6 +80,14 @@ def problems(config: Mapping[str, object], secret_keys: set[str] | None = None, 
 def settings(**config: object) -> Settings:
     """The settings of a stack that follows a repository by SSH, but for what is given."""
     return load("test", {"dags": SSH, **config}, SECRETS.keys() & config.keys(), secrets_required=False)
+
+
+def stack_settings(stack: str, chart: Path | None = None) -> Settings:
+    """The settings of a stack of this project, as `make up` completes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = ROOT / f"Pulumi.{stack}.yaml"
+        stackfile.copy(source, Path(folder) / source.name, throwaway=True, served=SERVED)
+        return stack_file.settings(Path(folder), stack, chart=chart)
 
 
 @cache

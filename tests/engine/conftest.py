@@ -19,7 +19,7 @@ OpenStack = Callable[..., Stack]
 @pytest.fixture(scope="session")
 def tools() -> dict[str, Found]:
     """The toolchain; made now if it is not cached."""
-    return toolchain.ensure([*pins.ENGINE, *pins.CONTROL_PLANE])
+    return toolchain.ensure([*pins.ENGINE, *Simulated.tools])
 
 
 @pytest.fixture(scope="session")

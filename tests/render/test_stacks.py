@@ -15,7 +15,6 @@ from hypothesis import given
 
 from components.settings import Chart, Settings
 from components.values import chart_values
-from operations import stack_file
 from operations.render import SECRET, helm_template, record_stack, render
 from tests.cases import (
     ACCESSES,
@@ -24,11 +23,11 @@ from tests.cases import (
     DATABASES,
     EXECUTORS,
     LOGS,
-    ROOT,
     STACKS,
     Config,
     official_chart,
     settings,
+    stack_settings,
 )  # fmt: skip
 from tests.manifests import Manifest, containers, containers_of, pods, secrets_read, violations
 from tests.strategies import in_order
@@ -70,7 +69,7 @@ class Rendered:
 
 @cache
 def rendered(name: str, chart: Path) -> Rendered:
-    found = stack_file.settings(ROOT, name) if name in STACKS else settings(**CASES[name])
+    found = stack_settings(name) if name in STACKS else settings(**CASES[name])
     found = found.model_copy(update={"chart": Chart(path=str(chart))})
     recording = record_stack(found, name)
     release = recording.only(RELEASE).inputs

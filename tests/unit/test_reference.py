@@ -132,12 +132,15 @@ def test_editors_accept_what_the_program_accepts(config: Config) -> None:
     assert settings(**config)
 
 
+def test_editors_accept_a_stack_without_a_repository_for_make_up_does() -> None:
+    assert accepts({"dags": {"visibleWithinSeconds": 30}})
+
+
 @pytest.mark.parametrize(
     "config",
     [
         {"dags": SSH, "sise": "small"},
         {"dags": SSH, "size": "smal"},
-        {"dags": {}},
         {"dags": {**SSH, "visible_within_seconds": 30}},
         {"dags": {**SSH, "visibleWithinSeconds": 5}},
         {"dags": {**SSH, "commit": "abc"}},

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from components.stack_config import PROJECT, missing_secrets
+from components.stack_config import PROJECT, SettingsError, missing_secrets
 from operations import stack_file
-from tests.cases import ROOT, STACKS
+from tests.cases import ROOT, STACKS, stack_settings
 
 PULUMI = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 
@@ -14,9 +14,19 @@ def test_there_are_three_stacks() -> None:
     assert {path.name for path in ROOT.glob("Pulumi.*.yaml")} == {f"Pulumi.{stack}.yaml" for stack in STACKS}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", ["staging", "prod"])
 def test_a_stack_is_in_order(stack: str) -> None:
     assert stack_file.settings(ROOT, stack).dags.repository
+
+
+def test_dev_lacks_a_repository_alone_and_make_up_serves_this_projects_own_dags() -> None:
+    with pytest.raises(SettingsError) as wrong:
+        stack_file.settings(ROOT, "dev")
+    assert [problem.key for problem in wrong.value.problems] == ["airflow:dags.repository"]
+    assert "`make up` works, and serves this project's own dags/" in str(wrong.value)
+    dags = stack_settings("dev").dags
+    assert (dags.ref, dags.authentication) == ("main", "sshKey")
+    assert (ROOT / dags.path / "smoke.py").exists()
 
 
 @pytest.mark.parametrize(
@@ -37,7 +47,7 @@ def test_a_stack_sets_only_what_pulumi_declares_and_only_where_it_differs(stack:
 
 
 def test_staging_follows_main_and_prod_follows_release_of_the_same_repository() -> None:
-    staging, prod = stack_file.settings(ROOT, "staging"), stack_file.settings(ROOT, "prod")
+    staging, prod = stack_settings("staging"), stack_settings("prod")
     assert (staging.dags.ref, prod.dags.ref) == ("main", "release")
     assert staging.dags.repository == prod.dags.repository
     assert staging.dags.follows_branch
@@ -45,14 +55,14 @@ def test_staging_follows_main_and_prod_follows_release_of_the_same_repository() 
 
 
 def test_prod_alone_is_protected_and_runs_more_than_one_scheduler() -> None:
-    assert {stack: stack_file.settings(ROOT, stack).protect for stack in STACKS} == {
+    assert {stack: stack_settings(stack).protect for stack in STACKS} == {
         "dev": False, "staging": False, "prod": True,
     }  # fmt: skip
-    assert stack_file.settings(ROOT, "prod").size == "medium"
+    assert stack_settings("prod").size == "medium"
 
 
 def test_two_stacks_can_share_a_cluster() -> None:
-    namespaces = {stack_file.settings(ROOT, stack).namespace for stack in STACKS}
+    namespaces = {stack_settings(stack).namespace for stack in STACKS}
     assert len(namespaces) == len(STACKS)
 
 

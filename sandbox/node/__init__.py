@@ -1,0 +1,161 @@
+"""A node of plain processes that runs real pods, for a bare Linux machine without Docker.
+
+The node is a tree of processes in namespaces of its own, on a Debian root of its own, as a container
+would be: no service, interface, rule, mount or setting of the machine is touched, and what the kernel
+holds for the node goes with its first process.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from string import Template
+
+import yaml
+from lightkube import Client
+from lightkube.resources.core_v1 import Node as NodeResource
+from lightkube.resources.core_v1 import PersistentVolume
+
+from components.images import Images
+from sandbox import SandboxError, debian, images, processes, sources
+from sandbox.console import progress, say
+from sandbox.control_plane import ControlPlane, Groups
+from sandbox.node.machine import hierarchies
+from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE, Tool
+from sandbox.simulated import takes_pods
+from sandbox.toolchain import cache_folder
+
+_HERE = Path(__file__).parent
+_ADDRESS, _PODS = "10.244.0.1", "10.244.0.0/16"
+_REGISTRY = "localhost/stand-in"
+_VOLUMES = 16
+
+
+class Node(ControlPlane):
+    """A control plane, and one node with containerd, kubelet, kube-proxy and CoreDNS."""
+
+    about = "a Kubernetes node of its own on this machine: real pods in real containers"
+    serves = True
+    tools: tuple[Tool, ...] = (*CONTROL_PLANE, *NODE, KUBECTL)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, bind="0.0.0.0", address=_ADDRESS)  # noqa: S104  (all interfaces of the node)
+        self._cache = cache_folder()
+        self._cgroup = f"airflow-sandbox-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+
+    def groups(self) -> Groups:
+        """The control plane's, then the node's."""
+        own: Groups = yaml.safe_load((_HERE / "arguments.yaml").read_text())
+        return [*super().groups(), *own]
+
+    def command(self, command: Sequence[str]) -> Sequence[str]:
+        """Inside the node, in the cluster's folder."""
+        enter = ["nsenter", f"--target={self._first_process()}", "--mount", "--net", "--pid", "--ipc", "--uts"]
+        return [*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(self.folder), *command]
+
+    def make_ground(self) -> None:
+        """Start the node's first process, the ways in and the way out."""
+        if self._first_process() is None:
+            for hierarchy in hierarchies():
+                (hierarchy / self._cgroup).mkdir(exist_ok=True)
+            with progress({} if debian.folder(self._cache).exists() else debian.STEP) as shown:
+                tree = debian.tree(self._cache, shown)
+            script = ["sh", str(_HERE / "init.sh"), str(tree), str(self.folder), str(self._cache), _ADDRESS]
+            unshare = ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork"]
+            processes.start(self.folder, "node", [*unshare, *script])
+            self.wait("node", self._is_up)
+        self._write_files()
+        live, target = processes.running(self.folder), str(self._first_process())
+        if "relay" not in live:
+            ports = [str(port) for name, port in self.ports().items() if name != "etcd-peer"]
+            processes.start(self.folder, "relay", [sys.executable, str(_HERE / "relay.py"), target, *ports])
+        if "slirp4netns" not in live and Path("/dev/net/tun").exists():
+            egress = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", target, "tap0"]
+            processes.start(self.folder, "slirp4netns", egress)
+
+    def objects(self, client: Client) -> str:
+        """A default storage class and volumes, of which those that were used are emptied and offered again."""
+        for volume in client.list(PersistentVolume):
+            if volume.metadata and volume.metadata.name and volume.status and volume.status.phase == "Released":
+                shutil.rmtree(self.folder / "volumes" / volume.metadata.name)
+                client.patch(PersistentVolume, volume.metadata.name, {"spec": {"claimRef": None}})
+        storage = (_HERE / "storage.yaml").read_text().split("---\n")
+        names = [f"volume-{number}" for number in range(_VOLUMES)]
+        for name in names:
+            (self.folder / "volumes" / name).mkdir(parents=True, exist_ok=True)
+        volumes = [Template(storage[1]).substitute(name=name, folder=self.folder) for name in names]
+        return "---\n".join([storage[0], *volumes])
+
+    def wait_for_node(self, client: Client) -> None:
+        """Return when the node takes pods."""
+        self.wait("kubelet", lambda: any(takes_pods(node) for node in client.list(NodeResource)))
+
+    def supply(self, wanted: Images) -> str | None:
+        """Load stand-ins for a stack's images where no registry is reached; the registry that they pretend to be from."""
+        if sources.registries_reached():
+            return None
+        wanted = wanted.model_copy(update={"registry": wanted.registry or _REGISTRY})
+        with progress(images.missing(self._cache, wanted)) as shown:
+            archive = images.stand_ins(self._cache, wanted, shown)
+        loaded = self.folder / "images"
+        if not loaded.exists() or loaded.read_text() != archive.name:
+            say("Loading the images into the node.")
+            ctr = ["ctr", "--address=/run/containerd/containerd.sock", "--namespace=k8s.io"]
+            done = subprocess.run(
+                self.command([*ctr, "images", "import", str(archive)]), capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                raise SandboxError(f"the images could not be loaded: {done.stderr.strip()}")
+            loaded.write_text(archive.name)
+        return _REGISTRY
+
+    def git_host(self) -> str:
+        """The node."""
+        return _ADDRESS
+
+    def join(self, command: Sequence[str]) -> Sequence[str]:
+        """In the node's network, with this machine's files."""
+        return ["nsenter", f"--target={self._first_process()}", "--net", *command]
+
+    def stop(self, *, keep: bool = False) -> list[str]:
+        """End the cluster: with its first process the kernel ends every other, and all that the node mounted."""
+        stopped = super().stop(keep=keep)
+        for hierarchy in hierarchies():
+            for folder, _, _ in os.walk(hierarchy / self._cgroup, topdown=False):
+                with suppress(OSError):
+                    Path(folder).rmdir()
+        return stopped
+
+    def _first_process(self) -> int | None:
+        """The node's PID 1, by its number out here."""
+        for pid in processes.pids(self.folder, "node"):
+            with suppress(OSError):
+                numbers = re.search(r"^NSpid:\s+(.*)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+                if numbers and numbers[1].split()[-1] == "1" and len(numbers[1].split()) > 1:
+                    return pid
+        return None
+
+    def _is_up(self) -> bool:
+        pid = self._first_process()
+        with suppress(OSError):
+            return pid is not None and Path(f"/proc/{pid}/comm").read_text() == "dumb-init\n"
+        return False
+
+    def _write_files(self) -> None:
+        values = {
+            "address": _ADDRESS,
+            "pods": _PODS,
+            "folder": self.folder,
+            "cgroup": self._cgroup,
+            "pause": PAUSE if sources.registries_reached() else images.PAUSE,
+            **{f"port_{name.replace('-', '_')}": port for name, port in self.ports().items()},
+        }
+        for source in (_HERE / "files").rglob("*.*"):
+            target = self.folder / source.relative_to(_HERE / "files")
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(Template(source.read_text()).substitute(values))

@@ -1,0 +1,84 @@
+"""What a machine must offer for a node, and the two packages that it must have."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from sandbox import SandboxError, debian
+from sandbox.toolchain import cache_folder
+
+_KERNEL = (5, 13)
+_PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+_OVERLAY = 'cd "$0" && mkdir a b c d && mount -t overlay overlay -o lowerdir=a,upperdir=b,workdir=c d'
+
+
+def refusal(folder: Path) -> str | None:
+    """Say why no node can run here, with its data in `folder`; None when it can."""
+    if platform.system() != "Linux":
+        return "a node needs Linux"
+    if os.geteuid() != 0:
+        return "a node needs root"
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    if release and tuple(map(int, release.groups())) < _KERNEL:
+        return f"a node needs Linux {'.'.join(map(str, _KERNEL))} or newer, this is {platform.release()}"
+    if not _runs(
+        ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "mount", "-t", "tmpfs", "a", "/mnt"]
+    ):
+        return "this looks like a container: it may not make namespaces"
+    if not _control_groups():
+        return "this looks like a container: its control groups cannot be written"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as trial:
+        if not _runs(["unshare", "--mount", "sh", "-c", _OVERLAY, trial]):
+            return f"the file system of {folder.parent} cannot carry an overlay, as in a container"
+    return None
+
+
+def missing_packages() -> list[str]:
+    """Name the packages that must be installed first."""
+    wanted = ["slirp4netns"] if Path("/dev/net/tun").exists() else []
+    if not debian.folder(cache_folder()).exists():
+        wanted.append("debootstrap")
+    return [name for name in wanted if shutil.which(name, path=_PATH) is None]
+
+
+def install(packages: list[str]) -> None:
+    """Install packages of the distribution.
+
+    Raises:
+        SandboxError: The machine has no apt, or apt failed.
+    """
+    if shutil.which("apt-get") is None:
+        raise SandboxError(f"install {' and '.join(packages)} with this system's package manager, then `make up` again")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        done = subprocess.run(["apt-get", "-qq", *words], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SandboxError(f"apt-get {words[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def hierarchies() -> list[Path]:
+    """The roots of the control groups: one with version 2, one for each controller with version 1."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    roots = [Path(fields[1]) for fields in mounts if fields[2] in ("cgroup", "cgroup2")]
+    return [root for root in roots if root.is_relative_to("/sys/fs/cgroup")]
+
+
+def _control_groups() -> bool:
+    roots = hierarchies()
+    try:
+        for root in roots:
+            trial = root / "airflow-sandbox-trial"
+            trial.mkdir(exist_ok=True)
+            trial.rmdir()
+    except OSError:
+        return False
+    return bool(roots)
+
+
+def _runs(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,42 @@
+#!/usr/bin/python3 -I
+"""A stand-in for statsd-exporter: takes what Airflow sends, and serves how much it was. It takes any argument and maps nothing."""
+
+import http.server
+import signal
+import socketserver
+import sys
+import threading
+
+_INGEST, _SCRAPE = 9125, 9102
+_PACKETS = "statsd_exporter_udp_packets_total"
+
+
+class Sink(socketserver.UDPServer):
+    """Counts packets."""
+
+    packets = 0
+
+    def process_request(self, *_: object) -> None:  # noqa: D102
+        self.packets += 1
+
+
+def main() -> None:
+    """Listen on both ports until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    sink = Sink(("", _INGEST), socketserver.BaseRequestHandler)
+
+    class Metrics(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.end_headers()
+            self.wfile.write(f"# TYPE {_PACKETS} counter\n{_PACKETS} {sink.packets}\n".encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    threading.Thread(target=sink.serve_forever, daemon=True).start()
+    http.server.ThreadingHTTPServer(("", _SCRAPE), Metrics).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
