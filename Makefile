@@ -5,10 +5,11 @@ CLUSTER ?=
 BIN := .venv/bin
 SANDBOX := $(BIN)/python -m sandbox
 WHERE := $(if $(CLUSTER),--cluster $(CLUSTER))
+AGREED := $(if $(YES),--yes)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview down status test-unit test fuzz lint bench generate lock clean
+.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz lint bench bench-real pictures generate lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,23 +26,32 @@ $(READY): requirements-dev.txt pyproject.toml
 tools: setup ## Find or make Pulumi, Helm and what the sandbox runs
 	@$(SANDBOX) tools
 
-up: setup ## Deploy a stack: STACK=dev|staging|prod, to the sandbox or to CLUSTER=<kubeconfig context>
-	@$(SANDBOX) up --stack $(STACK) $(WHERE)
+up: setup ## Deploy a stack: STACK=dev|staging|prod, CLUSTER=kind|node|simulated|<kubeconfig context>, YES=1 asks nothing
+	@$(SANDBOX) up --stack $(STACK) $(WHERE) $(AGREED)
 
 preview: setup ## Show what `up` would change
-	@$(SANDBOX) preview --stack $(STACK) $(WHERE)
+	@$(SANDBOX) preview --stack $(STACK) $(WHERE) $(AGREED)
 
-down: setup ## Remove all stacks of the sandbox and the sandbox, or one: STACK=<name>
-	@$(SANDBOX) down $(if $(filter command line,$(origin STACK)),--stack $(STACK)) $(WHERE)
+open: setup ## Open Airflow's page, and print who may log in
+	@$(SANDBOX) open --stack $(STACK) $(WHERE)
 
-status: setup ## Say what is up
+logs: setup ## Follow the logs of Airflow's parts, or of one: PART=scheduler
+	@$(SANDBOX) logs --stack $(STACK) $(WHERE) $(PART)
+
+status: setup ## Say what is up, and how each part fares
 	@$(SANDBOX) status $(WHERE)
+
+down: setup ## Remove the sandbox, or one stack: STACK=<name>; KEEP=1 only ends its processes
+	@$(SANDBOX) down $(if $(filter command line,$(origin STACK)),--stack $(STACK)) $(WHERE) $(if $(KEEP),--keep)
 
 test-unit: setup ## The tests that need neither tools nor a cluster
 	@$(BIN)/python -m pytest tests/unit
 
 test: lint tools ## Every test that this machine can run
 	@$(BIN)/python -m pytest
+
+test-real: setup ## End to end on real pods: Airflow runs DAGs, survives faults, and leaves nothing
+	@$(BIN)/python -m pytest tests/real
 
 fuzz: setup ## 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/test_settings_fuzz.py
@@ -53,6 +63,9 @@ lint: setup ## Style and types
 
 bench: tools ## Measure import, preview and render times
 	@$(BIN)/python -m tests.bench
+
+bench-real: setup ## Measure push-to-visible, `up` against plain Helm, memory and run times, on real pods
+	@$(BIN)/python -m tests.bench_real
 
 generate: setup ## Write what is generated from the settings: Pulumi.yaml, the JSON Schema, the table
 	@$(BIN)/python -m operations.reference

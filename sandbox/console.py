@@ -73,7 +73,7 @@ def progress(estimates: dict[str, int]) -> Iterator[Progress]:
     """Show the progress of steps, given the seconds that each one takes."""
     if estimates:
         names, total = ", ".join(estimates), duration(sum(estimates.values()))
-        say(f"Getting {names}. Built from source they take about {total}, once.")
+        say(f"Getting {names}. Made here they take about {total}, once.")
     shown = Progress(estimates)
     with shown.status:
         yield shown

@@ -22,7 +22,7 @@ def show(session: Session, stack: Stack, result: Result, page: str, ready: Ready
     grid = Table.grid(padding=(0, 2))
     lines = (*_parts(session, stack), ("", ""), *_outputs(outputs, page), *_found(ready), *_served(session, stack))
     for label, text in lines:
-        grid.add_row(Text(label), Text(text))
+        grid.add_row(Text(label), Text(text, overflow="fold"))
     grid.add_row()
     grid.add_row(Text("Next", style="bold"), Text(_next_step(session, stack, outputs)))
     changes = ", ".join(f"{count} {kind}" for kind, count in result.changes.items())
@@ -54,7 +54,7 @@ def _outputs(outputs: Mapping[str, object], page: str) -> Iterator[tuple[str, st
         if outputs.get(key):
             yield key, str(outputs[key])
     if outputs.get("adminPassword"):
-        yield "adminPassword", "`make password` prints it"
+        yield "adminPassword", "`make open` prints it"
 
 
 def _found(ready: Ready | None) -> Iterator[tuple[str, str]]:
