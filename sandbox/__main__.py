@@ -15,6 +15,8 @@ from operations.errors import StackError
 from sandbox import SandboxError, cluster, pins, processes, toolchain
 from sandbox.airflow_api import AirflowApi
 from sandbox.console import console, say
+from sandbox.inspection import logs as print_logs
+from sandbox.inspection import status_table
 from sandbox.reader import Reader
 from sandbox.ready import Ready, wait_ready
 from sandbox.session import ROOT, STATE, Session
@@ -114,17 +116,34 @@ def env(where: Where = None) -> None:
 
 @app.command()
 def status(where: Where = None) -> None:
-    """Say what is up."""
+    """Say what is up, and how each part fares."""
     there = cluster.present(STATE, where)
     if there is None or not there.running():
         say("Nothing is running." if there is None else "Nothing is running; `make up` goes on with the data.")
         return
     session = Session(there)
     say(f"Cluster: {there.about}.")
-    for name, pid in sorted(processes.running(STATE / "cluster").items()):
-        say(f"  {name}: process {pid}")
+    say(f"  {', '.join(sorted(processes.running(STATE / 'cluster')))}")
     names = stacks(there.stacks, session.env())
-    say(f"Stacks: {', '.join(names) or 'none'}.")
+    if not names:
+        say("No stack is up.")
+    for name in names:
+        say(f"Stack {name}:")
+        console.print(status_table(Reader(there.kubeconfig, session.namespace(session.stack(name)))))
+
+
+@app.command()
+def logs(
+    part: Annotated[str | None, typer.Argument(help="Only of this part, such as scheduler.")] = None,
+    stack: StackName = "dev",
+    where: Where = None,
+    follow: Annotated[bool, typer.Option(help="Go on as long as there is a terminal to print to.")] = True,
+) -> None:
+    """Print the logs of Airflow's parts."""
+    session = _present(where)
+    opened = _deployed(session, stack)
+    reader = Reader(session.cluster.kubeconfig, session.namespace(opened))
+    print_logs(reader, part, follow=follow and sys.stdout.isatty())
 
 
 def _chosen(where: str | None, *, yes: bool) -> Session:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from sandbox import SandboxError, sources, stackfile
+from sandbox.live import Observer, accompany
 
 PLUGINS = ("kubernetes", "random", "tls")
 
@@ -57,8 +58,8 @@ class Stack:
         """Set a secret of the stack; the value goes by standard input."""
         self._ask("config", "set", "--secret", key, "--stack", self.name, text=value)
 
-    def up(self, *arguments: str, live: bool = False) -> Result:
-        """Deploy; `live` shows Pulumi's own display instead of capturing it."""
+    def up(self, *arguments: str, live: Observer | None = None) -> Result:
+        """Deploy; `live` shows Pulumi's lines and what happens meanwhile, and ends the deployment on a lasting problem."""
         return self._operate("up", "--yes", "--skip-preview", *arguments, live=live)
 
     def preview(self, *arguments: str, live: bool = False) -> Result:
@@ -107,12 +108,15 @@ class Stack:
         )
         return Result(done.returncode == 0, done.stdout)
 
-    def _operate(self, command: str, *arguments: str, live: bool = False) -> Result:
+    def _operate(self, command: str, *arguments: str, live: Observer | bool | None = None) -> Result:
         with tempfile.TemporaryDirectory() as folder:
             events = Path(folder) / "events"
             words = [command, "--stack", self.name, "--config-file", str(self.config_file)]
             words += ["--event-log", str(events), "--suppress-permalink=true", *arguments]
-            if live:
+            if callable(live):
+                log = self._home / f"{command}-{self.name}.log"
+                done = Result(accompany(["pulumi", *words], self._project, self._env, log, live), "")
+            elif live:
                 process = subprocess.Popen(["pulumi", *words], cwd=self._project, env=self._env)
                 done = Result(_patiently(process) == 0, "")
             else:

@@ -6,6 +6,8 @@ import subprocess
 from sandbox.plugins.protocol import PluginError
 from sandbox.plugins.wire import Properties
 
+_CHANGES = ("install", "upgrade", "uninstall")
+
 
 class HelmError(PluginError):
     """Helm's own message."""
@@ -16,12 +18,15 @@ class Helm:
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
+        self._cancelled = False
 
     def run(self, *arguments: str, stdin: str = "") -> str:
         """Run helm and return its output, or raise its message."""
         pipe = subprocess.PIPE
         process = subprocess.Popen(["helm", *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         self._running.add(process)
+        if self._cancelled and arguments[0] in _CHANGES:  # cancelled while no command ran: none may begin
+            process.terminate()
         try:
             output, message = process.communicate(stdin)
         finally:
@@ -43,5 +48,6 @@ class Helm:
 
     def cancel(self) -> None:
         """Ask running commands to end in order: Helm then records the release as failed."""
+        self._cancelled = True
         for process in list(self._running):
             process.terminate()

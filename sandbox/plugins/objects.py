@@ -39,7 +39,9 @@ class Objects(Resource):
             raise InvalidInputError("metadata", "the sandbox's stand-in makes up no names: metadata.name is needed")
         # As the API server keeps it, so that a text can be taken out again and drift be seen.
         texts = plain(inputs.pop("stringData", {}))
-        if texts:
+        if texts == UNKNOWN:  # in the preview of a new stack
+            inputs["data"] = UNKNOWN
+        elif texts:
             inputs["data"] = plain(inputs.get("data", {})) | {key: _encoded(text) for key, text in texts.items()}
         return self._guarded(inputs)
 

@@ -13,7 +13,7 @@ from sandbox.plugins.kubernetes import PROVIDER
 from sandbox.plugins.objects import Objects
 from sandbox.plugins.protocol import InvalidInputError, Subject
 from sandbox.plugins.release import Release
-from sandbox.plugins.wire import UNKNOWN, Path, Properties, is_secret, secret
+from sandbox.plugins.wire import UNKNOWN, Path, Properties, is_secret, plain, secret
 
 
 class Cluster(Api):
@@ -82,6 +82,10 @@ def test_the_data_of_a_secret_is_secret_whoever_gave_it_and_an_unknown_stays_one
     checked = objects("Secret").check(named(stringData={"key": "text", "later": UNKNOWN}, type="Opaque"))
     assert checked["data"] == secret({"key": base64.b64encode(b"text").decode(), "later": UNKNOWN})
     assert checked["type"] == "Opaque"
+
+
+def test_texts_that_no_preview_knows_yet_are_data_that_it_does_not_know() -> None:
+    assert plain(objects("Secret").check(named(stringData=secret(UNKNOWN)))["data"]) == UNKNOWN
 
 
 def test_drift_is_found_in_the_text_of_a_secret_and_stays_secret() -> None:

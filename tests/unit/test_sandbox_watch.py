@@ -335,15 +335,41 @@ time.sleep(60)
 """
 
 
-def test_a_lasting_problem_is_printed_and_ends_pulumi_in_order(capfd: pytest.CaptureFixture[str]) -> None:
-    looks = iter([Look(changes=["scheduler: starting"]), Look(problems=[Problem("no key", "why", "way out")])])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "_LOOK_SECONDS", 0.5)
-        assert not live.accompany([sys.executable, "-c", PULUMI], Path(), {}, lambda: next(looks))
+def test_a_lasting_problem_is_printed_and_ends_pulumi_in_order(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setattr(live, "_LOOK_SECONDS", 0.0)
+
+    def look() -> Look:
+        if "updating" not in log.read_text():
+            return Look(changes=["scheduler: starting"])
+        return Look(problems=[Problem("no key", "why", "way out")])
+
+    assert not live.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
     printed = capfd.readouterr().out
-    assert printed.index("scheduler: starting") < printed.index("error: no key") < printed.index("state saved")
+    assert printed.index("scheduler: starting") < printed.index("error: no key") < printed.index("It has ended")
+    assert "cancelled, state saved" in log.read_text()
 
 
-def test_the_lines_of_pulumi_are_passed_on_and_its_success_is_told(capfd: pytest.CaptureFixture[str]) -> None:
-    assert live.accompany([sys.executable, "-c", "print('first\\nlast')"], Path(), {}, Look)
+def test_an_interrupt_of_the_user_ends_pulumi_in_order_and_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setattr(live, "_LOOK_SECONDS", 0.0)
+
+    def look() -> Look:
+        if "updating" in log.read_text():
+            raise KeyboardInterrupt
+        return Look()
+
+    assert not live.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
+    assert log.read_text().count("cancelled, state saved") == 1
+
+
+def test_the_lines_of_pulumi_are_passed_on_and_its_success_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-c", "print('first\\nlast')"]
+    assert live.accompany(command, tmp_path, {}, tmp_path / "log", Look)
     assert "first\nlast\n" in capfd.readouterr().out
