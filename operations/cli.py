@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,7 @@ _Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), 
 
 @app.callback()
 def _commands() -> None:
-    """What can be known about a stack of Airflow without deploying it."""
+    """Stacks of Airflow: what is known without deploying them, and what mends them."""
 
 
 @app.command()
@@ -62,6 +63,32 @@ def render(stack: StackOption, chart: ChartOption = None) -> None:
 
     settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
     typer.echo(yaml.dump_all(manifests(settings, stack), Dumper=_Dumper, sort_keys=False, width=1000), nl=False)
+
+
+@app.command()
+def recover(
+    stack: StackOption,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Mend without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what was found.")] = False,
+    gone: Annotated[
+        str, typer.Option(metavar="USER@HOST", help="Whose lock on another machine you know to be abandoned.")
+    ] = "",
+) -> None:
+    """Mend a stack after a `pulumi up` that was killed or lost its connection; the lock of a running update is left alone."""
+    from .recover import inspect  # as above
+
+    recovery = inspect(stack, Path.cwd(), os.environ, gone=gone)
+    for finding in recovery.findings:
+        typer.echo(f"- {finding}")
+    if recovery.refused:
+        raise StackError(f"stack {stack!r} was left as it is, for the reason above")
+    if not recovery.findings:
+        typer.echo(f"stack {stack!r} has nothing to mend")
+        return
+    if dry_run or not (yes or (sys.stdin.isatty() and typer.confirm("Do this?", err=True))):
+        raise StackError(f"nothing was changed; `airflow-stack recover --stack {stack} --yes` does it")
+    recovery.mend()
+    typer.echo(f"mended; next: pulumi up --stack {stack}")
 
 
 def _chart(given: Path | None) -> Path | None:

@@ -414,6 +414,15 @@ def test_the_cluster_is_the_one_that_the_provider_would_take(tmp_path: Path) -> 
     assert "two" in kubeconfig(str(files[1]), None, {}).contexts
     with pytest.raises(ClusterError, match="set KUBECONFIG"):
         kubeconfig(None, None, {"HOME": str(tmp_path)})
+    (tmp_path / ".kube").mkdir()
+    assert (
+        "own"
+        in kubeconfig(
+            None, None, {"HOME": str(write_kubeconfig(tmp_path / ".kube" / "config", "own").parents[1])}
+        ).contexts
+    )
+    with pytest.raises(ClusterError, match="/nowhere not found"):
+        kubeconfig(None, None, {"HOME": str(tmp_path), "KUBECONFIG": "/nowhere"})
 
 
 def test_a_finding_is_one_line() -> None:

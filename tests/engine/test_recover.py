@@ -1,0 +1,186 @@
+"""`kill -9` of `pulumi up` with all its plugins, `airflow-stack recover`, `up`: nothing is lost, and nothing was restarted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lightkube import ApiError, Client, KubeConfig
+from lightkube.resources.apps_v1 import Deployment, StatefulSet
+from lightkube.resources.batch_v1 import Job
+from lightkube.resources.core_v1 import Namespace, Secret
+
+from operations.processes import find
+from sandbox import toolchain
+from sandbox.simulated import Simulated
+from sandbox.stack import Stack, environment
+
+ROOT = Path(__file__).parents[2]
+CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
+NAMESPACE = "recover"
+SETTINGS = {
+    "airflow:namespace": NAMESPACE,
+    "airflow:dags": {"repository": "https://github.com/acme/dags.git"},
+    "airflow:database": {"inCluster": {"storage": "1Gi"}},
+    "airflow:chart": {"path": CHART},
+}
+
+
+class Killable:
+    """A stack whose `up` can be killed, and the environment of the user who mends it."""
+
+    def __init__(self, stack: Stack, env: dict[str, str], client: Client) -> None:
+        self.stack, self._env, self._client = stack, env, client
+
+    def configure(self, **changes: Any) -> None:
+        content = yaml.safe_load(self.stack.config_file.read_text()) or {}
+        content["config"] = {**SETTINGS, **{f"airflow:{key}": value for key, value in changes.items()}}
+        self.stack.config_file.write_text(yaml.safe_dump(content))
+
+    def start(self) -> "subprocess.Popen[str]":
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", self.stack.name]
+        command += ["--config-file", str(self.stack.config_file)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=ROOT, env=self._env, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+    def start_until(self, seen: Callable[[], bool]) -> "subprocess.Popen[str]":
+        process = self.start()
+        while not seen():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        return process
+
+    def killed(self, seen: Callable[[], bool]) -> None:
+        with self.start_until(seen) as process:
+            kill(process.pid)
+            process.communicate()
+
+    def recover(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [
+            str(Path(sys.executable).with_name("airflow-stack")),
+            "recover",
+            "--stack",
+            self.stack.name,
+            *arguments,
+        ]
+        none = subprocess.DEVNULL
+        return subprocess.run(command, cwd=ROOT, env=self._env, stdin=none, capture_output=True, text=True, check=False)
+
+    def mended(self) -> str:
+        """Recover, and see that this alone changed no key and no workload."""
+        keys, workloads = self.keys(), self.workloads()
+        done = self.recover("--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.endswith(f"next: pulumi up --stack {self.stack.name}\n")
+        assert "Traceback" not in done.stdout + done.stderr
+        assert self.keys() == keys
+        assert self.workloads() == workloads, "pods would be replaced"
+        return done.stdout
+
+    def ends_unchanged(self, keys: dict[str, Any]) -> None:
+        up = self.stack.up()
+        assert up.ok, up.output
+        assert "pending operations" not in up.output
+        assert set(self.stack.preview().changes) == {"same"}
+        now = self.keys()
+        assert {name: now[name] for name in keys} == keys
+
+    def exists(self, kind: Any, name: str) -> bool:
+        try:
+            self._client.get(kind, name, namespace=NAMESPACE)
+        except ApiError:
+            return False
+        return True
+
+    def helm_is(self, status: str) -> bool:
+        return bool(list(self._client.list(Secret, namespace=NAMESPACE, labels={"owner": "helm", "status": status})))
+
+    def keys(self) -> dict[str, Any]:
+        secrets = self._client.list(Secret, namespace=NAMESPACE)
+        return {s.metadata.name or "": s.data for s in secrets if s.metadata and s.type != "helm.sh/release.v1"}
+
+    def workloads(self) -> dict[str, int]:
+        """Every maker of pods, and how often its specification was changed; a roll-out that goes on by itself changes none."""
+        kinds: tuple[Any, ...] = (Deployment, StatefulSet, Job)
+        found = [each.metadata for kind in kinds for each in self._client.list(kind, namespace=NAMESPACE)]
+        return {metadata.uid: metadata.generation for metadata in found}
+
+
+def kill(root: int) -> None:
+    """Kill a process and its descendants at one moment: all are stopped before the first dies."""
+    stopped: set[int] = set()
+    while new := {root, *(p.pid for p in find() if p.parent in stopped)} - stopped:
+        for pid in new:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        stopped |= new
+    for pid in stopped:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def killable(cluster: Simulated, open_stack: Callable[..., Stack]) -> Iterator[Killable]:
+    stack = open_stack("dev")
+    env = environment(ROOT, stack.config_file.parent, cluster.kubeconfig, toolchain.cache_folder())
+    yield Killable(stack, env, Client(KubeConfig.from_file(cluster.kubeconfig)))
+    gone = stack.destroy()
+    assert gone.ok, gone.output
+
+
+def test_an_install_that_is_killed_again_and_again_ends_as_if_it_had_not(killable: Killable) -> None:
+    killable.configure()
+    moments: list[tuple[str, Callable[[], bool]]] = [
+        ("after the namespace", lambda: killable.exists(Namespace, NAMESPACE)),
+        ("among the Secrets", lambda: killable.exists(Secret, "airflow-fernet-key")),
+        ("during the migration", lambda: killable.exists(Job, "airflow-migrate-database")),
+        ("in Helm's install", lambda: killable.helm_is("pending-install")),
+        ("during the user Job", lambda: killable.exists(Job, "airflow-create-user")),
+    ]
+    keys: dict[str, Any] = {}
+    installed: dict[str, int] = {}
+    for moment, seen in moments:
+        killable.killed(seen)
+        reported = killable.mended()
+        assert "locked by an update that is dead" in reported, moment
+        keys |= {name: data for name, data in killable.keys().items() if name not in keys}
+        if moment == "in Helm's install":
+            assert "Helm's revision 1 in namespace recover is pending-install" in reported
+            installed = killable.workloads()
+    killable.ends_unchanged(keys)
+    now = killable.workloads()
+    assert {uid: now[uid] for uid in installed} == installed, "Helm takes over what it had made; nothing restarts"
+
+
+def test_a_killed_upgrade_goes_on_where_it_was_without_a_restart(killable: Killable) -> None:
+    killable.configure()
+    assert killable.stack.up().ok
+    keys = killable.keys()
+    killable.configure(rotation={"jwt": 2}, environment={"TEAM": "data"})  # other Secrets, another Job, another release
+    killable.killed(lambda: killable.helm_is("pending-upgrade"))
+    assert "is pending-upgrade" in killable.mended()
+    again = killable.recover()
+    assert (again.returncode, again.stdout) == (0, "stack 'dev' has nothing to mend\n")
+    killable.ends_unchanged({name: data for name, data in keys.items() if "jwt" not in name})
+
+
+def test_a_running_update_is_left_alone_and_comes_to_its_end(killable: Killable) -> None:
+    killable.configure(dags={**SETTINGS["airflow:dags"], "branch": "develop"})  # type: ignore[dict-item]
+    with killable.start_until(lambda: killable.helm_is("pending-upgrade")) as process:
+        os.kill(process.pid, signal.SIGSTOP)  # so that it still runs when the question is answered
+        refused = killable.recover("--yes")
+        os.kill(process.pid, signal.SIGCONT)
+        output = process.communicate()[0]
+    assert refused.returncode == 1
+    assert refused.stdout.startswith("- an update is running (")
+    assert f"process {process.pid}, since 20" in refused.stdout
+    assert "was left as it is" in refused.stderr
+    assert process.returncode == 0, output
+    assert set(killable.stack.preview().changes) == {"same"}
