@@ -123,17 +123,43 @@ def selectors(manifests: list[Manifest]) -> object:
     return selected, {pod: template["metadata"]["labels"] for pod, template in pods(manifests)}
 
 
-def git_sync(manifests: list[Manifest]) -> object:
-    """Who syncs, with which variables and mounted files."""
+def environment(manifests: list[Manifest]) -> object:
+    """Variables that are no Secret's. The log groomer's are left out: the official chart also spells out its image's defaults."""
     return {
-        name: (
-            {variable["name"]: variable.get("value") for variable in container["env"]},
-            sorted(
-                (mount["name"], mount["mountPath"], mount.get("subPath", "")) for mount in container["volumeMounts"]
-            ),
+        name: {variable["name"]: variable.get("value") for variable in container.get("env", [])}
+        for name, container in containers(manifests)
+        if "log-groomer" not in name
+    }
+
+
+def mounts(manifests: list[Manifest]) -> object:
+    """The files that a container sees. The official chart mounts more that is not used: into helpers, and other executors' pod template."""
+    keys = ("mountPath", "name", "subPath", "readOnly")
+    return {
+        name: sorted(
+            str([mount.get(key) or None for key in keys])
+            for mount in container["volumeMounts"]
+            if "pod_template" not in mount["mountPath"]
         )
         for name, container in containers(manifests)
-        if "git-sync" in name
+        if "wait-for" not in name and "log-groomer" not in name
+    }
+
+
+def probes(manifests: list[Manifest]) -> object:
+    """How it is asked whether Airflow and git-sync live, and how patiently."""
+
+    def plain(probe: Manifest) -> object:
+        numbers = [probe.get(key, 0) for key in ("initialDelaySeconds", "periodSeconds", "failureThreshold")]
+        if "exec" not in probe:
+            return numbers, [probe["httpGet"][key] for key in ("path", "port")]
+        _, asked = probe["exec"]["command"][-1].split("/entrypoint")
+        return numbers, probe["timeoutSeconds"], sorted(re.findall(r"[^\s\\]+", asked))
+
+    return {
+        name: {key: plain(probe) for key, probe in container.items() if key.endswith("Probe")}
+        for name, container in containers(manifests)
+        if "statsd" not in name
     }
 
 
@@ -194,7 +220,7 @@ def airflow_options(manifests: list[Manifest]) -> dict[tuple[str, str], str]:
 
 
 FACTS: list[Facts] = [
-    objects, secrets_read, service_accounts, selectors, git_sync, commands, container_facts, pod_facts, access, ingress,
+    objects, secrets_read, service_accounts, selectors, environment, mounts, probes, commands, container_facts, pod_facts, access, ingress,
 ]  # fmt: skip
 
 

@@ -196,7 +196,7 @@ def test_plugins_of_a_dead_pulumi_are_found_and_ended_and_those_of_a_living_one_
 
 
 def a_revision(age: float) -> Revision:
-    return Revision("airflow", "sh.helm.release.v1.airflow.v3", 3, "pending-upgrade", NOW - timedelta(seconds=age))
+    return Revision("airflow", "sh.helm.release.v1.airflow.v3", 3, "pending-upgrade", datetime.now(UTC) - timedelta(seconds=age))
 
 
 def test_a_pending_revision_without_other_traces_is_left_until_helm_must_have_given_up() -> None:

@@ -7,25 +7,28 @@
 {{- define "contract.components" -}}
 {{- $v := .Values }}
 {{- $local := eq $v.executor "LocalExecutor" }}
+{{- $job := "airflow jobs check --local --job-type" }}
 api-server: {airflow: api-server, jwt: true, values: {{ toJson $v.apiServer }}, ports: [{name: api-server, containerPort: 8080}]}
-dag-processor: {airflow: dag-processor, job: DagProcessorJob, logs: true, git: true, values: {{ toJson $v.dagProcessor }}}
+dag-processor: {airflow: dag-processor, check: {{ $job }} DagProcessorJob, logs: true, git: true, values: {{ toJson $v.dagProcessor }}}
 scheduler:
-  {airflow: scheduler, job: SchedulerJob, jwt: true, logs: true, git: {{ $local }}, values: {{ toJson $v.scheduler }}
+  {airflow: scheduler, check: {{ $job }} SchedulerJob, jwt: true, logs: true, git: {{ $local }}, values: {{ toJson $v.scheduler }}
   {{- if $local }}, claim: {{ toJson $v.workers.celery.persistence }}, headless: true, from: [api-server], ports: [{name: worker-logs, containerPort: 8793}]{{ end }}}
 triggerer:
-  {airflow: triggerer, job: TriggererJob, logs: true, git: true, values: {{ toJson $v.triggerer }}, claim: {{ toJson $v.triggerer.persistence }},
+  {airflow: triggerer, check: {{ $job }} TriggererJob, logs: true, git: true, values: {{ toJson $v.triggerer }}, claim: {{ toJson $v.triggerer.persistence }},
   headless: true, from: [api-server], ports: [{name: triggerer-logs, containerPort: 8794}]}
 {{- if eq $v.executor "CeleryExecutor" }}
 worker:
   {airflow: celery worker, logs: true, git: true, values: {{ toJson $v.workers.celery }}, claim: {{ toJson $v.workers.celery.persistence }},
-  headless: true, from: [api-server], ports: [{name: worker-logs, containerPort: 8793}]}
+  headless: true, from: [api-server], ports: [{name: worker-logs, containerPort: 8793}],
+  check: python -m celery --app airflow.providers.celery.executors.celery_executor.app inspect ping -d celery@$(python -c 'import socket; print(socket.gethostname())')}
 redis:
   {values: {{ toJson $v.redis }}, claim: {{ toJson $v.redis.persistence }}, stateful: true, from: [worker, scheduler, flower], ports: [{name: redis-db, containerPort: 6379}],
-  args: [redis-server, --requirepass, $(REDIS_PASSWORD)], data: /data}
+  command: [redis-server], args: [--requirepass, $(REDIS_PASSWORD)], data: {name: redis-db, mountPath: /data}}
 {{- end }}
 {{- if $v.statsd.enabled }}
 statsd:
-  {values: {{ toJson $v.statsd }}, from: [], data: /etc/statsd-exporter, args: [--statsd.mapping-config=/etc/statsd-exporter/mappings.yml],
+  {values: {{ toJson $v.statsd }}, from: [], args: [--statsd.mapping-config=/etc/statsd-exporter/mappings.yml],
+  data: {name: config, mountPath: /etc/statsd-exporter, readOnly: true},
   ports: [{name: statsd-ingest, protocol: UDP, containerPort: 9125}, {name: statsd-scrape, containerPort: 9102}]}
 {{- end }}
 {{- end }}
