@@ -47,11 +47,12 @@ down: setup ## Remove the sandbox, or one stack: STACK=<name>; KEEP=1 only ends 
 test-unit: setup ## The tests that need neither tools nor a cluster
 	@$(BIN)/python -m pytest tests/unit
 
-test: lint tools ## Every test that this machine can run
+test: lint tools ## Every test that this machine can run; with CI=1 those on real pods too
 	@$(BIN)/python -m pytest
+	@$(if $(CI),$(MAKE) --no-print-directory test-real)
 
 test-real: setup ## End to end on real pods: Airflow runs DAGs, survives faults, and leaves nothing
-	@$(BIN)/python -m pytest tests/real
+	@$(BIN)/python -m pytest tests/real -m real
 
 fuzz: setup ## 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/test_settings_fuzz.py

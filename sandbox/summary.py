@@ -13,6 +13,7 @@ from sandbox.ready import Ready
 from sandbox.session import GIT, ROOT, STAND_IN_CHART, Session
 from sandbox.stack import Result, Stack
 
+_WORDS = {"same": "unchanged", "create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 _SHOWN = ("namespace", "gitDeployKey", "dagRepository", "dagRef", "chartVersion", "adminUser")
 
 
@@ -25,7 +26,7 @@ def show(session: Session, stack: Stack, result: Result, page: str, ready: Ready
         grid.add_row(Text(label), Text(text, overflow="fold"))
     grid.add_row()
     grid.add_row(Text("Next", style="bold"), Text(_next_step(session, stack, outputs)))
-    changes = ", ".join(f"{count} {kind}" for kind, count in result.changes.items())
+    changes = ", ".join(f"{count} {_WORDS.get(kind, kind)}" for kind, count in result.changes.items())
     console.print(Panel(grid, title=f"Stack {stack.name} is up ({changes})", title_align="left"))
     for warning in ready.warnings if ready else ():
         console.print(Text(f"warning: {warning}", style="yellow"))
