@@ -39,12 +39,16 @@ def log_file(home: Path, name: str) -> Path:
 
 def running(home: Path) -> dict[str, int]:
     """Name and pid of every live process of the folder."""
-    return {name: pid for pid in _all() if (name := _name_of(pid, home))}
+    return {name: pid for pid, name in _marked(home)}
 
 
 def pids(home: Path, name: str) -> list[int]:
-    """The pids of a process of the folder: its own, and those of children that keep the mark."""
-    return [pid for pid in _all() if _name_of(pid, home) == name]
+    """The pids of a process of the folder: its own, and those of its children, which have its mark."""
+    return [pid for pid, marked in _marked(home) if marked == name]
+
+
+def _marked(home: Path) -> Iterator[tuple[int, str]]:
+    return ((pid, name) for pid in _all() if (name := _name_of(pid, home)))
 
 
 def _all() -> Iterator[int]:
@@ -64,10 +68,12 @@ def stop(home: Path) -> list[str]:
     """End every process of the folder and wait for it; the names of those that ran."""
     found = running(home)
     for number, patience in ((signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, 60)):
-        for pid in running(home).values():
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+        told: set[int] = set()
         end = time.monotonic() + patience
-        while running(home) and time.monotonic() < end:
+        while (live := {pid for pid, _ in _marked(home)}) and time.monotonic() < end:
+            for pid in live - told:  # one of them may have started another
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            told |= live
             time.sleep(0.05)
     return sorted(found)

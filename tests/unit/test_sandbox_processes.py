@@ -48,3 +48,13 @@ def test_processes_of_others_are_left_alone(tmp_path: Path) -> None:
         assert processes.running(other) == {"theirs": process.pid}
         assert process.poll() is None
         process.kill()
+
+
+def test_a_process_that_starts_its_child_anew_ends_with_it(tmp_path: Path) -> None:
+    again = "while :; do echo up; sleep 60; done"
+    processes.start(tmp_path, "again", ["sh", "-c", again])
+    wait_for("up", processes.log_file(tmp_path, "again"))
+    began = time.monotonic()
+    assert processes.stop(tmp_path) == ["again"]
+    assert time.monotonic() - began < 2
+    assert processes.pids(tmp_path, "again") == []
