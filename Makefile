@@ -68,12 +68,17 @@ bench: tools ## Measure import, preview and render times
 bench-real: setup ## Measure push-to-visible, `up` against plain Helm, memory and run times, on real pods
 	@$(BIN)/python -m tests.bench_real
 
+pictures: setup ## Take the pictures of the README from the Airflow that is up
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pictures.txt
+	@$(BIN)/python -m sandbox.pictures --stack $(STACK)
+
 generate: setup ## Write what is generated from the settings: Pulumi.yaml, the JSON Schema, the table
 	@$(BIN)/python -m operations.reference
 
 lock: setup ## Compile the locks again, newest versions within pyproject's bounds
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 
 clean: down ## Also remove .venv and .state; the tool cache stays
 	@rm -rf .venv .state

@@ -67,6 +67,10 @@ class AirflowApi:
             each["dag_id"]: each["relative_fileloc"] or each["fileloc"] for each in self._all("/api/v2/dags", "dags")
         }
 
+    def unpause(self, dag: str) -> None:
+        """Let the runs of a DAG start."""
+        self._call("PATCH", f"/api/v2/dags/{quote(dag)}", {"is_paused": False})
+
     def trigger(self, dag: str) -> str:
         """Start a run and return its id."""
         return str(self._call("POST", f"/api/v2/dags/{quote(dag)}/dagRuns", {"logical_date": None})["dag_run_id"])

@@ -6,7 +6,6 @@ holds for the node goes with its first process.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -25,7 +24,7 @@ from components.images import Images
 from sandbox import SandboxError, debian, images, processes, sources
 from sandbox.console import progress, say
 from sandbox.control_plane import ControlPlane, Groups
-from sandbox.node.machine import hierarchies
+from sandbox.node import machine
 from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE, Tool
 from sandbox.simulated import takes_pods
 from sandbox.toolchain import cache_folder
@@ -61,8 +60,7 @@ class Node(ControlPlane):
     def make_ground(self) -> None:
         """Start the node's first process, the ways in and the way out."""
         if self._first_process() is None:
-            for hierarchy in hierarchies():
-                (hierarchy / self._cgroup).mkdir(exist_ok=True)
+            machine.make_control_group(self._cgroup)
             with progress({} if debian.folder(self._cache).exists() else debian.STEP) as shown:
                 tree = debian.tree(self._cache, shown)
             script = ["sh", str(_HERE / "init.sh"), str(tree), str(self.folder), str(self._cache), _ADDRESS]
@@ -125,10 +123,7 @@ class Node(ControlPlane):
     def stop(self, *, keep: bool = False) -> list[str]:
         """End the cluster: with its first process the kernel ends every other, and all that the node mounted."""
         stopped = super().stop(keep=keep)
-        for hierarchy in hierarchies():
-            for folder, _, _ in os.walk(hierarchy / self._cgroup, topdown=False):
-                with suppress(OSError):
-                    Path(folder).rmdir()
+        machine.remove_control_group(self._cgroup)
         return stopped
 
     def _first_process(self) -> int | None:

@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox import SandboxError, debian
 from sandbox.toolchain import cache_folder
 
 _KERNEL = (5, 13)
+_CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 _PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 _OVERLAY = 'cd "$0" && mkdir a b c d && mount -t overlay overlay -o lowerdir=a,upperdir=b,workdir=c d'
 
@@ -68,16 +70,37 @@ def hierarchies() -> list[Path]:
     return [root for root in roots if root.is_relative_to("/sys/fs/cgroup")]
 
 
+def make_control_group(name: str) -> None:
+    """Make a control group for the pods in every hierarchy.
+
+    Raises:
+        OSError: This machine's cannot be written, as in a container.
+    """
+    for root in hierarchies():
+        if (
+            root / "cgroup.subtree_control"
+        ).exists():  # version 2: a group has the controllers that its parent hands down
+            there = set((root / "cgroup.controllers").read_text().split()) & _CONTROLLERS
+            (root / "cgroup.subtree_control").write_text(" ".join(f"+{each}" for each in there))
+        (root / name).mkdir(exist_ok=True)
+
+
+def remove_control_group(name: str) -> None:
+    """Remove a control group whose processes have ended, and all below it."""
+    for root in hierarchies():
+        for folder, _, _ in os.walk(root / name, topdown=False):
+            with suppress(OSError):
+                Path(folder).rmdir()
+
+
 def _control_groups() -> bool:
-    roots = hierarchies()
     try:
-        for root in roots:
-            trial = root / "airflow-sandbox-trial"
-            trial.mkdir(exist_ok=True)
-            trial.rmdir()
+        make_control_group("airflow-sandbox-trial")
     except OSError:
         return False
-    return bool(roots)
+    finally:
+        remove_control_group("airflow-sandbox-trial")
+    return bool(hierarchies())
 
 
 def _runs(command: list[str]) -> bool:
