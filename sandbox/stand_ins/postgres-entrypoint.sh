@@ -3,6 +3,8 @@
 set -euo pipefail
 [ "${1:-postgres}" = postgres ] || [ "${1#-}" != "$1" ] || exec "$@"
 [ "${1:-}" != postgres ] || shift
+# A pod's fsGroup lets the group write here, at every mount of the volume; PostgreSQL would not start.
+[ ! -d "$PGDATA" ] || chmod 0700 "$PGDATA"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   : "${POSTGRES_USER:=postgres}" "${POSTGRES_DB:=$POSTGRES_USER}"
   [ -z "${POSTGRES_PASSWORD_FILE:-}" ] || POSTGRES_PASSWORD="$(<"$POSTGRES_PASSWORD_FILE")"
