@@ -103,7 +103,7 @@ class Airflow(pulumi.ComponentResource):
             {**job, "database": database.address},
             pulumi.ResourceOptions(parent=self, depends_on=[credentials, database]),
         )
-        before = [credentials, git, database, migration, *self._log_volume(name, settings, placed)]
+        before = [credentials, git, database, migration, *self._log_volume(name, settings, placed, namespace)]
         release = AirflowRelease(
             name,
             _release(settings, values, namespace.name),
@@ -143,7 +143,9 @@ class Airflow(pulumi.ComponentResource):
         outputs = {to_camel(key): getattr(self, key) for key in Airflow.__annotations__}
         return {key: value for key, value in outputs.items() if value is not None}
 
-    def _log_volume(self, name: str, settings: Settings, placed: PlacedArgs) -> list[pulumi.Resource]:
+    def _log_volume(
+        self, name: str, settings: Settings, placed: PlacedArgs, namespace: AirflowNamespace
+    ) -> list[pulumi.Resource]:
         if not (volume := settings.logs.volume):
             return []
         spec: PersistentVolumeClaimSpecArgsDict = {
@@ -157,7 +159,8 @@ class Airflow(pulumi.ComponentResource):
             # Where volumes bind to their first consumer, that is a pod of the release: nothing may wait for it here.
             metadata=metadata(names.LOG_CLAIM, placed, {"pulumi.com/skipAwait": "true"}),
             spec=spec,
-            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect or None),
+            # Task pods that have ended keep hold of the claim, and nobody deletes them but the namespace.
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect or None, deleted_with=namespace.resource),
         )
         return [claim]
 

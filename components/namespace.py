@@ -26,6 +26,8 @@ class AirflowNamespace(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     """Name of the namespace, known once it exists."""
+    resource: k8s.core.v1.Namespace
+    """The namespace itself."""
 
     def __init__(self, name: str, args: AirflowNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AirflowNamespace", name, None, opts)
@@ -39,6 +41,7 @@ class AirflowNamespace(pulumi.ComponentResource):
         namespace = k8s.core.v1.Namespace(
             f"{name}-namespace", metadata={"name": args["name"], "labels": {**labels, **level}}, opts=child
         )
+        self.resource = namespace
         self.name = namespace.metadata["name"].apply(str)
 
         k8s.networking.v1.NetworkPolicy(

@@ -117,12 +117,13 @@ class ControlPlane:
         return ports
 
     def _prepare(self) -> None:
-        """Choose free ports and make certificates; data of an earlier run is kept."""
-        names = ["etcd-peer", *(name for group in self.groups() for name in group)]
-        ports = dict(zip(names, free_ports(len(names)), strict=True))
-        (self.folder / "ports.json").write_text(json.dumps(ports))
+        """Choose free ports and make certificates; data and ports of an earlier run are kept."""
+        chosen = self.folder / "ports.json"
+        if not chosen.exists():  # an API server never corrects the port in the endpoints of one before it
+            names = ["etcd-peer", *(name for group in self.groups() for name in group)]
+            chosen.write_text(json.dumps(dict(zip(names, free_ports(len(names)), strict=True))))
         pki.issue(self.folder / "pki", self._address)
-        server = f"https://127.0.0.1:{ports['kube-apiserver']}"
+        server = f"https://127.0.0.1:{self.ports()['kube-apiserver']}"
         pki.write_kubeconfig(Path(self.kubeconfig), self.folder / "pki", server)
 
     def wait(self, name: str, done: Callable[[], bool]) -> None:

@@ -24,7 +24,7 @@ __all__ = ["PAUSE", "debian_tree", "missing", "stand_ins"]
 _AIRFLOW_STEP, _PACK_STEP = {"Airflow": 120}, {"images": 20}
 # Stands in for the constraints file of the pinned version, which was released on 2026-06-01.
 _EXCLUDE_NEWER = "2026-06-10T00:00:00Z"
-_EXTRAS = "standard,postgres,cncf-kubernetes,fab,git,celery"
+_EXTRAS = "standard,postgres,cncf-kubernetes,fab,git,celery,statsd"
 _COMPILE = """
 import compileall, py_compile, sys
 compileall.compile_dir(sys.argv[1], quiet=2, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)

@@ -98,7 +98,8 @@ class Session:
         home = self._forward(stack)
         home.mkdir(parents=True, exist_ok=True)
         port = home / "port"
-        if not processes.running(home):
+        if not (port.exists() and processes.running(home)):
+            processes.stop(home)
             port.write_text(str(_UI_PORT if _is_free(_UI_PORT) else free_ports(1)[0]))
             kubectl = ["kubectl", "port-forward", f"--namespace={namespace}", "service/airflow-api-server"]
             again = 'while :; do "$@"; sleep 1; done'  # it ends with the pod that it led to

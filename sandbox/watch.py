@@ -33,7 +33,7 @@ class Watch:
     """A namespace, looked at again and again.
 
     Pods from before the watch are those of an earlier attempt: what failed in them counts only when it fails again after Helm has begun
-    anew, or, once all is deployed (`settled`), after the watch began.
+    anew, or, once all is deployed (`settled`), after the watch began, and then without the restarts of before.
     """
 
     def __init__(self, reader: Reader, *, settled: bool = False) -> None:
@@ -41,11 +41,12 @@ class Watch:
         self._since = datetime.now(UTC).replace(microsecond=0)
         self._told: dict[str, str] | None = None  # before the first look
         self._suspected: set[str] = set()
+        self._restarts: dict[str, int] = {}
 
     def look(self, task_dag: str = "") -> Look:
         """Look once. Of task pods only those of `task_dag` count: a task that fails is not the stack's fault."""
         try:
-            pods = [pod for pod in self._reader.read("pods") if _counts(pod, task_dag)]
+            pods = [self._recounted(pod) for pod in self._reader.read("pods") if _counts(pod, task_dag)]
             events = self._reader.read("events")
             lasting = self._lasting(pods, events)
         except UnreadableError:
@@ -63,6 +64,21 @@ class Watch:
         found = problems.find(fresh, young, self._reader, datetime.now(UTC))
         suspected, self._suspected = self._suspected, {problem.what for problem in found}
         return [problem for problem in found if problem.what in suspected]
+
+    def _recounted(self, pod: Object) -> Object:
+        """Once all is deployed, count restarts from the first look at a pod on."""
+        if not self._settled:
+            return pod
+        status = dict(pod["status"])
+        for key in ("initContainerStatuses", "containerStatuses"):
+            if key in status:
+                status[key] = [self._recounted_one(pod["metadata"]["uid"], each) for each in status[key]]
+        return {**pod, "status": status}
+
+    def _recounted_one(self, uid: str, container: Object) -> Object:
+        restarts = container.get("restartCount", 0)
+        before = self._restarts.setdefault(f"{uid} {container['name']}", restarts)
+        return {**container, "restartCount": max(0, restarts - before)}
 
     def _is_fresh(self, pod: Object, events: Iterable[Object]) -> bool:
         if creation(pod) >= self._since:

@@ -373,3 +373,13 @@ def test_the_lines_of_pulumi_are_passed_on_and_its_success_is_told(
     command = [sys.executable, "-c", "print('first\\nlast')"]
     assert live.accompany(command, tmp_path, {}, tmp_path / "log", Look)
     assert "first\nlast\n" in capfd.readouterr().out
+
+
+def test_restarts_from_before_a_settled_watch_are_no_crashes_of_now() -> None:
+    again = {"terminated": {"exitCode": 1, "finishedAt": "2100-01-01T00:00:00Z"}}
+    reader = Recorded([pod("scheduler", "main", BACK_OFF, restarts=5, last=again)], lines="no route")
+    watch = Watch(reader, settled=True)
+    assert [list(watch.look().problems) for _ in range(3)] == [[], [], []]
+    reader.objects["pods"] = [pod("scheduler", "main", BACK_OFF, restarts=8, last=again)]
+    assert not watch.look().problems, "seen first"
+    assert "no route" in only(watch.look().problems).why
