@@ -1,0 +1,55 @@
+"""One checkout with its own sandbox for the whole suite, on a node of this machine or in kind; and why it cannot run here."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.node import machine
+from tests.real.project import Project
+
+ROOT = Path(__file__).parents[2]
+_NOT_COPIED = shutil.ignore_patterns(".state", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if "real" not in item.config.option.markexpr:
+        pytest.skip("takes a quarter of an hour on real pods: make test-real")
+
+
+@pytest.fixture(scope="session")
+def cluster_type(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A node of this machine where that can be had, else kind."""
+    why = machine.refusal(tmp_path_factory.getbasetemp() / "cluster")
+    if not why and not os.environ.get("CI") and (missing := machine.missing_packages()):
+        why = f"a node needs {' and '.join(missing)}, which `CI=1 make test-real` installs"
+    if not why:
+        return "node"
+    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+        return "kind"
+    pytest.skip(f"{why}; and Docker does not answer")
+
+
+@pytest.fixture(scope="session")
+def project(cluster_type: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A checkout in which nothing was done yet; what is done in it is undone at the end."""
+    folder = tmp_path_factory.mktemp("real") / "checkout"
+    shutil.copytree(ROOT, folder, ignore=_NOT_COPIED)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    with pytest.MonkeyPatch.context() as patch:
+        if chart := os.environ.get("AIRFLOW_CHART"):
+            patch.setenv("AIRFLOW_CHART", str(Path(chart).resolve()))
+        project = Project(folder, cluster_type)
+        try:
+            yield project
+        finally:
+            print(project.run("-m", "sandbox", "down").stdout)
+
+
+@pytest.fixture(scope="session")
+def installed(project: Project) -> str:
+    """What the first `up` of the stack printed."""
+    return project.up()

@@ -1,0 +1,243 @@
+"""A checkout of its own with its own sandbox, used as a user does: by the command line, the stack file, `git push` and Airflow's API.
+
+Owns waiting: for something seen, with a limit, and with what was seen last when it did not come.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import lightkube
+import pytest
+import yaml
+from lightkube import Client, KubeConfig
+from lightkube.resources.core_v1 import Pod, Secret
+
+from sandbox.airflow_api import AirflowApi, AirflowApiError, Task
+from sandbox.node import Node
+from sandbox.node.machine import hierarchies
+
+NAMESPACE = "airflow"
+_PERIOD = 0.5  # seconds
+_COMMAND_SECONDS = 1200
+_GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+Seen = TypeVar("Seen")
+
+
+def wait_for(
+    what: str, look: Callable[[], Seen], enough: Callable[[Seen], object] = bool, seconds: float = 120
+) -> float:
+    """Look until it is enough; how long that took."""
+    began = time.monotonic()
+    while True:
+        try:
+            seen: object = (found := look())
+            if enough(found):
+                return time.monotonic() - began
+        except (AirflowApiError, lightkube.ApiError, httpx2.TransportError) as error:
+            seen = error
+        if time.monotonic() - began > seconds:
+            pytest.fail(f"{what}: not within {seconds:.0f} s; seen last: {seen}")
+        time.sleep(_PERIOD)
+
+
+def holds(what: str, seconds: float, look: Callable[[], object]) -> None:
+    """See that something stays as it is."""
+    end = time.monotonic() + seconds
+    first = look()
+    while time.monotonic() < end:
+        assert (seen := look()) == first, f"{what}: {first} became {seen}"
+        time.sleep(_PERIOD)
+
+
+class Airflow(AirflowApi):
+    """One Airflow, with what only tests ask of it."""
+
+    def connect(self, name: str, password: str) -> None:
+        """Make a connection."""
+        extra = f'{{"note": "{name}"}}'
+        body = {"connection_id": name, "conn_type": "generic", "password": password, "extra": extra}
+        self._call("POST", "/api/v2/connections", body)
+
+    def note(self, name: str) -> str:
+        """Return the extra field of a connection, which is kept encrypted."""
+        return str(self._call("GET", f"/api/v2/connections/{name}")["extra"])
+
+    def set_variable(self, key: str, value: str) -> None:
+        """Make a variable."""
+        self._call("POST", "/api/v2/variables", {"key": key, "value": value})
+
+    def ends_green(self, dag: str, run: str, seconds: float = 300) -> list[Task]:
+        """Wait for the end of a run."""
+
+        def look() -> tuple[str, list[Task]]:
+            return self.run_state(dag, run), self.tasks(dag, run)
+
+        wait_for(f"the end of the run {run} of {dag}", look, lambda seen: seen[0] in ("success", "failed"), seconds)
+        state, tasks = look()
+        assert state == "success", tasks
+        return tasks
+
+
+class Project:
+    """A copy of this checkout, and the sandbox in it."""
+
+    def __init__(self, folder: Path, cluster: str) -> None:
+        self.folder, self.state = folder, folder / ".state"
+        self._cluster = cluster
+        self._file = folder / "Pulumi.dev.yaml"
+        self._settings = self._file.read_text()
+        self._env = {**os.environ, "PYTHONPATH": str(folder)}
+        self._airflow: Airflow | None = None
+        self._control_group = Node(self.state / "cluster")._cgroup
+        self.traces_before = self.traces()
+
+    def run(self, *words: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the project to its end; its messages are in `stdout`."""
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env={**self._env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+
+    def sandbox(self, *words: str) -> str:
+        """Run a command of the sandbox that must go well."""
+        done = self.run("-m", "sandbox", *words)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    @property
+    def up_command(self) -> list[str]:
+        """What deploys the stack."""
+        return ["-m", "sandbox", "up", "--stack", "dev", "--cluster", self._cluster, "--yes"]
+
+    def up(self, **changes: Any) -> str:
+        """Deploy with changed settings; what was printed."""
+        self.configure(**changes)
+        return self.sandbox(*self.up_command[2:])
+
+    def start_up(self, log: Path) -> "subprocess.Popen[bytes]":
+        """Begin to deploy."""
+        words = [sys.executable, *self.up_command]
+        with log.open("w") as output:
+            return subprocess.Popen(words, cwd=self.folder, env=self._env, stdout=output, stderr=output)
+
+    def configure(self, **changes: Any) -> None:
+        """Change whole settings in the stack's file."""
+        content = yaml.safe_load(self._file.read_text())
+        content["config"] |= {f"airflow:{key}": value for key, value in changes.items()}
+        self._file.write_text(yaml.safe_dump(content))
+        self._airflow = None  # the password may be another
+
+    def reset(self) -> None:
+        """Take back every change of a setting."""
+        self._file.write_text(self._settings)
+
+    def setting(self, key: str) -> Any:
+        """Read a setting of the stack's file."""
+        return yaml.safe_load(self._file.read_text())["config"].get(f"airflow:{key}", {})
+
+    def preview_is_unchanged(self) -> None:
+        """See that nothing would change."""
+        output = self.sandbox("preview")
+        assert re.search(r"Resources:\s+\d+ unchanged\s*$", output), output
+
+    def login(self) -> dict[str, str]:
+        """Page, user and password, as `make open` prints them."""
+        return dict(line.split(maxsplit=1) for line in self.sandbox("open").splitlines())
+
+    @property
+    def airflow(self) -> Airflow:
+        """Airflow, as who may log in."""
+        if self._airflow is None:
+            login = self.login()
+            self._airflow = Airflow(login["page"], login["user"], login["password"])
+        return self._airflow
+
+    @property
+    def kubernetes(self) -> Client:
+        """A client with all rights on the cluster."""
+        config = KubeConfig.from_file(self.state / "cluster" / "kubeconfig")
+        return Client(config, namespace=NAMESPACE, field_manager="tests", trust_env=False)
+
+    def push(self, files: Mapping[str, str | None], branch: str = "main", base: str = "") -> None:
+        """Commit DAG files, or their removal, and push them as the user does, by path; `base` is where a new branch begins."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._git("clone", "--quiet", "--branch", base or branch, str(self.state / "git" / "dags.git"), folder)
+            for name, text in files.items():
+                file = Path(folder, "dags", name)
+                file.unlink() if text is None else file.write_text(text)
+            self._git("-C", folder, "add", "--all")
+            self._git("-C", folder, "commit", "--quiet", "--message", f"Change {', '.join(files)}")
+            self._git("-C", folder, "push", "--quiet", "origin", f"HEAD:{branch}")
+
+    def _git(self, *words: str) -> None:
+        subprocess.run([*_GIT, *words], check=True)
+
+    def pods(self) -> list[Pod]:
+        """Every pod of the stack that is not on its way out."""
+        pods = self.kubernetes.list(Pod)
+        return [pod for pod in pods if pod.metadata and not pod.metadata.deletionTimestamp]
+
+    def restarts(self) -> dict[str, int]:
+        """How often each container was started again; only those that were, and pods that failed."""
+        counts: dict[str, int] = {}
+        for pod in self.pods():
+            name, status = (pod.metadata.name if pod.metadata else ""), pod.status
+            if status is None:
+                continue
+            for each in [*(status.initContainerStatuses or []), *(status.containerStatuses or [])]:
+                if each.restartCount:
+                    counts[f"{name}/{each.name}"] = each.restartCount
+            if status.phase == "Failed":
+                counts[f"{name} failed"] = 1
+        return counts
+
+    def secrets(self) -> dict[str, Mapping[str, str]]:
+        """What every Secret holds, without Helm's records."""
+        secrets = self.kubernetes.list(Secret)
+        return {s.metadata.name or "": s.data or {} for s in secrets if s.metadata and s.type != "helm.sh/release.v1"}
+
+    def traces(self) -> dict[str, set[str]]:
+        """What a sandbox leaves on the machine while it is there."""
+        return {
+            "processes": {process.name for process in Path("/proc").iterdir() if self._is_ours(process)},
+            "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if str(self.folder) in line},
+            "control groups": {str(group) for root in hierarchies() for group in root.glob(self._control_group)},
+            "interfaces": {line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]},
+            "rules": _lines("nft", "list", "tables") | _lines("ip", "rule") | _lines("ip", "route"),
+            "state": {str(path) for path in self.state.glob("*")},
+        }
+
+    def _is_ours(self, process: Path) -> bool:
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            return False
+        return str(self.folder).encode() in told and process.name != str(os.getpid())
+
+    def assert_gone(self) -> None:
+        """See that the machine is as it was before."""
+        left = {kind: sorted(found - self.traces_before[kind]) for kind, found in self.traces().items()}
+        assert not any(left.values()), f"left behind: {left}"
+
+
+def _lines(*command: str) -> set[str]:
+    """What a command prints, where the machine has it."""
+    try:
+        return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines())
+    except FileNotFoundError:
+        return set()

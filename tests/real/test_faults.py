@@ -1,0 +1,115 @@
+"""What goes wrong around a stack: it says so in one message, or comes back by itself; nothing is lost either way."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from lightkube.resources.apps_v1 import StatefulSet
+
+from sandbox import git_server, processes
+from sandbox.airflow_api import AirflowApiError
+from sandbox.ready import SMOKE
+from tests.real.project import Project, holds, wait_for
+
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]
+
+OUTAGE_SECONDS = 60
+DATABASE = "airflow-database"
+
+
+@pytest.fixture
+def kept(project: Project) -> Iterator[None]:
+    """Something in the database before the fault, to be found again after it."""
+    run = project.airflow.trigger(SMOKE)
+    project.airflow.ends_green(SMOKE, run)
+    dags = set(project.airflow.dags())
+    yield
+    assert project.airflow.run_state(SMOKE, run) == "success"
+    wait_for("the same DAGs", lambda: set(project.airflow.dags()), lambda now: now == dags)
+
+
+def stop_git_server(project: Project) -> None:
+    for pid in processes.pids(project.state / "git", "git-server"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for("the end of the git server", lambda: not processes.running(project.state / "git"))
+
+
+def scale_database(project: Project, replicas: int) -> None:
+    project.kubernetes.patch(StatefulSet, DATABASE, {"spec": {"replicas": replicas}})
+
+
+def has_database(project: Project) -> bool:
+    return any(pod.metadata and pod.metadata.name == f"{DATABASE}-0" for pod in project.pods())
+
+
+@pytest.mark.usefixtures("kept")
+def test_without_the_git_server_nothing_restarts_and_a_task_waits_for_it(project: Project) -> None:
+    before = project.restarts()
+    stop_git_server(project)
+    run = project.airflow.trigger(SMOKE)
+    holds("the restarts", OUTAGE_SECONDS, project.restarts)
+    assert project.airflow.run_state(SMOKE, run) == "running"
+    project.preview_is_unchanged()  # which serves the repository again
+    project.airflow.ends_green(SMOKE, run)
+    assert project.restarts() == before
+
+
+@pytest.mark.usefixtures("kept")
+def test_after_a_minute_without_database_everything_comes_back_by_itself(project: Project) -> None:
+    scale_database(project, 0)
+    wait_for("the end of the database", lambda: not has_database(project))
+    holds("the absence of the database", OUTAGE_SECONDS, lambda: has_database(project))
+    scale_database(project, 1)
+
+    def unwell() -> set[str]:
+        health = project.airflow.health()
+        return {name for name, each in health.items() if each["status"] not in ("healthy", None)}
+
+    took = wait_for("Airflow's health", unwell, lambda names: not names, 300)
+    run = ""
+
+    def runs() -> str:
+        nonlocal run
+        run = run or project.airflow.trigger(SMOKE)
+        return project.airflow.run_state(SMOKE, run)
+
+    wait_for("a green run", runs, lambda state: state == "success", 300)
+    print(f"healthy {took:.0f} s after the database was back; restarted: {project.restarts() or 'nothing'}")
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_wrong_deploy_key_ends_the_up_with_the_key_and_leaves_airflow_serving(project: Project) -> None:
+    key = project.state / "git" / "deploy_key"
+    right, right_public = key.read_text(), git_server.public_key(project.state / "git")
+    key.unlink()
+    git_server.prepare(project.state / "git", project.folder)  # makes another
+    stop_git_server(project)  # the next `up` starts it, with that key
+    project.configure(environment={"PLACE": "elsewhere"})
+    began = time.monotonic()
+    failed = project.run(*project.up_command)
+    took = time.monotonic() - began
+    assert failed.returncode == 1, failed.stdout
+    assert failed.stdout.count("error: ") == 1, failed.stdout
+    assert "error: git refuses the deploy key of ssh://git@" in failed.stdout
+    assert right_public in failed.stdout
+    assert took < 120
+    try:
+        project.airflow.dags()
+    except AirflowApiError as error:
+        pytest.fail(f"the Airflow of before does not serve any more: {error}")
+    finally:
+        key.write_text(right)
+        stop_git_server(project)
+    project.up()
+    project.preview_is_unchanged()
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_data_outlive_a_down_that_keeps_them(project: Project) -> None:
+    before = project.secrets()
+    assert "the data is kept" in project.sandbox("down", "--keep")
+    project.up()
+    assert project.secrets() == before
+    project.preview_is_unchanged()

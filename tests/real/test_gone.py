@@ -1,0 +1,14 @@
+"""The end of a stack."""
+
+import pytest
+
+from tests.real.project import Project
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("installed")
+def test_down_leaves_no_process_mount_interface_rule_or_file(project: Project) -> None:
+    output = project.sandbox("down", "--stack", "dev")
+    assert "Stack dev is removed" in output
+    assert "removed all data" in output
+    project.assert_gone()

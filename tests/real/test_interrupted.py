@@ -1,0 +1,190 @@
+"""`kill -9` of `pulumi up` at ten moments, each mended by `recover`: no key changes, no pod is restarted, and in the end nothing is missing."""
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import lightkube
+import pytest
+from lightkube.resources.apps_v1 import Deployment, StatefulSet
+from lightkube.resources.batch_v1 import Job
+from lightkube.resources.core_v1 import Namespace, Secret
+
+from operations.processes import find
+from tests.real.project import NAMESPACE, Project
+
+pytestmark = pytest.mark.real
+
+MIGRATION, USER = "airflow-migrate-database", "airflow-create-user"
+AIRFLOW_STACK = str(Path(sys.executable).with_name("airflow-stack"))
+Moment = Callable[["Interrupted"], bool]
+
+
+class Interrupted:
+    """A stack whose `up` is killed again and again."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.keys: dict[str, Any] = {}
+        self.jobs: dict[str, str | None] = {}
+        self.deployed = 0
+
+    def kill_when(self, seen: Moment, *, alone: bool) -> None:
+        """Kill `pulumi` at a moment, alone or together with what started it and what it started."""
+        log = self.project.folder / "up.log"
+        up = self.project.start_up(log)
+        while not any(map(is_language_host, below(up.pid))) or not self._is(seen):  # the host comes after the lock
+            assert up.poll() is None, f"the moment never came:\n{log.read_text()}"
+            time.sleep(0.05)
+        everything = [up.pid, *below(up.pid)]
+        for pid in [pid for pid in everything if is_update(pid) or is_language_host(pid)] if alone else everything:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert up.wait(60) != 0, log.read_text()
+
+    def mend(self) -> str:
+        """Recover, and see that this alone changed no key and no workload, and restarted nothing."""
+        keys, before, counts = self.project.secrets(), self.workloads(), self.project.restarts()
+        lines = self.project.sandbox("env").splitlines()
+        env = dict(shlex.split(line)[1].split("=", 1) for line in lines)
+        done = self.project.run(AIRFLOW_STACK, "recover", "--stack", "dev", "--yes", env=env)
+        assert done.returncode == 0, done.stdout
+        assert self.project.secrets() == keys
+        assert self.workloads() == before
+        assert self.project.restarts() == counts
+        self.keys |= {name: data for name, data in keys.items() if name not in self.keys}
+        return done.stdout
+
+    def ends_unchanged(self) -> None:
+        """Let the deployment come to its end."""
+        self.project.up()
+        self.project.preview_is_unchanged()
+        now = self.project.secrets()
+        assert {name: now[name] for name in self.keys} == self.keys
+        self.jobs = {name: self.uid(Job, name) for name in (MIGRATION, USER)}
+        self.deployed = self.generation()
+
+    def workloads(self) -> dict[str, int]:
+        """Which workloads there are, and how often each was changed."""
+        kubernetes = self.project.kubernetes
+        found: list[Any] = [*kubernetes.list(Deployment), *kubernetes.list(StatefulSet), *kubernetes.list(Job)]
+        return {each.metadata.uid: each.metadata.generation for each in found}
+
+    def generation(self) -> int:
+        """How often the API server's Deployment was changed."""
+        found = self.project.kubernetes.get(Deployment, "airflow-api-server").metadata
+        return (found and found.generation) or 0
+
+    def uid(self, kind: Any, name: str) -> str | None:
+        """Identify an object; None when it is not there."""
+        try:
+            return str(self.project.kubernetes.get(kind, name).metadata.uid)
+        except lightkube.ApiError:
+            return None
+
+    def _is(self, seen: Moment) -> bool:
+        try:
+            return seen(self)
+        except (OSError, lightkube.LoadResourceError, lightkube.ApiError, httpx2.TransportError):
+            return False  # the cluster is not up yet
+
+
+def below(root: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
+    known = list(find())
+    found = {root}
+    while new := {each.pid for each in known if each.parent in found} - found:
+        found |= new
+    return sorted(found - {root})
+
+
+def is_update(pid: int) -> bool:
+    return command_of(pid).startswith("pulumi\0up\0")
+
+
+def is_language_host(pid: int) -> bool:
+    """Tell one; without its `pulumi` it is idle, but would be in the list of processes for up to five minutes."""
+    return "pulumi-language-" in command_of(pid)
+
+
+def command_of(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
+
+
+def exists(kind: Any, name: str) -> Moment:
+    return lambda stack: stack.uid(kind, name) is not None
+
+
+def helm_is(status: str) -> Moment:
+    def seen(stack: Interrupted) -> bool:
+        labels = {"owner": "helm", "status": status}
+        return bool(list(stack.project.kubernetes.list(Secret, namespace=NAMESPACE, labels={**labels})))
+
+    return seen
+
+
+def is_new(job: str) -> Moment:
+    return lambda stack: stack.uid(Job, job) not in (None, stack.jobs[job])
+
+
+def rolls(stack: Interrupted) -> bool:
+    """Whether Helm is at work and has changed the API server's pods."""
+    return helm_is("pending-upgrade")(stack) and stack.generation() > stack.deployed
+
+
+INSTALL: dict[str, Moment] = {
+    "the namespace is made": exists(Namespace, NAMESPACE),
+    "keys are made": exists(Secret, "airflow-fernet-key"),
+    "the database starts": exists(StatefulSet, "airflow-database"),
+    "the migration starts": exists(Job, MIGRATION),
+    "Helm installs": helm_is("pending-install"),
+    "the user is made": exists(Job, USER),
+}
+UPGRADE: dict[str, Moment] = {
+    "the migration starts again": is_new(MIGRATION),
+    "Helm upgrades": helm_is("pending-upgrade"),
+    "pods are replaced": rolls,
+    "the user is made again": is_new(USER),
+}
+
+
+@pytest.fixture(scope="module")
+def stack(project: Project) -> Iterator[Interrupted]:
+    """A stack that was never there."""
+    project.sandbox("down")
+    project.reset()
+    yield Interrupted(project)
+    project.sandbox("down")
+    project.assert_gone()
+
+
+def test_an_install_that_is_killed_at_six_moments_ends_as_if_it_had_not(stack: Interrupted) -> None:
+    for number, (moment, seen) in enumerate(INSTALL.items()):
+        stack.kill_when(seen, alone=number % 2 == 0)
+        assert "locked by an update that is dead" in stack.mend(), moment
+    stack.ends_unchanged()
+    assert stack.project.restarts() == {}
+
+
+def test_an_upgrade_that_is_killed_at_four_moments_goes_on_where_it_was(stack: Interrupted) -> None:
+    if not stack.jobs:
+        stack.ends_unchanged()
+    stack.project.airflow.connect("before", "a password")
+    stack.project.configure(rotation={"jwt": 2, "adminPassword": 2}, environment={"TEAM": "data"})
+    for name in ("airflow-jwt-secret", "airflow-admin"):
+        stack.keys.pop(name, None)  # the two that are to change
+    for number, (moment, seen) in enumerate(UPGRADE.items()):
+        stack.kill_when(seen, alone=number % 2 == 0)
+        assert "locked by an update that is dead" in stack.mend(), moment
+    stack.ends_unchanged()
+    assert stack.project.restarts() == {}
+    assert stack.project.airflow.note("before") == '{"note": "before"}'
