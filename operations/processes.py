@@ -75,8 +75,11 @@ def _is_of(pid: int, project: str, env: Mapping[str, str]) -> bool:
     with suppress(OSError):
         entries = (_PROC / str(pid) / "environ").read_text(errors="replace").split("\0")
         theirs = dict(entry.split("=", 1) for entry in entries if "=" in entry)
-        same_state = theirs.get("PULUMI_BACKEND_URL") == env.get("PULUMI_BACKEND_URL")
-        return theirs.get("PULUMI_PROJECT") == project and "PULUMI_CONFIG" in theirs and same_state
+        backend = theirs.get("PULUMI_BACKEND_URL")
+        plugin = theirs.get("PULUMI_PROJECT") == project and "PULUMI_CONFIG" in theirs
+        # A language host is told nothing of the project; without a named backend it could be anybody's.
+        host = backend is not None and (_PROC / str(pid) / "comm").read_text().startswith("pulumi-language")
+        return (plugin or host) and backend == env.get("PULUMI_BACKEND_URL")
     return False
 
 
