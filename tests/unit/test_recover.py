@@ -195,6 +195,18 @@ def test_plugins_of_a_dead_pulumi_are_found_and_ended_and_those_of_a_living_one_
         assert (living.poll(), other.poll()) == (None, None)
 
 
+@linux
+def test_the_language_host_of_a_dead_pulumi_is_found_by_where_the_state_is(tmp_path: Path) -> None:
+    host = tmp_path / "pulumi-language-python"
+    shutil.copyfile(shutil.which("sleep") or "sleep", host)
+    host.chmod(0o755)
+    marks = {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}
+    with subprocess.Popen([host, "60"], env=os.environ | marks) as orphan:
+        assert [each.pid for each in processes.left_over("p", marks)] == [orphan.pid]
+        assert processes.left_over("p", {"PULUMI_BACKEND_URL": "s3://b"}) == []
+        orphan.kill()
+
+
 def a_revision(age: float) -> Revision:
     return Revision("airflow", "sh.helm.release.v1.airflow.v3", 3, "pending-upgrade", datetime.now(UTC) - timedelta(seconds=age))
 
