@@ -24,7 +24,7 @@ from components.images import Images
 from sandbox import SandboxError, debian, images, processes, sources
 from sandbox.console import progress, say
 from sandbox.control_plane import ControlPlane, Groups
-from sandbox.node import machine
+from sandbox.node import machine, store
 from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE, Tool
 from sandbox.simulated import takes_pods
 from sandbox.toolchain import cache_folder
@@ -45,6 +45,7 @@ class Node(ControlPlane):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, bind="0.0.0.0", address=_ADDRESS)  # noqa: S104  (all interfaces of the node)
         self._cache = cache_folder()
+        self._containerd, self._loaded = self.folder / "containerd", self.folder / "images"
         self._cgroup = f"airflow-sandbox-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
 
     def groups(self) -> Groups:
@@ -61,6 +62,8 @@ class Node(ControlPlane):
         """Start the node's first process, the ways in and the way out."""
         if self._first_process() is None:
             machine.make_control_group(self._cgroup)
+            if not self._containerd.exists():
+                self._loaded.write_text(store.restore(self._cache, self._containerd))
             with progress({} if debian.folder(self._cache).exists() else debian.STEP) as shown:
                 tree = debian.tree(self._cache, shown)
             script = ["sh", str(_HERE / "init.sh"), str(tree), str(self.folder), str(self._cache), _ADDRESS]
@@ -100,8 +103,7 @@ class Node(ControlPlane):
         wanted = wanted.model_copy(update={"registry": wanted.registry or _REGISTRY})
         with progress(images.missing(self._cache, wanted)) as shown:
             archive = images.stand_ins(self._cache, wanted, shown)
-        loaded = self.folder / "images"
-        if not loaded.exists() or loaded.read_text() != archive.name:
+        if self._loaded.read_text() != archive.name:
             say("Loading the images into the node.")
             ctr = ["ctr", "--address=/run/containerd/containerd.sock", "--namespace=k8s.io"]
             done = subprocess.run(
@@ -109,7 +111,9 @@ class Node(ControlPlane):
             )
             if done.returncode != 0:
                 raise SandboxError(f"the images could not be loaded: {done.stderr.strip()}")
-            loaded.write_text(archive.name)
+            self._loaded.write_text(archive.name)
+            if not any((self.folder / "podlogs").iterdir()):  # else containers would be kept with the images
+                store.keep(self._containerd, self._cache, archive)
         return _REGISTRY
 
     def git_host(self) -> str:
