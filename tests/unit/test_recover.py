@@ -208,7 +208,9 @@ def test_the_language_host_of_a_dead_pulumi_is_found_by_where_the_state_is(tmp_p
 
 
 def a_revision(age: float) -> Revision:
-    return Revision("airflow", "sh.helm.release.v1.airflow.v3", 3, "pending-upgrade", datetime.now(UTC) - timedelta(seconds=age))
+    return Revision(
+        "airflow", "sh.helm.release.v1.airflow.v3", 3, "pending-upgrade", datetime.now(UTC) - timedelta(seconds=age)
+    )
 
 
 def test_a_pending_revision_without_other_traces_is_left_until_helm_must_have_given_up() -> None:
