@@ -21,6 +21,7 @@ _UNSCHEDULED = 45.0  # seconds; a rolling update gives its room back sooner
 _PULL_FAILURES = {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _SETUP_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _SETUP_SECONDS = 20.0
+_MISSING = re.compile(r"not found|couldn't find key")
 _CRASHES = 3
 _NO_ANSWER = re.compile(r"timeout|no such host|refused|unreachable|TLS|EOF|\b50\d\b")
 _REFUSAL = re.compile(r"exceeded quota|violates PodSecurity|denied the request|forbidden", re.IGNORECASE)
@@ -152,6 +153,9 @@ def _setup(container: Container) -> Problem:
         f"container {container.name} cannot be started",
         container.message,
         "a Secret or ConfigMap that a setting names must exist in the namespace, with that key",
+        may_mend_itself=not _MISSING.search(
+            container.message
+        ),  # else the kubelet met a change halfway, and tries again
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from components.names import LOG_CLAIM
 from sandbox import toolchain
 from sandbox.node import machine
 from tests.real.project import NAMESPACE, Project, wait_for
@@ -112,7 +113,7 @@ def _plain_helm(project: Project) -> float:
     for secret in json.loads(kubectl("get", "secrets", f"--namespace={NAMESPACE}", "--output=json"))["items"]:
         if secret["type"] == "Opaque":
             kubectl("create", "--filename=-", given=_copied(secret))
-    claim = json.loads(kubectl("get", "pvc", "airflow-logs", f"--namespace={NAMESPACE}", "--output=json"))
+    claim = json.loads(kubectl("get", "pvc", LOG_CLAIM, f"--namespace={NAMESPACE}", "--output=json"))
     size = {"accessModes": claim["spec"]["accessModes"], "resources": claim["spec"]["resources"]}
     kubectl(
         "create",
@@ -134,6 +135,7 @@ def _plain_helm(project: Project) -> float:
         took = time.monotonic() - began
     kubectl("delete", "namespace", PLAIN)
     kubectl("scale", *scaled, "--replicas=1")
+    kubectl("wait", "--for=condition=Available", "deployment", "--all", f"--namespace={NAMESPACE}", "--timeout=300s")
     return took
 
 

@@ -115,7 +115,7 @@ def test_every_image_that_a_stack_names_has_a_stand_in_that_says_so() -> None:
 
 def test_only_the_pinned_version_is_resolved_at_its_date() -> None:
     assert "--exclude-newer" in images._requirements("3.2.2")
-    assert images._requirements("3.1.0")[0] == "apache-airflow[standard,postgres,cncf-kubernetes,fab,git,celery]==3.1.0"
+    assert images._requirements("3.1.0")[0].endswith("]==3.1.0")
 
 
 def test_what_is_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
