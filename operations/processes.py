@@ -72,15 +72,23 @@ def _line(processes: Mapping[int, Process], pid: int) -> Iterator[Process]:
 
 def _is_of(pid: int, project: str, env: Mapping[str, str]) -> bool:
     """Tell by what the engine puts into a plugin's environment, and by where the state is."""
+    theirs = environment(pid)
     with suppress(OSError):
-        entries = (_PROC / str(pid) / "environ").read_text(errors="replace").split("\0")
-        theirs = dict(entry.split("=", 1) for entry in entries if "=" in entry)
         backend = theirs.get("PULUMI_BACKEND_URL")
         plugin = theirs.get("PULUMI_PROJECT") == project and "PULUMI_CONFIG" in theirs
         # A language host is told nothing of the project; without a named backend it could be anybody's.
         host = backend is not None and (_PROC / str(pid) / "comm").read_text().startswith("pulumi-language")
         return (plugin or host) and backend == env.get("PULUMI_BACKEND_URL")
     return False
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The environment that a process was started with; empty when it is gone, or another user's."""
+    try:
+        entries = (_PROC / str(pid) / "environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
 def end(processes: Collection[Process]) -> None:

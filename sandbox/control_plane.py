@@ -47,10 +47,11 @@ class ControlPlane:
         if not self.running():
             self._prepare()
         self.make_ground()
+        values = {**self.names(), **self.ports()}
         for group in self.groups():
             live = processes.running(self.folder)
             for name in group.keys() - live.keys():
-                arguments = [each.format(**self.names(), **self.ports()) for each in group[name]]
+                arguments = [each.format(**values) for each in group[name]]
                 program = tools[name].path if name in tools else name
                 processes.start(self.folder, name, self.command([program, *arguments]))
             for name in group:

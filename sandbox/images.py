@@ -16,10 +16,9 @@ from pathlib import Path
 from components.images import AIRFLOW_VERSION, Images
 from sandbox import SandboxError, debian, oci, toolchain
 from sandbox.console import Progress
-from sandbox.debian import tree as debian_tree
 from sandbox.stand_ins import PAUSE, described, install, programs
 
-__all__ = ["PAUSE", "debian_tree", "missing", "stand_ins"]
+__all__ = ["PAUSE", "missing", "stand_ins"]
 
 _AIRFLOW_STEP, _PACK_STEP = {"Airflow": 120}, {"images": 20}
 # Stands in for the constraints file of the pinned version, which was released on 2026-06-01.
@@ -43,7 +42,7 @@ def stand_ins(cache: Path, images: Images, shown: Progress) -> Path:
     """Make the archive of every image that a stack of these settings names, where it is missing."""
     archive = _archive(cache, images)
     if not archive.exists():
-        base = debian_tree(cache, shown)
+        base = debian.tree(cache, shown)
         with toolchain.locked(cache), _readable():
             if not archive.exists():
                 _pack(archive, images, base, _airflow(cache, images, base, shown), shown)

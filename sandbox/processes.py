@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from operations.processes import environment
+
 _HOME, _NAME = "AIRFLOW_SANDBOX_HOME", "AIRFLOW_SANDBOX_PROCESS"
 _TERMINATE_SECONDS = 2
 
@@ -56,11 +58,7 @@ def _all() -> Iterator[int]:
 
 
 def _name_of(pid: int, home: Path) -> str | None:
-    try:
-        entries = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
-    except OSError:  # gone, or another user's
-        return None
-    variables = dict(entry.split("=", 1) for entry in entries if "=" in entry)
+    variables = environment(pid)
     return variables.get(_NAME) if variables.get(_HOME) == str(home.resolve()) else None
 
 

@@ -55,7 +55,7 @@ class Node(ControlPlane):
 
     def command(self, command: Sequence[str]) -> Sequence[str]:
         """Inside the node, in the cluster's folder."""
-        enter = ["nsenter", f"--target={self._first_process()}", "--mount", "--net", "--pid", "--ipc", "--uts"]
+        enter = ["nsenter", f"--target={self._first_process()}", *machine.NAMESPACES]
         return [*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(self.folder), *command]
 
     def make_ground(self) -> None:
@@ -67,8 +67,7 @@ class Node(ControlPlane):
             with progress({} if debian.folder(self._cache).exists() else debian.STEP) as shown:
                 tree = debian.tree(self._cache, shown)
             script = ["sh", str(_HERE / "init.sh"), str(tree), str(self.folder), str(self._cache), _ADDRESS]
-            unshare = ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork"]
-            processes.start(self.folder, "node", [*unshare, *script])
+            processes.start(self.folder, "node", ["unshare", *machine.NAMESPACES, "--fork", *script])
             self.wait("node", self._is_up)
         self._write_files()
         live, target = processes.running(self.folder), str(self._first_process())

@@ -12,6 +12,8 @@ from pathlib import Path
 from sandbox import SandboxError, debian
 from sandbox.toolchain import cache_folder
 
+NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
+"""What the node has of its own, in the words of unshare and nsenter."""
 _KERNEL = (5, 13)
 _CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 _PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
@@ -27,9 +29,7 @@ def refusal(folder: Path) -> str | None:
     release = re.match(r"(\d+)\.(\d+)", platform.release())
     if release and tuple(map(int, release.groups())) < _KERNEL:
         return f"a node needs Linux {'.'.join(map(str, _KERNEL))} or newer, this is {platform.release()}"
-    if not _runs(
-        ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "mount", "-t", "tmpfs", "a", "/mnt"]
-    ):
+    if not _runs(["unshare", *NAMESPACES, "--fork", "mount", "-t", "tmpfs", "a", "/mnt"]):
         return "this looks like a container: it may not make namespaces"
     if not _control_groups():
         return "this looks like a container: its control groups cannot be written"

@@ -145,14 +145,14 @@ def test_a_failed_debootstrap_shows_its_log_the_way_out_and_leaves_nothing(
     (tmp_path / "node" / ".killed").mkdir(parents=True)
     (tmp_path / "node" / "debian-bookworm-old").mkdir()
     with pytest.raises(SandboxError, match=r"(?s)needs a mirror.*debootstrap failed.*Couldn't download"):
-        images.debian_tree(tmp_path, Progress(debian.STEP))
+        debian.tree(tmp_path, Progress(debian.STEP))
     assert list((tmp_path / "node").iterdir()) == []
 
 
 def test_without_debootstrap_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(SandboxError, match="install the package debootstrap"):
-        images.debian_tree(tmp_path, Progress(debian.STEP))
+        debian.tree(tmp_path, Progress(debian.STEP))
 
 
 def test_the_users_of_the_images_are_found_by_the_numbers_of_the_official_ones(tmp_path: Path) -> None:
