@@ -120,7 +120,7 @@ class Airflow(pulumi.ComponentResource):
                     "last_name": settings.admin.last_name,
                     "generation": settings.rotation.admin_password,
                 },
-                pulumi.ResourceOptions(parent=self, depends_on=[release]),
+                pulumi.ResourceOptions(parent=self, depends_on=[migration]),
             )
 
         self.namespace = namespace.name

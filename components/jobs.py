@@ -1,7 +1,7 @@
 """The two Jobs around a release: the database migration before it and the admin user after it.
 
 They are the program's and not the chart's, whose Jobs deadlock with a waiting installer as hooks and clash with their own earlier run
-without (docs/decisions/0003). A Job's pod template cannot change, so a changed Job is deleted and made again; it has no time to live, or
+without (docs/decisions/0001). A Job's pod template cannot change, so a changed Job is deleted and made again; it has no time to live, or
 a refresh would find it gone.
 """
 
@@ -18,6 +18,28 @@ from .objects import PlacedArgs, from_secret, metadata
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import EnvVarArgsDict
+
+# Several commands in one process, by the entry point of `airflow` itself: each process of its own would spend seconds on imports.
+_AIRFLOW = """
+import os, sys
+from airflow.__main__ import main
+
+def airflow(*command):
+    sys.argv = ["airflow", *command]
+    main()
+
+"""
+# The password is typed in: an argument could be read in logs and in the process list. `create` leaves an existing user and its password
+# as they are (apache/airflow#14872), so that the password is always set afterwards.
+_MAKE_USER = """
+import getpass
+given = {key: os.environ[f"ADMIN_{key}"] for key in ("USERNAME", "EMAIL", "FIRST_NAME", "LAST_NAME", "PASSWORD")}
+getpass.getpass = lambda *_, **__: given["PASSWORD"]
+user = ["--username", given["USERNAME"]]
+names = ["--firstname", given["FIRST_NAME"], "--lastname", given["LAST_NAME"]]
+airflow("users", "create", "--role", "Admin", *user, "--email", given["EMAIL"], *names)
+airflow("users", "reset-password", *user)
+"""
 
 
 class AirflowJobArgs(PlacedArgs):
@@ -64,11 +86,13 @@ class DatabaseMigration(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:DatabaseMigration", name, None, opts)
-        commands = ["airflow db migrate"]
+        commands = ["db migrate"]
         if args.get("auth_manager", AUTH_MANAGER) == AUTH_MANAGER:
-            commands.append("airflow fab-db migrate")
+            # With the roles in place the API server's first start and the user's Job, which run at the same time, have none to make.
+            commands += ["fab-db migrate", "sync-perm"]
+        script = "".join(f"airflow(*{command.split()})\n" for command in commands)
         annotations = {"airflow-stack/database": args["database"]}
-        _job(self, name, "migrate-database", args, " && ".join(commands), annotations, [])
+        _job(self, name, "migrate-database", args, script, annotations, [])
         self.register_outputs({})
 
 
@@ -77,23 +101,16 @@ class AdminUser(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AdminUser", name, None, opts)
-        # The password is typed in on standard input: an argument could be read in the process list. `create` leaves an existing user
-        # and its password as they are (apache/airflow#14872), so that the password is always set afterwards.
-        script = (
-            'set -eu; answer() { printf \'%s\\n%s\\n\' "$ADMIN_PASSWORD" "$ADMIN_PASSWORD"; }; '
-            'answer | airflow users create --role Admin --username "$ADMIN_USERNAME" --email "$ADMIN_EMAIL" '
-            '--firstname "$ADMIN_FIRST_NAME" --lastname "$ADMIN_LAST_NAME"; '
-            'answer | airflow users reset-password --username "$ADMIN_USERNAME"'
-        )
         environment: list[EnvVarArgsDict] = [
             from_secret("ADMIN_PASSWORD", SecretNames().admin, "password"),
             {"name": "ADMIN_USERNAME", "value": args["username"]},
             {"name": "ADMIN_EMAIL", "value": args["email"]},
             {"name": "ADMIN_FIRST_NAME", "value": args["first_name"]},
             {"name": "ADMIN_LAST_NAME", "value": args["last_name"]},
+            {"name": "AIRFLOW__FAB__UPDATE_FAB_PERMS", "value": "False"},  # the migration has made the roles
         ]
         annotations = {"airflow-stack/password-generation": str(args["generation"])}
-        _job(self, name, "create-user", args, script, annotations, environment)
+        _job(self, name, "create-user", args, _MAKE_USER, annotations, environment)
         self.register_outputs({})
 
 
@@ -149,7 +166,7 @@ def _job(
                         {
                             "name": role,
                             "image": args["image"],
-                            "args": ["bash", "-c", script],
+                            "args": ["python", "-c", f"{_AIRFLOW}{script}"],
                             "env": [*own, *environment],
                             "resources": sizes.JOB.as_kubernetes(),
                             "termination_message_policy": "FallbackToLogsOnError",

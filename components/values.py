@@ -197,6 +197,8 @@ def _workloads(settings: Settings) -> Values:
                 "replicas": resources.replicas,
                 "resources": resources.as_kubernetes(),
                 "podDisruptionBudget": {"enabled": resources.replicas > 1},
+                # The migration was complete before the release began; to ask again costs each pod seconds at each start.
+                "waitForMigrations": {"enabled": False},
             },
             *more,
         )

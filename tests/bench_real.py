@@ -109,6 +109,8 @@ def _plain_helm(project: Project) -> float:
     values = json.loads(kubectl.tool("helm", "get", "values", "airflow", f"--namespace={NAMESPACE}", "--output=json"))
     job = {"enabled": True, "useHelmHooks": False, "applyCustomEnv": False}
     values |= {"migrateDatabaseJob": job, "createUserJob": job}
+    for component in ("apiServer", "scheduler", "dagProcessor", "triggerer"):  # whose pods must wait for that Job
+        values[component]["waitForMigrations"] = {"enabled": True}
     kubectl("create", "namespace", PLAIN)
     for secret in json.loads(kubectl("get", "secrets", f"--namespace={NAMESPACE}", "--output=json"))["items"]:
         if secret["type"] == "Opaque":

@@ -146,14 +146,14 @@ INSTALL: dict[str, Moment] = {
     "keys are made": exists(Secret, "airflow-fernet-key"),
     "the database starts": exists(StatefulSet, "airflow-database"),
     "the migration starts": exists(Job, MIGRATION),
-    "Helm installs": helm_is("pending-install"),
     "the user is made": exists(Job, USER),
+    "Helm installs": helm_is("pending-install"),
 }
 UPGRADE: dict[str, Moment] = {
     "the migration starts again": is_new(MIGRATION),
+    "the user is made again": is_new(USER),
     "Helm upgrades": helm_is("pending-upgrade"),
     "pods are replaced": rolls,
-    "the user is made again": is_new(USER),
 }
 
 

@@ -149,12 +149,14 @@ def test_the_release_waits_for_the_migration_and_for_every_secret(name: str) -> 
     assert "airflow-admin-job" not in before
 
 
-def test_the_migration_waits_for_the_database_and_the_admin_user_for_the_release() -> None:
+def test_the_migration_waits_for_the_database_and_the_release_and_the_admin_user_for_the_migration() -> None:
     seen = deployed()
     migration = waits_for(seen, seen_urn(seen, "airflow-migration-job"))
     assert {"airflow-database-postgres", "airflow-database-metadata", "airflow-fernet-key"} <= migration
     assert "airflow-release" not in migration
-    assert "airflow-release" in waits_for(seen, seen_urn(seen, "airflow-admin-job"))
+    user = waits_for(seen, seen_urn(seen, "airflow-admin-job"))
+    assert "airflow-migration-job" in user
+    assert "airflow-release" not in user, "the two go on side by side"
 
 
 def test_the_release_is_the_official_chart_at_one_version_and_is_waited_for() -> None:

@@ -1,7 +1,9 @@
 """The two Jobs: what they run, what they know, and that nobody can read a password over their shoulder."""
 
-import os
+import json
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,15 @@ from tests.cases import deployed
 
 JOB = "kubernetes:batch/v1:Job"
 JOBS = {"migration": "airflow-migration-job", "admin": "airflow-admin-job"}
+STUB = """
+import getpass, json, sys
+
+def main():
+    told = {"argv": sys.argv[1:]}
+    if "users" in sys.argv:
+        told["typed"] = getpass.getpass("Password: ")
+    print(json.dumps(told))
+"""
 SECRETS_READ = {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": ("airflow-metadata", "connection"),
     "AIRFLOW__CORE__FERNET_KEY": ("airflow-fernet-key", "fernet-key"),
@@ -29,6 +40,20 @@ def environment(job: str, **config: object) -> tuple[dict[str, str], dict[str, t
     references = {v["name"]: v["valueFrom"]["secretKeyRef"] for v in container["env"] if "valueFrom" in v}
     assert len(plain) + len(references) == len(container["env"])
     return plain, {name: (ref["name"], ref["key"]) for name, ref in references.items()}
+
+
+def commands(job: str, **config: object) -> list[dict[str, Any]]:
+    """Run a Job's container where `airflow` only writes down what it is told, and what is typed when it asks for a password."""
+    (container,) = pod(job, **config)["spec"]["containers"]
+    command = [sys.executable, *container["args"][1:]]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "airflow").mkdir()
+        (Path(folder) / "airflow" / "__main__.py").write_text(STUB)
+        variables = {**environment(job, **config)[0], "ADMIN_PASSWORD": "hunter2", "PYTHONPATH": folder}
+        done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True, timeout=30)
+    assert container["args"][0] == "python"
+    assert "hunter2" not in str(command)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -86,42 +111,28 @@ def test_no_rotation_but_that_of_the_admin_password_runs_a_job_again(job: str) -
 def test_the_migration_brings_the_tables_of_fab_and_leaves_them_where_another_manager_is_used() -> None:
     manager = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
     other = {"values": {"config": {"core": {"auth_manager": manager}}}}
-    command = "airflow db migrate && airflow fab-db migrate"
-    assert pod("migration")["spec"]["containers"][0]["args"] == ["bash", "-c", command]
-    assert pod("migration", **other)["spec"]["containers"][0]["args"] == ["bash", "-c", "airflow db migrate"]
+    migrate = {"argv": ["db", "migrate"]}
+    assert commands("migration") == [migrate, {"argv": ["fab-db", "migrate"]}, {"argv": ["sync-perm"]}]
+    assert commands("migration", **other) == [migrate]
     assert environment("migration", **other)[0]["AIRFLOW__CORE__AUTH_MANAGER"] == manager
 
 
-def run_admin_script(folder: Path, **admin: str) -> list[list[str]]:
-    """Run the admin Job's script with an `airflow` that writes down its arguments and its standard input."""
-    stub = folder / "airflow"
-    stub.write_text('#!/bin/sh\n{ printf "%s\\0" "$@"; cat; printf "\\1"; } >> "$SEEN"\n')
-    stub.chmod(0o755)
-    (container,) = pod("admin", admin=admin)["spec"]["containers"]
-    plain, references = environment("admin", admin=admin)
-    assert references["ADMIN_PASSWORD"] == ("airflow-admin", "password")
-    variables = {
-        **plain,
-        "ADMIN_PASSWORD": "hunter2",
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "SEEN": str(folder / "seen"),
-    }
-    subprocess.run(container["args"], env=variables, check=True, capture_output=True, timeout=30)
-    return [call.split("\0") for call in (folder / "seen").read_text().split("\1")[:-1]]
-
-
-def test_the_admin_job_makes_the_user_and_sets_the_password_through_standard_input_alone(tmp_path: Path) -> None:
-    create, reset = run_admin_script(
-        tmp_path, username="o'neil $x", email="o@example.com", first_name="A b", last_name="`c`"
-    )
-    *created, typed = create
-    assert created == [
+def test_the_admin_job_makes_the_user_and_sets_the_password_which_is_typed_in() -> None:
+    admin = {"username": "o'neil $x", "email": "o@example.com", "first_name": "A b", "last_name": "`c`"}
+    assert environment("admin")[1]["ADMIN_PASSWORD"] == ("airflow-admin", "password")
+    create = [
         "users", "create", "--role", "Admin", "--username", "o'neil $x", "--email", "o@example.com",
         "--firstname", "A b", "--lastname", "`c`",
     ]  # fmt: skip
-    *again, typed_again = reset
-    assert again == ["users", "reset-password", "--username", "o'neil $x"]
-    assert typed == typed_again == "hunter2\nhunter2\n"
+    reset = ["users", "reset-password", "--username", "o'neil $x"]
+    assert commands("admin", admin=admin) == [
+        {"argv": create, "typed": "hunter2"},
+        {"argv": reset, "typed": "hunter2"},
+    ]
+
+
+def test_the_admin_job_makes_no_role_while_the_api_server_starts() -> None:
+    assert environment("admin")[0]["AIRFLOW__FAB__UPDATE_FAB_PERMS"] == "False"
 
 
 def test_the_password_is_in_no_argument_and_in_no_value() -> None:
