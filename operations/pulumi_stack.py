@@ -38,6 +38,23 @@ class PulumiStack:
         """Remove every lock of the stack."""
         self._ask("cancel", "--yes", "--stack", self.name)
 
+    def drop_torn(self) -> list[str]:
+        """Delete the sidecar files that a kill cut short, and name them.
+
+        Where the state is in a folder (`file://`), each file has an `.attrs` beside it with its content type and checksum. That one is
+        not written at once, and while it is torn Pulumi reads nothing ("failed to load checkpoint: EOF"); without it all is well.
+        """
+        url: str = json.loads(self._ask("whoami", "--json"))["url"]
+        if not url.startswith("file://"):
+            return []
+        place = Path(self._absolute(url).removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi"
+        name = self.name.rsplit("/", 1)[-1]
+        own = (f"stacks/{self.project}/{name}.json*.attrs", f"locks/organization/{self.project}/{name}/*.attrs")
+        torn = [file for pattern in own for file in place.glob(pattern) if not _is_json(file)]
+        for file in torn:
+            file.unlink(missing_ok=True)
+        return [file.name for file in torn]
+
     def setting(self, key: str) -> str:
         """Read one setting, decrypted."""
         return self._ask("config", "get", key, "--stack", self.name).strip()
@@ -90,6 +107,14 @@ class PulumiStack:
             text=True,
             check=False,
         )
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_text())
+    except ValueError:
+        return False
+    return True
 
 
 def _last_words(answer: subprocess.CompletedProcess[str]) -> str:

@@ -15,7 +15,7 @@ from . import processes, recover_state
 from .errors import StackError
 from .pulumi_stack import PulumiStack, State
 from .recover_cluster import Cluster, ClusterError, Revision, kubeconfig
-from .recover_findings import Finding, of_lock, of_operation, of_revision
+from .recover_findings import Finding, of_lock, of_operation, of_revision, of_torn
 from .recover_lock import parse
 from .recover_state import Operation, Presence, Resource
 
@@ -46,7 +46,7 @@ class Recovery:
 
 
 def inspect(stack: str, project: Path, env: Mapping[str, str], *, gone: str = "") -> Recovery:
-    """Find out what an interrupted update left of a stack. Changes nothing.
+    """Find out what an interrupted update left of a stack. Changes nothing but what keeps Pulumi from reading its state.
 
     Args:
         stack: Name of the stack.
@@ -58,8 +58,9 @@ def inspect(stack: str, project: Path, env: Mapping[str, str], *, gone: str = ""
         StackError: the stack or the cluster cannot be read.
     """
     pulumi = PulumiStack(stack, project, env)
+    findings = [of_torn(name) for name in pulumi.drop_torn()]
     state, held = pulumi.state(), pulumi.lock()
-    findings = list(of_lock(held, stack, gone))
+    findings += of_lock(held, stack, gone)
     if not all(finding.mendable for finding in findings):
         return Recovery(stack, tuple(findings))
     steps: list[Callable[[], None]] = [lambda: _check(pulumi, held)]

@@ -26,6 +26,13 @@ class Finding:
         return f"{self.found}: {self.remedy}"
 
 
+def of_torn(file: str) -> Finding:
+    """A sidecar of a state file, which had to go before anything else could be found."""
+    return Finding(
+        f"Pulumi could not read its state, for {file} was cut short", "removed; it held nothing of the state"
+    )
+
+
 def of_lock(held: str, stack: str, gone: str) -> Iterator[Finding]:
     """Each lock that Pulumi names; `gone` is the holder of which the user knows that it is."""
     locks = parse(held)

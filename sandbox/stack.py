@@ -173,7 +173,8 @@ def environment(root: Path, home: Path, kubeconfig: str, cache: Path) -> dict[st
     plugins = official_plugins(cache)
     ours = {
         "KUBECONFIG": kubeconfig,
-        "PULUMI_BACKEND_URL": f"file://{home / 'pulumi'}",
+        # No sidecar files beside those of the state: a kill can cut them short, and then Pulumi cannot read its state.
+        "PULUMI_BACKEND_URL": f"file://{home / 'pulumi'}?metadata=skip",
         "PULUMI_HOME": str(_pulumi_home(root, home, plugins)),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DEBUG_COMMANDS": "true",  # offers --event-log

@@ -237,11 +237,15 @@ class Played(PulumiStack):
     """Pulumi, as a record of what it was asked to change."""
 
     held = ""
+    torn: tuple[str, ...] = ()
     exported: State = a_state()
     changes: list[str] = []
 
     def __init__(self, *_: object) -> None:
         self.name, self.project, self.env = "dev", "airflow", {}
+
+    def drop_torn(self) -> list[str]:
+        return list(self.torn)
 
     def state(self) -> State:
         return self.exported
@@ -279,6 +283,13 @@ def test_a_stack_in_order_has_no_findings(played: type[Played]) -> None:
     assert (recovery.findings, recovery.refused) == ((), False)
     recovery.mend()
     assert played.changes == []
+
+
+def test_what_was_torn_is_told_first(played: type[Played]) -> None:
+    played.torn, played.held = ("dev.json.attrs",), dead()
+    torn, lock = map(str, inspect().findings)
+    assert "dev.json.attrs was cut short: removed" in torn
+    assert "locked" in lock
 
 
 def test_the_lock_goes_before_the_state_is_written(played: type[Played]) -> None:
@@ -404,6 +415,31 @@ def test_pulumi_cloud_says_whether_an_update_is_in_progress(pulumi: Callable[...
     listed = '[{"name": "other", "updateInProgress": true}, {"name": "acme/dev", "updateInProgress": %s}]'
     answers = {"whoami--json": '{"url": "https://app.pulumi.com/acme"}', "stackls": listed % str(busy).lower()}
     assert bool(pulumi(**answers).lock()) is busy
+
+
+def test_a_sidecar_that_a_kill_cut_short_is_dropped_and_whole_ones_stay(
+    pulumi: Callable[..., PulumiStack], tmp_path: Path
+) -> None:
+    stack = pulumi(**{"whoami--json": '{"url": "file://my state?metadata=skip"}'})
+    stacks = tmp_path / "my state" / ".pulumi" / "stacks" / "airflow"
+    locks = tmp_path / "my state" / ".pulumi" / "locks" / "organization" / "airflow" / "dev"
+    for folder in (stacks, locks):
+        folder.mkdir(parents=True)
+    (locks / "1.json.attrs").write_text('{"user.content')
+    for name, text in {
+        "dev.json": "",
+        "dev.json.attrs": "",
+        "dev.json.bak.attrs": "{}",
+        "other.json.attrs": "",
+    }.items():
+        (stacks / name).write_text(text)
+    assert stack.drop_torn() == ["dev.json.attrs", "1.json.attrs"]
+    assert sorted(file.name for file in stacks.iterdir()) == ["dev.json", "dev.json.bak.attrs", "other.json.attrs"]
+    assert stack.drop_torn() == []
+
+
+def test_only_a_state_in_a_folder_has_sidecars(pulumi: Callable[..., PulumiStack]) -> None:
+    assert pulumi(**{"whoami--json": '{"url": "s3://bucket"}'}).drop_torn() == []
 
 
 def test_without_pulumi_it_says_so(tmp_path: Path) -> None:
