@@ -56,7 +56,7 @@ class ControlPlane:
                 processes.start(self.folder, name, self.command([program, *arguments]))
             for name in group:
                 self.wait(name, partial(self._healthy, name))
-        client: Client = Client(KubeConfig.from_file(self.kubeconfig), field_manager="sandbox")
+        client: Client = Client(KubeConfig.from_file(self.kubeconfig), field_manager="sandbox", trust_env=False)
         for thing in codecs.load_all_yaml(self.objects(client)):
             client.apply(thing, force=True)
         self.wait_for_node(client)

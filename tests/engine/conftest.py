@@ -1,9 +1,10 @@
 """One simulated cluster for all engine tests, and stacks on it with state of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from httpx2 import Timeout
 from lightkube import Client, KubeConfig
 
 from sandbox import pins, toolchain
@@ -14,6 +15,18 @@ from sandbox.toolchain import Found
 ROOT = Path(__file__).parents[2]
 
 OpenStack = Callable[..., Stack]
+LOGS = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the cluster's logs with a test that failed."""
+    report = yield
+    if report.failed and LOGS in item.config.stash:
+        for log in sorted(item.config.stash[LOGS].glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-5:]
+            report.sections.append((log.name, "\n".join(line[:300] for line in lines)))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +36,12 @@ def tools() -> dict[str, Found]:
 
 
 @pytest.fixture(scope="session")
-def cluster(tools: dict[str, Found], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+def cluster(
+    tools: dict[str, Found], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Simulated]:
     """A control plane for the session."""
     cluster = Simulated(tmp_path_factory.mktemp("sandbox") / "cluster")
+    pytestconfig.stash[LOGS] = cluster.folder / "logs"
     try:
         cluster.start(tools)
         yield cluster
@@ -33,10 +49,11 @@ def cluster(tools: dict[str, Found], tmp_path_factory: pytest.TempPathFactory) -
         cluster.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(cluster: Simulated) -> Client:
     """A client with all rights on the cluster."""
-    return Client(KubeConfig.from_file(cluster.kubeconfig), field_manager="tests")
+    config = KubeConfig.from_file(cluster.kubeconfig)
+    return Client(config, field_manager="tests", timeout=Timeout(60), trust_env=False)  # a busy machine is no failure
 
 
 @pytest.fixture(scope="session")
