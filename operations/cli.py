@@ -66,6 +66,34 @@ def render(stack: StackOption, chart: ChartOption = None) -> None:
 
 
 @app.command()
+def status(stack: StackOption) -> None:
+    """Say how each part of a stack fares; the exit status is 1 while something will not mend itself."""
+    from .console import console, say
+    from .health.inspection import status_of
+    from .stack_cluster import reader_of
+
+    table, problems = status_of(reader_of(Path.cwd(), stack, os.environ))
+    console.print(table)
+    for problem in problems:
+        say(f"error: {problem}", "red")
+    if problems:
+        raise SystemExit(1)
+
+
+@app.command()
+def logs(
+    stack: StackOption,
+    part: Annotated[str | None, typer.Argument(help="Only of this part, such as scheduler.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+) -> None:
+    """Print the latest logs of Airflow's parts, each line with its origin."""
+    from .health.inspection import logs as print_logs
+    from .stack_cluster import reader_of
+
+    print_logs(reader_of(Path.cwd(), stack, os.environ), part, follow=follow)
+
+
+@app.command()
 def recover(
     stack: StackOption,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Mend without asking.")] = False,

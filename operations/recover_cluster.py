@@ -117,6 +117,15 @@ def _type(inputs: Mapping[str, str]) -> Any:  # noqa: ANN401  one client method,
         return create_namespaced_resource(group, version, kind, f"{kind.lower()}s")
 
 
+def _in_a_pod() -> "KubeConfig":
+    from lightkube import ConfigError, KubeConfig
+
+    try:
+        return KubeConfig.from_service_account()
+    except (ConfigError, OSError):
+        raise ClusterError("no cluster is named, by KUBECONFIG or in ~/.kube/config; set KUBECONFIG") from None
+
+
 def kubeconfig(given: str | None, context: str | None, env: Mapping[str, str]) -> "KubeConfig":
     """The kubeconfig as the provider finds it: the stack's setting (a path or the content), KUBECONFIG, or the user's own.
 
@@ -130,7 +139,7 @@ def kubeconfig(given: str | None, context: str | None, env: Mapping[str, str]) -
         own = Path(env.get("HOME", "~")).expanduser() / ".kube" / "config"
         named = given or env.get("KUBECONFIG")
         if not named and not own.exists():
-            return KubeConfig.from_service_account()
+            return _in_a_pod()
         paths = [given] if given else (named or str(own)).split(os.pathsep)
         paths = list(filter(None, paths))
         files = [path for path in paths if Path(path).exists()] or paths[

@@ -10,8 +10,8 @@ from components.settings import Settings
 from components.stack_config import PROJECT, Problem, SettingsError, load
 
 
-def read(root: Path, stack: str) -> tuple[dict[str, object], Collection[str]]:
-    """A stack's configuration and the keys that hold something encrypted.
+def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object], Collection[str]]:
+    """A stack's configuration, of this program or of a provider, and the keys that hold something encrypted.
 
     Raises:
         SettingsError: there is no such stack, or its file is not YAML.
@@ -26,10 +26,8 @@ def read(root: Path, stack: str) -> tuple[dict[str, object], Collection[str]]:
     try:
         content: Any = yaml.safe_load(file.read_text()) or {}
         config: dict[str, Any] = content.get("config") or {}
-        ours = {
-            key.removeprefix(f"{PROJECT}:"): value for key, value in config.items() if key.startswith(f"{PROJECT}:")
-        }
-        return ours, {key for key, value in ours.items() if _encrypted(value)}
+        own = {key.removeprefix(f"{of}:"): value for key, value in config.items() if key.startswith(f"{of}:")}
+        return own, {key for key, value in own.items() if _encrypted(value)}
     except AttributeError:
         problem = Problem(file.name, "is not a stack file: its settings must stand under the key config", "correct it")
         raise SettingsError(name, [problem]) from None

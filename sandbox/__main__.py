@@ -11,18 +11,17 @@ from rich.table import Table
 
 from components.stack_config import SettingsError
 from operations import recover
+from operations.console import console, say
 from operations.errors import StackError
+from operations.health.inspection import logs as print_logs
+from operations.health.inspection import status_table
+from operations.health.watch import Watch
 from sandbox import SandboxError, cluster, pins, processes, toolchain
 from sandbox.airflow_api import AirflowApi
-from sandbox.console import console, say
-from sandbox.inspection import logs as print_logs
-from sandbox.inspection import status_table
-from sandbox.reader import Reader
 from sandbox.ready import Ready, wait_ready
 from sandbox.session import ROOT, STATE, Session
 from sandbox.stack import Stack, stacks
 from sandbox.summary import show
-from sandbox.watch import Watch
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 StackName = Annotated[str, typer.Option("--stack", help="The stack, as in Pulumi.<stack>.yaml.")]
@@ -40,7 +39,7 @@ def up(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
     opened = session.prepare(stack)
     _recover(opened, session, yes=yes)
     namespace = session.namespace(opened)
-    result = opened.up(live=Watch(Reader(session.cluster.kubeconfig, namespace)).look)
+    result = opened.up(live=Watch(session.reader(opened)).look)
     if not result.ok:
         raise typer.Exit(1)
     page, ready = "", None
@@ -129,7 +128,7 @@ def status(where: Where = None) -> None:
         say("No stack is up.")
     for name in names:
         say(f"Stack {name}:")
-        console.print(status_table(Reader(there.kubeconfig, session.namespace(session.stack(name)))))
+        console.print(status_table(session.reader(session.stack(name))))
 
 
 @app.command()
@@ -142,7 +141,7 @@ def logs(
     """Print the logs of Airflow's parts."""
     session = _present(where)
     opened = _deployed(session, stack)
-    reader = Reader(session.cluster.kubeconfig, session.namespace(opened))
+    reader = session.reader(opened)
     print_logs(reader, part, follow=follow and sys.stdout.isatty())
 
 
@@ -185,7 +184,7 @@ def _wait_ready(session: Session, stack: Stack, page: str) -> Ready:
     """Wait until Airflow runs DAGs."""
     outputs = stack.outputs(secrets=True)
     api = AirflowApi(page, outputs["adminUser"], outputs["adminPassword"])
-    watch = Watch(Reader(session.cluster.kubeconfig, session.namespace(stack)), settled=True)
+    watch = Watch(session.reader(stack), settled=True)
     return wait_ready(api, watch.look, session.dag_files(stack, outputs["dagRef"]))
 
 

@@ -15,8 +15,8 @@ from urllib.parse import quote
 import yaml
 
 from components.images import Images
+from operations.console import say
 from sandbox import SandboxError, sources
-from sandbox.console import say
 from sandbox.node import Node, machine
 from sandbox.pins import KIND_TOOL, KUBECTL, Tool
 from sandbox.simulated import Simulated

@@ -12,8 +12,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from operations.console import Progress
 from sandbox import SandboxError, toolchain
-from sandbox.console import Progress
 
 STEP = {"Debian": 100}
 SUITE = "bookworm"

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.images import AIRFLOW_VERSION, Images
+from operations.console import Progress
 from sandbox import SandboxError, debian, oci, toolchain
-from sandbox.console import Progress
 from sandbox.stand_ins import PAUSE, described, install, programs
 
 __all__ = ["PAUSE", "missing", "stand_ins"]

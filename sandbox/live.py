@@ -14,7 +14,7 @@ from typing import Protocol, TextIO
 
 from rich.text import Text
 
-from sandbox.console import console, say
+from operations.console import console, say
 
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0

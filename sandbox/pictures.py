@@ -13,9 +13,9 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from operations.console import say
 from sandbox import SandboxError, cluster
 from sandbox.airflow_api import AirflowApi, AirflowApiError
-from sandbox.console import say
 from sandbox.session import ROOT, STATE, Session
 from sandbox.stack import stacks
 

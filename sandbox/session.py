@@ -8,14 +8,16 @@ import tempfile
 import time
 from pathlib import Path
 
+from lightkube import KubeConfig
 from pydantic import ValidationError
 
 from components.images import Images
 from components.names import RELEASE
 from components.stack_config import PROJECT
+from operations.console import duration, say
+from operations.health.reader import Reader
 from sandbox import SandboxError, git_server, pins, processes, sources, stackfile, toolchain
 from sandbox.cluster import Cluster
-from sandbox.console import duration, say
 from sandbox.control_plane import free_ports
 from sandbox.ready import dag_files
 from sandbox.stack import Stack, environment, official_plugins
@@ -83,6 +85,10 @@ class Session:
     def namespace(self, stack: Stack) -> str:
         """The namespace of the stack's Airflow."""
         return str(stackfile.settings(stack.config_file).get(f"{PROJECT}:namespace", RELEASE))
+
+    def reader(self, stack: Stack) -> Reader:
+        """The pods of the stack."""
+        return Reader(KubeConfig.from_file(self.cluster.kubeconfig), self.namespace(stack))
 
     def dag_files(self, stack: Stack, ref: str) -> set[str]:
         """The DAG files that the stack must list; those of a repository elsewhere are not known here."""

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from components.stack_config import PROJECT, SECRETS
+from operations.console import console, duration
 from sandbox import git_server, stackfile
-from sandbox.console import console, duration
 from sandbox.ready import Ready
 from sandbox.session import GIT, ROOT, STAND_IN_CHART, Session
 from sandbox.stack import Result, Stack

@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from operations.console import Progress, progress
 from operations.helm import cache_folder as cache_folder
 from sandbox import SandboxError, sources
-from sandbox.console import Progress, progress
 from sandbox.pins import Tool
 
 

@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -24,7 +23,6 @@ from sandbox import toolchain
 from sandbox.node import machine
 from tests.real.project import NAMESPACE, Project, wait_for
 
-ROOT = Path(__file__).parents[1]
 PUSHES, RUNS = 20, 5
 VISIBLE_WITHIN = 20  # seconds: polls as often as the chart's default, every 5
 PLAIN = "plain"
@@ -47,10 +45,7 @@ def main() -> None:
     """Measure, and print one table."""
     table = Table("what", "median", "95th percentile", "runs", "bar")
     with tempfile.TemporaryDirectory(prefix="airflow-bench-") as folder:
-        checkout = Path(folder) / "checkout"
-        ignored = shutil.ignore_patterns(".state", ".venv", "__pycache__", ".*_cache", ".hypothesis")
-        shutil.copytree(ROOT, checkout, ignore=ignored)
-        project = Project(checkout, "node")
+        project = Project.copy(Path(folder) / "checkout", "node")
         try:
             _measure(project, table)
         finally:

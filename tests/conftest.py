@@ -10,7 +10,7 @@ from pulumi.runtime.proto.source_pb2 import StackTrace
 
 # A stored example would make a run depend on the one before; a slow machine is no fault of an example.
 _COMMON = hypothesis.settings(database=None, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("normal", _COMMON, max_examples=200, derandomize=True)
+hypothesis.settings.register_profile("normal", _COMMON, max_examples=100, derandomize=True)
 hypothesis.settings.register_profile("long", _COMMON, max_examples=10_000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 

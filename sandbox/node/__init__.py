@@ -21,8 +21,8 @@ from lightkube.resources.core_v1 import Node as NodeResource
 from lightkube.resources.core_v1 import PersistentVolume
 
 from components.images import Images
+from operations.console import progress, say
 from sandbox import SandboxError, debian, images, processes, sources
-from sandbox.console import progress, say
 from sandbox.control_plane import ControlPlane, Groups
 from sandbox.node import machine, store
 from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE, Tool

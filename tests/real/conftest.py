@@ -11,9 +11,6 @@ import pytest
 from sandbox.node import machine
 from tests.real.project import Project
 
-ROOT = Path(__file__).parents[2]
-_NOT_COPIED = shutil.ignore_patterns(".state", ".venv", "__pycache__", ".*_cache", ".hypothesis")
-
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if "real" not in item.config.option.markexpr:
@@ -37,12 +34,10 @@ def cluster_type(tmp_path_factory: pytest.TempPathFactory) -> str:
 def project(cluster_type: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A checkout in which nothing was done yet; what is done in it is undone at the end."""
     folder = tmp_path_factory.mktemp("real") / "checkout"
-    shutil.copytree(ROOT, folder, ignore=_NOT_COPIED)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
     with pytest.MonkeyPatch.context() as patch:
         if chart := os.environ.get("AIRFLOW_CHART"):
             patch.setenv("AIRFLOW_CHART", str(Path(chart).resolve()))
-        project = Project(folder, cluster_type)
+        project = Project.copy(folder, cluster_type)
         try:
             yield project
         finally:

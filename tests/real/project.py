@@ -5,6 +5,8 @@ Owns waiting: for something seen, with a limit, and with what was seen last when
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,8 @@ from sandbox.airflow_api import AirflowApi, AirflowApiError, Task
 from sandbox.node import Node
 from sandbox.node.machine import hierarchies
 
+ROOT = Path(__file__).parents[2]
+AIRFLOW_STACK = str(Path(sys.executable).with_name("airflow-stack"))
 NAMESPACE = "airflow"
 _PERIOD = 0.5  # seconds
 _COMMAND_SECONDS = 1200
@@ -112,6 +116,20 @@ class Project:
             timeout=_COMMAND_SECONDS,
             check=False,
         )
+
+    @classmethod
+    def copy(cls, folder: Path, cluster: str) -> "Project":
+        """Copy this checkout, without what was made in it."""
+        ignored = shutil.ignore_patterns(".state", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+        shutil.copytree(ROOT, folder, ignore=ignored)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        return cls(folder, cluster)
+
+    def airflow_stack(self, command: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run `airflow-stack` on the stack, as a user does after `eval "$(make env)"`."""
+        lines = self.sandbox("env").splitlines()
+        env = dict(shlex.split(line)[1].split("=", 1) for line in lines)
+        return self.run(AIRFLOW_STACK, command, "--stack", "dev", *words, env=env)
 
     def sandbox(self, *words: str) -> str:
         """Run a command of the sandbox that must go well."""

@@ -70,6 +70,15 @@ def test_no_container_was_restarted_and_nothing_is_left_to_change(project: Proje
     project.preview_is_unchanged()
 
 
+def test_a_user_of_the_command_line_sees_how_each_part_fares_and_what_it_prints(project: Project) -> None:
+    status = project.airflow_stack("status")
+    assert status.returncode == 0, status.stdout
+    assert re.search(r"scheduler +│ ready ", status.stdout), status.stdout
+    logs = project.airflow_stack("logs", "scheduler")
+    assert logs.returncode == 0, logs.stdout
+    assert {line.split(" ")[0] for line in logs.stdout.splitlines()} == {"scheduler"}
+
+
 def test_with_the_kubernetes_executor_each_task_has_a_pod_of_its_own(project: Project) -> None:
     hosts = smoke_hosts(project.airflow)
     assert len(hosts) == 2, hosts

@@ -1,9 +1,7 @@
 """`kill -9` of `pulumi up` at ten moments, each mended by `recover`: no key changes, no pod is restarted, and in the end nothing is missing."""
 
 import os
-import shlex
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,7 +21,6 @@ from tests.real.project import NAMESPACE, Project
 pytestmark = pytest.mark.real
 
 MIGRATION, USER = "airflow-migrate-database", "airflow-create-user"
-AIRFLOW_STACK = str(Path(sys.executable).with_name("airflow-stack"))
 Moment = Callable[["Interrupted"], bool]
 
 
@@ -52,9 +49,7 @@ class Interrupted:
     def mend(self) -> str:
         """Recover, and see that this alone changed no key and no workload, and restarted nothing."""
         keys, before, counts = self.project.secrets(), self.workloads(), self.project.restarts()
-        lines = self.project.sandbox("env").splitlines()
-        env = dict(shlex.split(line)[1].split("=", 1) for line in lines)
-        done = self.project.run(AIRFLOW_STACK, "recover", "--stack", "dev", "--yes", env=env)
+        done = self.project.airflow_stack("recover", "--yes")
         assert done.returncode == 0, done.stdout
         assert self.project.secrets() == keys
         assert self.workloads() == before

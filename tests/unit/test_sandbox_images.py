@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from components.images import Images
+from operations.console import Progress
 from sandbox import SandboxError, debian, images, oci, toolchain
-from sandbox.console import Progress
 from sandbox.stand_ins import described
 
 _SETTINGS = Images(registry="localhost/stand-in")

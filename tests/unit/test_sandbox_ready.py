@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from operations.health.causes import Problem
+from operations.health.watch import Look
 from sandbox import SandboxError, ready
 from sandbox.airflow_api import AirflowApi, AirflowApiError
-from sandbox.causes import Problem
-from sandbox.watch import Look
 
 URL = "http://airflow.test"
 Answers = dict[str, object]

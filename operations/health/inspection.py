@@ -1,4 +1,4 @@
-"""What `make status` and `make logs` show of a stack's pods."""
+"""What `airflow-stack status` and `logs`, `make status` and `make logs` show of a stack's pods."""
 
 import time
 from datetime import UTC, datetime
@@ -7,10 +7,13 @@ from threading import Thread
 from rich.table import Column, Table
 from rich.text import Text
 
-from sandbox import SandboxError
-from sandbox.console import console, duration
-from sandbox.pods import containers, creation, doing, is_task, pulls, workload
-from sandbox.reader import Reader, UnreadableError
+from operations.console import console, duration
+from operations.errors import StackError
+
+from . import problems
+from .causes import Problem
+from .pods import containers, creation, doing, is_task, pulls, workload
+from .reader import Reader, UnreadableError
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 _LINES = 20  # of each container, from before
@@ -29,18 +32,34 @@ def status_table(reader: Reader) -> Table:
     return table
 
 
+def status_of(reader: Reader) -> tuple[Table, list[Problem]]:
+    """The table, and what will not mend itself.
+
+    Raises:
+        StackError: the cluster does not answer, or nothing is there.
+    """
+    try:
+        pods, table = reader.read("pods"), status_table(reader)
+        found = problems.find(pods, reader.read("events"), reader, datetime.now(UTC))
+    except UnreadableError as error:
+        raise StackError(f"the pods of namespace {reader.namespace} cannot be read: {error}") from None
+    if not pods:
+        raise StackError(f"there is no pod in namespace {reader.namespace}; `pulumi up` makes the stack")
+    return table, found
+
+
 def logs(reader: Reader, only: str | None = None, *, follow: bool = False) -> None:
     """Print the logs of all workloads, or of one, each line with its origin; `follow` goes on until interrupted.
 
     Raises:
-        SandboxError: there is no such workload.
+        StackError: there is no such workload.
     """
     shown = set[tuple[str, str, int]]()
     while True:
         pods = reader.read("pods")
         names = sorted({workload(pod) for pod in pods})
         if only and only not in names and not shown:
-            raise SandboxError(f"there is no workload {only!r}; there are: {', '.join(names) or 'none'}")
+            raise StackError(f"there is no workload {only!r}; there are: {', '.join(names) or 'none'}")
         for pod in pods:
             for container in containers(pod) if only in (None, workload(pod)) else ():
                 attempt = pod["metadata"]["name"], container.name, container.restarts

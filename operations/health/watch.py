@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sandbox import problems
-from sandbox.causes import Problem
-from sandbox.pods import WAITS_FOR_MIGRATION, Object, creation, doing, is_task, last_failure, pulls, workload
-from sandbox.reader import Reader, UnreadableError
+from . import problems
+from .causes import Problem
+from .pods import WAITS_FOR_MIGRATION, Object, creation, doing, is_task, last_failure, pulls, workload
+from .reader import Reader, UnreadableError
 
 _FOR_DATABASE = "waiting for the database"
 _WELL = ("ready", "done")

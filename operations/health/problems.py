@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from sandbox.causes import CAUSES, Line, Problem
-from sandbox.pods import Container, Object, containers, creation, failing, time_of, workload
+from .causes import CAUSES, Line, Problem
+from .pods import Container, Object, containers, creation, failing, time_of, workload
 
 _ATTEMPTS = 2
 _PATIENCE = 180.0  # seconds for what may mend itself

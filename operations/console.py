@@ -1,4 +1,4 @@
-"""What the sandbox prints while it works: live on a terminal, plain lines elsewhere."""
+"""What is printed while work goes on: live on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator

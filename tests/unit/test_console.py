@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sandbox.console import Progress, duration
+from operations.console import Progress, duration
 
 
 def test_durations_read_as_a_person_says_them() -> None:

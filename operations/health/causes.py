@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from components.git_url import GitUrl
-from sandbox.pods import Container
+
+from .pods import Container
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from lightkube import KubeConfig
 from lightkube.config.client_adapter import Client, ConnectionParams
 
-from sandbox.pods import Container, Object, creation
+from .pods import Container, Object, creation
 
 _SECONDS = 5.0
 _LOG_LINES = 60
@@ -19,12 +19,15 @@ UnreadableError = httpx2.HTTPError
 
 
 class Reader:
-    """One namespace of the cluster that a kubeconfig leads to."""
+    """One namespace of a cluster."""
 
-    def __init__(self, kubeconfig: str, namespace: str) -> None:
-        config = KubeConfig.from_file(kubeconfig).get()
+    def __init__(self, cluster: KubeConfig, namespace: str, context: str | None = None) -> None:
+        config = cluster.get(context)
         assert config is not None, "only a default could be None, and none is given"  # noqa: S101
-        self._client = Client(config, ConnectionParams(timeout=httpx2.Timeout(_SECONDS), trust_env=False))
+        # As the provider does, which never asks a proxy for this machine.
+        proxy = not config.cluster.server.startswith(("https://127.", "https://localhost"))
+        self._client = Client(config, ConnectionParams(timeout=httpx2.Timeout(_SECONDS), trust_env=proxy))
+        self.namespace = namespace
         self._path = f"/api/v1/namespaces/{namespace}"
 
     def read(self, kind: str, labels: str = "") -> list[Object]:

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from sandbox import live, problems
-from sandbox.causes import Problem
-from sandbox.pods import Container, Object, doing, pulls
-from sandbox.reader import Reader
-from sandbox.watch import Look, Watch, doings, summary
+from operations.errors import StackError
+from operations.health import problems
+from operations.health.causes import Problem
+from operations.health.inspection import status_of
+from operations.health.pods import Container, Object, doing, pulls
+from operations.health.reader import Reader
+from operations.health.watch import Look, Watch, doings, summary
+from sandbox import live
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
 REPOSITORY = "ssh://git@10.88.0.1:12222/srv/dags.git"
@@ -81,6 +84,7 @@ class Recorded(Reader):
     """A namespace as it was."""
 
     def __init__(self, pods: Sequence[Object] = (), events: Sequence[Object] = (), lines: str = "") -> None:
+        self.namespace = "airflow"
         self.objects = {"pods": list(pods), "events": list(events), "secrets": list[Object]()}
         self.lines = textwrap.dedent(lines).splitlines()
 
@@ -95,6 +99,19 @@ class Recorded(Reader):
 
     def problems(self, now: datetime = NOW) -> list[Problem]:
         return problems.find(self.objects["pods"], self.objects["events"], self, now)
+
+
+def test_the_table_comes_with_what_will_not_mend_itself() -> None:
+    refused = "fatal: could not read from remote\ngit@host: Permission denied (publickey)."
+    crashing = pod("dag-processor", "git-sync-init", BACK_OFF, restarts=3, age=600)
+    table, found = status_of(Recorded([crashing, pod("scheduler", "unused", RUNNING)], lines=refused))
+    assert table.row_count == 2
+    assert "ssh-ed25519 AAAA" in only(found).way_out
+
+
+def test_a_namespace_without_pods_is_told() -> None:
+    with pytest.raises(StackError, match="no pod in namespace airflow"):
+        status_of(Recorded())
 
 
 def only(found: Sequence[Problem]) -> Problem:

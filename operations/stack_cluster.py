@@ -1,0 +1,37 @@
+"""The cluster on which a stack is, or will be: the one that the Kubernetes provider takes by the stack's own settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.names import RELEASE
+
+from . import stack_file
+from .pulumi_stack import PulumiStack
+from .recover_cluster import kubeconfig
+
+if TYPE_CHECKING:
+    from lightkube import KubeConfig
+
+    from .health.reader import Reader
+
+
+def cluster_of(root: Path, stack: str, env: Mapping[str, str]) -> "tuple[KubeConfig, str | None]":
+    """The kubeconfig and, where the stack names one, the context in it.
+
+    Raises:
+        StackError: there is no usable kubeconfig, or an encrypted one could not be read.
+    """
+    provider, encrypted = stack_file.read(root, stack, of="kubernetes")
+    given = PulumiStack(stack, root, env).setting("kubernetes:kubeconfig") if encrypted else provider.get("kubeconfig")
+    context = str(provider.get("context") or "") or None
+    return kubeconfig(str(given) if given else None, context, env), context
+
+
+def reader_of(root: Path, stack: str, env: Mapping[str, str]) -> "Reader":
+    """What reads the stack's pods."""
+    from .health.reader import Reader
+
+    config, _ = stack_file.read(root, stack)
+    cluster, context = cluster_of(root, stack, env)
+    return Reader(cluster, str(config.get("namespace", RELEASE)), context)
