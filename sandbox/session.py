@@ -16,7 +16,7 @@ from components.names import RELEASE
 from components.stack_config import PROJECT
 from operations.console import duration, say
 from operations.health.reader import Reader
-from sandbox import SandboxError, git_server, pins, processes, sources, stackfile, toolchain
+from sandbox import SandboxError, git_repository, pins, processes, sources, stackfile, toolchain
 from sandbox.cluster import Cluster
 from sandbox.control_plane import free_ports
 from sandbox.ready import dag_files
@@ -96,7 +96,7 @@ class Session:
             return set()
         path = stackfile.settings(stack.config_file).get(f"{PROJECT}:dags", {}).get("path", "dags")
         with tempfile.TemporaryDirectory() as folder:
-            git_server.extract(GIT, ref, Path(folder))
+            git_repository.extract(GIT, ref, Path(folder))
             return dag_files(Path(folder) / path)
 
     def forward(self, stack: str, namespace: str) -> str:
@@ -133,7 +133,7 @@ class Session:
     def _serve_dags(self) -> Served:
         """Serve this project's own DAGs to the cluster."""
         host = self.cluster.git_host()
-        git_server.prepare(GIT, ROOT)
+        git_repository.prepare(GIT, ROOT)
         port = GIT / "port"
         if not port.exists():  # it stays the same, for it is part of the stack's settings
             port.write_text(str(free_ports(1)[0]))
@@ -150,7 +150,9 @@ class Session:
                 time.sleep(0.1)
         number = int(port.read_text())
         return Served(
-            git_server.url(host, number), git_server.known_hosts(GIT, host, number), git_server.deploy_key(GIT)
+            git_repository.url(host, number),
+            git_repository.known_hosts(GIT, host, number),
+            git_repository.deploy_key(GIT),
         )
 
     def _chart(self) -> str | None:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from components.stack_config import PROJECT, SECRETS
 from operations.console import console, duration
-from sandbox import git_server, stackfile
+from sandbox import git_repository, stackfile
 from sandbox.ready import Ready
 from sandbox.session import GIT, ROOT, STAND_IN_CHART, Session
 from sandbox.stack import Result, Stack
@@ -71,7 +71,7 @@ def _found(ready: Ready | None) -> Iterator[tuple[str, str]]:
 
 def _served(session: Session, stack: Stack) -> Iterator[tuple[str, str]]:
     if session.serves_dags(stack):
-        yield "deploy key", f"{git_server.public_key(GIT)} (the sandbox's git server knows it)"
+        yield "deploy key", f"{git_repository.public_key(GIT)} (the sandbox's git server knows it)"
 
 
 def _next_step(session: Session, stack: Stack, outputs: Mapping[str, object]) -> str:

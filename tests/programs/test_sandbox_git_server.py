@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import git_server
+from sandbox import git_repository
 from tests.cases import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -66,7 +66,7 @@ def home(tmp_path: Path) -> Path:
 
 def test_what_is_committed_is_served_on_every_branch_that_a_stack_follows(project: Path, home: Path) -> None:
     before = files(project)
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     assert files(project) == before, "the user's checkout is not ours to write to"
     head = git(project, "rev-parse", "HEAD")
     assert [git(home / "dags.git", "rev-parse", branch) for branch in ("main", "release", "HEAD")] == [head] * 3
@@ -74,11 +74,11 @@ def test_what_is_committed_is_served_on_every_branch_that_a_stack_follows(projec
 
 
 def test_what_the_user_has_pushed_and_the_keys_stay(project: Path, home: Path) -> None:
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     commit(project)
     git(project, "push", str(home / "dags.git"), "HEAD:main")
     before = files(home)
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     assert files(home) == before
     assert "dags/draft.py" in git(home / "dags.git", "ls-tree", "-r", "--name-only", "main")
     assert "dags/draft.py" not in git(home / "dags.git", "ls-tree", "-r", "--name-only", "release")
@@ -87,7 +87,7 @@ def test_what_the_user_has_pushed_and_the_keys_stay(project: Path, home: Path) -
 def test_a_shallow_clone_is_served_and_pushes_too(project: Path, home: Path, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{project}", str(shallow))
-    git_server.prepare(home, shallow)
+    git_repository.prepare(home, shallow)
     (shallow / "dags" / "new.py").touch()
     commit(shallow)
     git(shallow, "push", str(home / "dags.git"), "HEAD:main")
@@ -97,7 +97,7 @@ def test_a_shallow_clone_is_served_and_pushes_too(project: Path, home: Path, tmp
 def test_an_archive_is_served_even_when_it_was_unpacked_inside_a_checkout(project: Path, home: Path) -> None:
     archive = project / "archive"
     shutil.copytree(project / "dags", archive / "dags")
-    git_server.prepare(home, archive)
+    git_repository.prepare(home, archive)
     assert git(home / "dags.git", "ls-tree", "-r", "--name-only", "main").split() == ["dags/draft.py", "dags/smoke.py"]
     assert not (archive / ".git").exists()
 
@@ -118,14 +118,14 @@ def test_no_configuration_hook_or_variable_of_the_user_gets_in_between(
         "GIT_OBJECT_DIRECTORY": "none",
     }.items():
         monkeypatch.setenv(name, str(value))
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     assert not (home / "dags.git" / "hooks").exists()
 
 
 def test_a_prepare_that_was_killed_is_made_good_by_the_next(project: Path, home: Path) -> None:
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     (home / "dags.git").rename(home / "new.git")
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     assert git(home / "dags.git", "rev-parse", "main") == git(project, "rev-parse", "HEAD")
     assert not (home / "new.git").exists()
 
@@ -134,7 +134,7 @@ def test_a_prepare_that_was_killed_is_made_good_by_the_next(project: Path, home:
 def test_root_serves_the_checkout_of_another_who_can_push_then(project: Path, home: Path) -> None:
     for path in (project, *project.rglob("*")):
         os.chown(path, 12345, 12345)
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     assert {path.stat().st_uid for path in (home / "dags.git").rglob("*")} == {12345}
     assert home.stat().st_mode & 0o777 == 0o711
     assert [(home / key).stat().st_mode & 0o777 for key in ("host_key", "deploy_key")] == [0o600] * 2
@@ -151,11 +151,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        return git_server.url("127.0.0.1", self.port)
+        return git_repository.url("127.0.0.1", self.port)
 
     def ssh(self, key: Path | None = None, known: str | None = None) -> list[str]:
         hosts = self.home.parent / "known_hosts"
-        hosts.write_text(git_server.known_hosts(self.home, "127.0.0.1", self.port) if known is None else known)
+        hosts.write_text(git_repository.known_hosts(self.home, "127.0.0.1", self.port) if known is None else known)
         options = ["BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={hosts}", "IdentitiesOnly=yes"]
         words = ["ssh", "-F", "none", "-p", str(self.port), "-i", str(key or self.home / "deploy_key")]
         return words + [word for option in options for word in ("-o", option)]
@@ -191,7 +191,7 @@ def serving(home: Path) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
-    git_server.prepare(folder / "git", write_project(folder / "project"))
+    git_repository.prepare(folder / "git", write_project(folder / "project"))
     with serving(folder / "git") as server:
         yield server
 
@@ -220,7 +220,7 @@ def test_another_key_or_user_is_refused_and_the_log_says_who(server: Server, tmp
 
 
 def test_a_client_that_pins_another_host_key_does_not_go_on(server: Server) -> None:
-    known = f"[127.0.0.1]:{server.port} {git_server.public_key(server.home)}\n"
+    known = f"[127.0.0.1]:{server.port} {git_repository.public_key(server.home)}\n"
     assert "Host key verification failed" in server.git("ls-remote", server.url, known=known, check=False)
 
 
@@ -276,7 +276,7 @@ def test_a_client_that_is_killed_leaves_no_process_behind(server: Server) -> Non
 
 
 def test_it_ends_when_told_to_though_a_client_is_in_session(project: Path, home: Path) -> None:
-    git_server.prepare(home, project)
+    git_repository.prepare(home, project)
     with serving(home) as server:
         command = [*server.ssh(), "git@127.0.0.1", "git-upload-pack '/dags.git'"]
         with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1) as client:
@@ -288,13 +288,13 @@ def test_it_ends_when_told_to_though_a_client_is_in_session(project: Path, home:
 
 
 def test_the_keys_are_in_openssh_form_and_never_in_the_log(server: Server) -> None:
-    private, public = git_server.deploy_key(server.home), git_server.public_key(server.home)
+    private, public = git_repository.deploy_key(server.home), git_repository.public_key(server.home)
     assert private.startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     assert private.endswith("-----END OPENSSH PRIVATE KEY-----\n")
     assert public.startswith("ssh-ed25519 AAAA")
-    host = git_server.known_hosts(server.home, "127.0.0.1", server.port)
+    host = git_repository.known_hosts(server.home, "127.0.0.1", server.port)
     assert host.startswith(f"[127.0.0.1]:{server.port} ssh-ed25519 AAAA")
-    assert git_server.known_hosts(server.home, "git.local", 22).startswith("git.local ssh-ed25519 ")
+    assert git_repository.known_hosts(server.home, "git.local", 22).startswith("git.local ssh-ed25519 ")
     log = server.log.read_text()
     for text in (*private.splitlines()[1:-1], public.split()[1], host.split()[2]):
         assert text not in log

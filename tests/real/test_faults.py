@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from lightkube.resources.apps_v1 import StatefulSet
 
-from sandbox import git_server, processes
+from sandbox import git_repository, processes
 from sandbox.airflow_api import AirflowApiError
 from sandbox.ready import SMOKE
 from tests.real.project import Project, holds, wait_for
@@ -82,9 +82,9 @@ def test_after_a_minute_without_database_everything_comes_back_by_itself(project
 @pytest.mark.usefixtures("kept")
 def test_a_wrong_deploy_key_ends_the_up_with_the_key_and_leaves_airflow_serving(project: Project) -> None:
     key = project.state / "git" / "deploy_key"
-    right, right_public = key.read_text(), git_server.public_key(project.state / "git")
+    right, right_public = key.read_text(), git_repository.public_key(project.state / "git")
     key.unlink()
-    git_server.prepare(project.state / "git", project.folder)  # makes another
+    git_repository.prepare(project.state / "git", project.folder)  # makes another
     stop_git_server(project)  # the next `up` starts it, with that key
     project.configure(environment={"PLACE": "elsewhere"})
     began = time.monotonic()

@@ -1,0 +1,137 @@
+"""The DAG repository of a stack that names none: this project's own `dags/`, which `git_server` serves to the cluster.
+
+Pods read it with a deploy key and a pinned host key, as they would read the repository of a team. The user pushes by path, `git push
+.state/git/dags.git HEAD:main`; and nothing here writes to the user's checkout.
+"""
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from functools import partial
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
+
+from components.git_url import GitUrl
+from sandbox import SandboxError
+
+USER = "git"
+REPOSITORY, HOST_KEY, _DEPLOY_KEY = "dags.git", "host_key", "deploy_key"
+# Every git here runs with this as its only configuration: root may read the checkout of another, and a client may ask for
+# a commit that a push has just replaced.
+_CONFIGURATION = """\
+[safe]
+	directory = *
+[user]
+	name = airflow-stack
+	email = airflow-stack@localhost
+[uploadpack]
+	allowAnySHA1InWant = true
+"""
+
+
+def prepare(home: Path, project: Path) -> None:
+    """Make the keys and the repository in `home`, unless they are there: the user may have pushed since.
+
+    Its branches `main` and `release`, which the stacks follow, begin at the HEAD of the project's checkout: what is not committed is
+    not served. A project that is no checkout, but a downloaded archive, gets a first commit of its `dags/`; to change those,
+    clone the repository by its path.
+    """
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    (home / ".gitconfig").write_text(_CONFIGURATION)
+    for name in (HOST_KEY, _DEPLOY_KEY):
+        if not (home / name).exists():
+            _make_key(home / name)
+    if not (home / REPOSITORY).exists():
+        new = home / "new.git"
+        shutil.rmtree(new, ignore_errors=True)  # left by a `prepare` that was killed
+        _make_repository(home, new, project.resolve())
+        new.rename(home / REPOSITORY)
+
+
+def url(host: str, port: int) -> str:
+    """The repository as the pods name it."""
+    return f"ssh://{USER}@{host}:{port}/{REPOSITORY}"
+
+
+def known_hosts(home: Path, host: str, port: int) -> str:
+    """The server's host key as a known_hosts text."""
+    return f"{GitUrl.parse(url(host, port)).host_and_port} {_public(home / HOST_KEY)}\n"
+
+
+def deploy_key(home: Path) -> str:
+    """The private key with which the pods read."""
+    return (home / _DEPLOY_KEY).read_text()
+
+
+def public_key(home: Path) -> str:
+    """The public half of the deploy key."""
+    return _public(home / _DEPLOY_KEY)
+
+
+def extract(home: Path, ref: str, target: Path) -> None:
+    """Write the files of a branch into a folder."""
+    words = ["git", f"--git-dir={home / REPOSITORY}", "archive", ref]
+    archive = subprocess.run(words, env=environment(home), capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(target, filter="data")
+
+
+def _public(file: Path) -> str:
+    key = load_ssh_private_key(file.read_bytes(), None).public_key()
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def _make_key(file: Path) -> None:
+    new = file.with_suffix(".new")
+    new.touch(mode=0o600)
+    key = Ed25519PrivateKey.generate()
+    new.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    new.rename(file)
+
+
+def _make_repository(home: Path, new: Path, project: Path) -> None:
+    git = partial(_git, home, project)
+    git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(new))
+    inside = partial(git, f"--git-dir={new}")
+    inside("config", "receive.shallowUpdate", "true")  # a shallow clone can push too
+    if git("-C", str(project), "rev-parse", "--quiet", "--verify", "HEAD^{commit}", check=False):
+        inside("fetch", "--quiet", "--no-tags", "--update-shallow", str(project), "HEAD:refs/heads/main")
+    else:
+        inside(f"--work-tree={project}", "add", "--", "dags")
+        inside(f"--work-tree={project}", "commit", "--quiet", "--message", "The DAGs of this project")
+    inside("branch", "release", "main")
+    if os.geteuid() == 0:  # the one who pushes is the one whose checkout it is
+        owner = project.stat()
+        for path in (new, *new.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _git(home: Path, project: Path, *arguments: str, check: bool = True) -> bool:
+    """Run git; whether it went well."""
+    env = environment(home) | {
+        "GIT_CEILING_DIRECTORIES": str(project.parent)
+    }  # a checkout around the project is not ours
+    try:
+        done = subprocess.run(["git", *arguments], env=env, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise SandboxError(
+            "git is needed to serve this project's dags/; install it (Debian: apt install git)"
+        ) from None
+    if check and done.returncode:
+        raise SandboxError(f"git could not make the repository of the DAGs: {done.stderr.strip()}")
+    return done.returncode == 0
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What every git here runs with."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home.resolve()), "GIT_CONFIG_NOSYSTEM": "1"}
