@@ -10,10 +10,14 @@ import pulumi_kubernetes as k8s
 from pydantic.alias_generators import to_camel
 
 from . import names
-from .arguments import AirflowArgs, DatabaseArgs, Executor, GitAuthentication, RotationArgs, SecretKeyArgs
+from .arguments import AirflowArgs, DagDelivery, DatabaseArgs, Executor, GitAuthentication, RotationArgs, SecretKeyArgs
 from .credentials import AirflowCredentials
 from .database import USER, AirflowDatabase
+from .delivery import bundles, known_hosts, poll_warnings, polls_per_hour
 from .git_access import GitAccess, GitAccessArgs
+from .git_bundle import GitBundle
+from .git_hosts import deploy_key_page
+from .git_url import GitUrl
 from .jobs import AdminUser, AirflowJobArgs, DatabaseMigration
 from .namespace import AirflowNamespace, AirflowNamespaceArgs
 from .objects import PlacedArgs, metadata
@@ -40,11 +44,23 @@ class Airflow(pulumi.ComponentResource):
     admin_password: pulumi.Output[str] | None
     """Its password. Secret."""
     git_deploy_key: pulumi.Output[str] | None
-    """Public half of a generated SSH key, to be added to the DAG repository as a read-only deploy key."""
-    dag_repository: str
+    """Public half of the newest generated SSH key, to be added to the DAG repository as a read-only deploy key."""
+    git_deploy_keys: dict[str, pulumi.Output[str]] | None
+    """Where more than one is kept, all of them by generation; the oldest is in use."""
+    git_deploy_key_page: str | None
+    """Page on which the public key is added."""
+    repository_deploy_keys: dict[str, pulumi.Output[str]] | None
+    """Public half of the key that was generated for each of `dags.moreRepositories`, by its name."""
+    dag_delivery: str
+    """How the DAGs get to where they run: `gitSync`, `gitBundle` or `image`."""
+    dag_repository: str | None
     """Repository of the DAGs."""
-    dag_ref: str
+    dag_ref: str | None
     """Branch, tag or commit that is followed."""
+    dag_ref_kind: str | None
+    """Which of the three it is: `branch`, `tag` or `commit`."""
+    git_polls_per_hour: int | None
+    """Logins that the stack makes on git hosts in an hour, at most; task pods, which clone once each, are not counted."""
     chart_version: pulumi.Output[str]
     """Version of the Airflow chart."""
     secret_names: dict[str, str]
@@ -81,7 +97,13 @@ class Airflow(pulumi.ComponentResource):
             },
             child,
         )
-        git = GitAccess(f"{name}-git", _git(settings, args, placed, credentials.salt), child)
+        access = _git(settings, args, placed, credentials.salt)
+        # With git bundles a token is part of the connection and has no Secret of its own.
+        alone = settings.dags.delivery is DagDelivery.GIT_SYNC or access["authentication"] is not GitAuthentication.TOKEN
+        git = GitAccess(
+            f"{name}-git", access if alone else {**access, "authentication": GitAuthentication.NONE}, child
+        )
+        git_bundles = _bundles(f"{name}-git-bundle", settings, access, placed, child)
         database = AirflowDatabase(
             f"{name}-database",
             {
@@ -96,6 +118,8 @@ class Airflow(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[credentials]),
         )
         made = {**credentials.digests, **git.digests, **database.digests}
+        for bundle in git_bundles:
+            made |= bundle.digests
         values = chart_values(settings, made)
         job = _job(settings, values, placed)
         migration = DatabaseMigration(
@@ -103,7 +127,7 @@ class Airflow(pulumi.ComponentResource):
             {**job, "database": database.address},
             pulumi.ResourceOptions(parent=self, depends_on=[credentials, database]),
         )
-        before = [credentials, git, database, migration, *self._log_volume(name, settings, placed, namespace)]
+        before = [credentials, git, *git_bundles, database, migration, *self._log_volume(name, settings, placed, namespace)]
         release = AirflowRelease(
             name,
             _release(settings, values, namespace.name),
@@ -131,8 +155,19 @@ class Airflow(pulumi.ComponentResource):
         )
         self.admin_user = settings.admin.username if settings.admin.create else None
         self.admin_password = credentials.admin_password
-        self.git_deploy_key = git.deploy_key
-        self.dag_repository, self.dag_ref = settings.dags.repository, settings.dags.ref
+        keys = git.deploy_keys
+        self.git_deploy_key = [*keys.values()][-1] if keys else None
+        self.git_deploy_keys = keys if len(keys) > 1 else None
+        self.repository_deploy_keys = next((bundle.deploy_keys for bundle in git_bundles if bundle.deploy_keys), None)
+        dags, from_git = settings.dags, settings.dags.delivery is not DagDelivery.IMAGE
+        self.git_deploy_key_page = deploy_key_page(GitUrl.parse(dags.repository), dags.git_host) if keys else None
+        self.dag_delivery = dags.delivery.value
+        self.dag_repository, self.dag_ref, self.dag_ref_kind = (
+            (dags.repository, dags.ref, dags.ref_kind) if from_git else (None, None, None)
+        )
+        self.git_polls_per_hour = sum(polls_per_hour(settings).values()) if from_git else None
+        for warning in poll_warnings(settings):
+            pulumi.log.warn(warning, self)
         self.chart_version = release.chart_version
         self.secret_names = {secret.removeprefix(f"{names.RELEASE}-"): secret for secret in sorted(made)}
         self.service_name, self.service_port = release.service_name, release.service_port
@@ -181,14 +216,33 @@ def _git(settings: Settings, args: AirflowArgs, placed: PlacedArgs, salt: pulumi
         "labels": placed.get("labels", {}),
         "salt": salt,
         "authentication": settings.dags.authentication or GitAuthentication.NONE,
+        "repository": settings.dags.repository,
         "username": settings.dags.username,
         "generation": settings.rotation.git_ssh_key,
+        "dropped": settings.rotation.git_ssh_key_dropped,
+        "git_host": settings.dags.git_host,
     }
     if "git_ssh_key" in args:
         access["ssh_key"] = args["git_ssh_key"]
     if "git_token" in args:
         access["token"] = args["git_token"]
+    if "github_app_private_key" in args:
+        access["github_app_private_key"] = args["github_app_private_key"]
+    if "git_host_token" in args:
+        access["git_host_token"] = args["git_host_token"]
     return access
+
+
+def _bundles(
+    name: str, settings: Settings, access: GitAccessArgs, placed: PlacedArgs, opts: pulumi.ResourceOptions
+) -> list[GitBundle]:
+    """What Airflow's own git bundles need, where they deliver the DAGs."""
+    if settings.dags.delivery is not DagDelivery.GIT_BUNDLE:
+        return []
+    hosts = known_hosts(settings.dags)
+    return [
+        GitBundle(name, {**placed, "bundles": bundles(settings.dags), "access": access, "known_hosts": hosts}, opts)
+    ]
 
 
 def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> AirflowJobArgs:

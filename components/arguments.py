@@ -36,8 +36,32 @@ class GitAuthentication(StrEnum):
     """An ed25519 key made by the stack; add its public half (output `gitDeployKey`) as a read-only deploy key."""
     TOKEN = "token"  # noqa: S105  the name of a method, not a token
     """An HTTPS token that you give as the secret `airflow:gitToken`."""
+    GITHUB_APP = "githubApp"
+    """A GitHub App over HTTPS: `dags.githubApp` names it, the secret `airflow:githubAppPrivateKey` is its key."""
     NONE = "none"
     """A public repository over HTTPS."""
+
+
+class DagDelivery(StrEnum):
+    """How the DAGs get to where they run."""
+
+    GIT_SYNC = "gitSync"
+    """git-sync beside Airflow keeps a copy of the repository in every pod that needs one."""
+    GIT_BUNDLE = "gitBundle"
+    """Airflow's own git bundle: one poller, and each run records the commit that it ran."""
+    IMAGE = "image"
+    """The DAGs are in Airflow's image: for clusters that reach no git host."""
+
+
+class GitHost(StrEnum):
+    """What runs on the git host."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    BITBUCKET = "bitbucket"
+    AZURE_DEVOPS = "azureDevOps"
+    GITEA = "gitea"
+    """Gitea or Forgejo."""
 
 
 class SslMode(StrEnum):
@@ -50,11 +74,24 @@ class SslMode(StrEnum):
     VERIFY_FULL = "verify-full"
 
 
-class DagsArgs(TypedDict):
-    """The git repository that holds the DAGs. Give at most one of `branch`, `tag` and `commit`."""
+class GithubAppArgs(TypedDict):
+    """A GitHub App that is installed on the repository with the permission to read its contents."""
+
+    application_id: NotRequired[int]
+    """App ID, from the App's settings page. Give this or `clientId`."""
+    client_id: NotRequired[str]
+    """Client ID, from the same page."""
+    installation_id: int
+    """ID of the installation: the number at the end of the address of its page."""
+    base_url: NotRequired[str]
+    """GitHub's REST API; left out: taken from the host of the repository."""
+
+
+class DagRepositoryArgs(TypedDict):
+    """One more git repository with DAGs. Give at most one of `branch`, `tag` and `commit`."""
 
     repository: str
-    """Repository URL: `git@host:org/repo.git`, `ssh://git@host:port/org/repo.git` or `https://host/org/repo.git`."""
+    """Repository URL, of the same kind as `dags.repository`: SSH or HTTPS."""
     branch: NotRequired[str]
     """Branch to follow. Followed as `main` when neither `branch`, `tag` nor `commit` is given."""
     tag: NotRequired[str]
@@ -63,16 +100,41 @@ class DagsArgs(TypedDict):
     """Full commit hash (40 or 64 hexadecimal digits) to stay on."""
     path: NotRequired[str]
     """Folder of the DAGs inside the repository; empty for its root."""
+
+
+class DagsArgs(TypedDict):
+    """Where the DAGs come from. Give at most one of `branch`, `tag` and `commit`."""
+
+    delivery: NotRequired[DagDelivery]
+    """How the DAGs get to where they run."""
+    repository: NotRequired[str]
+    """Repository URL: `git@host:org/repo.git`, `ssh://git@host:port/org/repo.git` or `https://host/org/repo.git`. Required unless `delivery` is `image`."""
+    branch: NotRequired[str]
+    """Branch to follow. Followed as `main` when neither `branch`, `tag` nor `commit` is given."""
+    tag: NotRequired[str]
+    """Tag to stay on."""
+    commit: NotRequired[str]
+    """Full commit hash (40 or 64 hexadecimal digits) to stay on."""
+    path: NotRequired[str]
+    """Folder of the DAGs inside the repository; empty for its root. With `delivery: image`: inside `/opt/airflow/dags` of the image, or absolute."""
+    more_repositories: NotRequired[Mapping[str, DagRepositoryArgs]]
+    """More repositories by a name of yours, with `delivery: gitBundle`; they share authentication and known hosts, a generated key is made for each."""
     depth: NotRequired[int]
     """Commits of history that git-sync fetches."""
     visible_within_seconds: NotRequired[int]
-    """Seconds from a push until its DAGs are listed; sets git-sync's period and the DAG processor's intervals together."""
+    """Seconds from a push until its DAGs are listed, 20 or more; sets the polling of the git host and the DAG processor's intervals together."""
     authentication: NotRequired[GitAuthentication]
-    """Left out: an SSH URL uses `airflow:gitSshKey` if that is set and a generated key if not; an HTTPS URL uses `airflow:gitToken` if that is set and nothing if not."""
+    """Left out: an SSH URL uses `airflow:gitSshKey` if that is set and a generated key if not; an HTTPS URL uses `githubApp` or `airflow:gitToken` if that is set and nothing if not."""
     username: NotRequired[str]
     """User name sent with `airflow:gitToken`; most git hosts ignore it."""
     known_hosts: NotRequired[str]
     """Host keys in known_hosts format. Needed for an SSH host other than GitHub, GitLab, Bitbucket, Azure DevOps and Codeberg."""
+    github_app: NotRequired[GithubAppArgs]
+    """The GitHub App of `authentication: githubApp`."""
+    git_host: NotRequired[GitHost]
+    """What runs on the git host; left out: known by the host's name, such as gitlab.example.com."""
+    register_deploy_key: NotRequired[bool]
+    """Adds the generated key to the repository on GitHub or GitLab, read-only, with the secret `airflow:gitHostToken`; it goes with the stack."""
 
 
 class ComponentArgs(TypedDict):
@@ -283,7 +345,9 @@ class RotationArgs(TypedDict):
     redis_password: NotRequired[int]
     """Password of Celery's broker."""
     git_ssh_key: NotRequired[int]
-    """The generated deploy key."""
+    """The generated deploy key. A new one stands beside the old one, which stays in use until it is dropped."""
+    git_ssh_key_dropped: NotRequired[int]
+    """Generations of the deploy key up to this one are gone, and the next one is in use: set it once that one is added to the repository."""
 
 
 class AirflowArgs(TypedDict):
@@ -331,5 +395,9 @@ class AirflowArgs(TypedDict):
     """Private SSH key for the DAG repository. Secret."""
     git_token: NotRequired[pulumi.Input[str]]
     """HTTPS token for the DAG repository. Secret."""
+    github_app_private_key: NotRequired[pulumi.Input[str]]
+    """Private key of the GitHub App. Secret."""
+    git_host_token: NotRequired[pulumi.Input[str]]
+    """Token of the git host that may add deploy keys to the repository. Secret."""
     database_password: NotRequired[pulumi.Input[str]]
     """Password of the external database. Secret."""

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from .arguments import DagDelivery
 from .settings import Settings
 from .values import chart_values
 
@@ -50,12 +51,14 @@ _MANAGED = {
     "dags.gitSync.branch": "airflow:dags.branch",
     "dags.gitSync.ref": "airflow:dags",
     "dags.gitSync.repo": "airflow:dags.repository",
+    "dags.gitSync.enabled": "airflow:dags.delivery",
     "fullnameOverride": "airflow:namespace",
     "nameOverride": "airflow:namespace",
     "useStandardNaming": "airflow:namespace",
     "createUserJob.enabled": "airflow:admin.create",
     "migrateDatabaseJob.enabled": "airflow:images",
 }
+_BUNDLES = "dagProcessor.dagBundleConfigList"
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,10 @@ def check_values(settings: Settings) -> Iterator[ValueProblem]:
     for path, setting in _MANAGED.items():
         if (value := _lookup(values, path)) is not None:
             yield ValueProblem(f"values.{path}", value, "is set by the program", f"use the setting {setting}")
+    if settings.dags.delivery is DagDelivery.GIT_BUNDLE and (value := _lookup(values, _BUNDLES)) is not None:
+        yield ValueProblem(
+            f"values.{_BUNDLES}", value, "is set by the program", "use the setting airflow:dags.moreRepositories"
+        )
     yield from _against_ours(known, chart_values(settings.model_copy(update={"values": {}})), "values")
     if settings.chart.path:
         yield from _against_schema(known, Path(settings.chart.path).expanduser())

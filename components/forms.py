@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 
 class Model(BaseModel):
@@ -24,6 +24,11 @@ def at_most_one(model: Model, *names: str) -> None:
     given = [name for name in names if getattr(model, name) is not None]
     if len(given) > 1:
         raise ValueError(f"give one of {', '.join(map(to_camel, names))}; {' and '.join(map(to_camel, given))} are set")
+
+
+def wrong(field: str, reason: str) -> PydanticCustomError:
+    """The error of one field, or of a part of it (`a.b`), that only the whole model can see."""
+    return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason})
 
 
 @dataclass(frozen=True)

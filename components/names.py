@@ -67,6 +67,27 @@ class SecretNames:
         """The four keys GIT_SYNC_USERNAME, GIT_SYNC_PASSWORD, GITSYNC_USERNAME and GITSYNC_PASSWORD."""
         return f"{self.release}-git-credentials"
 
+    @property
+    def github_app(self) -> str:
+        """Key `githubAppPrivateKey`."""
+        return f"{self.release}-github-app"
 
+    @property
+    def git_connections(self) -> str:
+        """One key for each git bundle: its Airflow connection; over SSH also `known_hosts` and `ssh_config`."""
+        return f"{self.release}-git-connections"
+
+    def git_ssh_of(self, repository: str) -> str:
+        """Key `gitSshKey` of one of `dags.moreRepositories`."""
+        return f"{self.git_ssh}-{repository}"
+
+    @property
+    def git(self) -> tuple[str, ...]:
+        """All that git-sync reads, whichever of them is made."""
+        return self.git_ssh, self.git_token, self.github_app
+
+
+GIT_CONNECTION = "git_dags"
+"""Airflow connection of git bundles: the beginning of its id."""
 LOG_CLAIM = f"{RELEASE}-task-logs"
 """PersistentVolumeClaim of the task logs. The chart's own would always ask for ReadWriteMany."""

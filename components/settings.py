@@ -4,12 +4,12 @@ Every key of a stack file is one field of `Settings`; secrets are not here, for 
 in `arguments.py`. Nothing here reads Pulumi's configuration: `stack_config.py` does, and words the errors.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from .arguments import Executor, GitAuthentication, Size, SslMode
+from .arguments import DagDelivery, Executor, GitAuthentication, GitHost, Size, SslMode
+from .dag_repository import DagRepository, check_delivery
 from .forms import (
     EnvironmentName,
     Generation,
@@ -23,9 +23,12 @@ from .forms import (
     Quantity,
     at_most_one,
 )
+from .git_hosts import other_form
+from .git_rules import check_github_app, check_registration
 from .git_url import GitUrl
 from .images import Images
 from .known_hosts import known_hosts_for
+from .names import GIT_CONNECTION
 
 # renovate: datasource=helm depName=airflow registryUrl=https://airflow.apache.org
 CHART_VERSION = "1.22.0"
@@ -48,7 +51,8 @@ MANAGED_ENVIRONMENT = frozenset(
 
 
 def _no_managed_environment(names: dict[str, Any]) -> dict[str, Any]:
-    if taken := sorted(MANAGED_ENVIRONMENT & names.keys()):
+    connections = {name for name in names if name.startswith(f"AIRFLOW_CONN_{GIT_CONNECTION.upper()}")}
+    if taken := sorted((MANAGED_ENVIRONMENT & names.keys()) | connections):
         raise ValueError(f"{', '.join(taken)} is set by the program from its own Secrets; leave it out")
     return names
 
@@ -65,53 +69,49 @@ def _no_labels_of_the_chart(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-class Dags(Model):  # noqa: D101  documented in arguments.py, as is every model below
-    repository: Line
-    branch: Line | None = None
-    tag: Line | None = None
-    commit: (
-        Annotated[str, Matching(r"^([0-9a-f]{40}|[0-9a-f]{64})$", "a full commit hash of 40 or 64 digits")] | None
-    ) = None
-    path: str = "dags"
+class GithubApp(Model):  # noqa: D101  documented in arguments.py, as is every model below
+    application_id: Annotated[int, Field(ge=1)] | None = None
+    client_id: Annotated[str, Matching(r"^[A-Za-z0-9._-]+$", "a client ID such as Iv23liABCDEF")] | None = None
+    installation_id: Annotated[int, Field(ge=1)]
+    base_url: Annotated[str, Matching(r"^https://[^\s@]+$", "an https:// address without a user")] | None = None
+
+    @model_validator(mode="after")
+    def _is_named_once(self) -> "GithubApp":
+        at_most_one(self, "application_id", "client_id")
+        if self.application_id is None and self.client_id is None:
+            raise ValueError("applicationId or clientId is needed: both stand on the App's settings page")
+        return self
+
+
+class Dags(DagRepository):  # noqa: D101
+    delivery: DagDelivery = DagDelivery.GIT_SYNC
+    repository: Line = ""
+    more_repositories: dict[Name, DagRepository] = {}
     depth: Annotated[int, Field(ge=1)] = 1
-    visible_within_seconds: Annotated[int, Field(ge=20, le=3600)] = 60
+    # The delivery sets the least (budget.py), in words; editors know the least of all.
+    visible_within_seconds: Annotated[int, Field(ge=1, le=3600, json_schema_extra={"minimum": 20})] = 60
     authentication: GitAuthentication | None = None
     username: Line = "git"
     known_hosts: str | None = None
+    github_app: GithubApp | None = None
+    git_host: GitHost | None = None
+    register_deploy_key: bool = False
 
-    @field_validator("repository")
-    @classmethod
-    def _is_a_git_url(cls, value: str) -> str:
-        GitUrl.parse(value)
-        return value
-
-    @field_validator("branch", "tag")
-    @classmethod
-    def _is_a_ref_name(cls, value: str | None) -> str | None:
-        # git check-ref-format
-        if value and (
-            re.search(r"[\s~^:?*\[\\]|\.\.|@\{|//", value) or value.startswith("-") or value.endswith((".", "/"))
-        ):
-            raise ValueError("must be a name that git allows for a branch or tag, such as main or release/2026.11")
-        return value
-
-    @field_validator("path")
-    @classmethod
-    def _stays_inside_the_repository(cls, value: str) -> str:
-        if value.startswith("/") or ".." in value.split("/") or not value.isprintable():
-            raise ValueError("must be a path inside the repository, without a leading / and without .., such as dags")
-        return value.strip("/")
+    @model_validator(mode="after")
+    def _delivery_agrees(self) -> "Dags":
+        check_delivery(self)
+        return self
 
     @model_validator(mode="after")
     def _agrees(self) -> "Dags":
-        at_most_one(self, "branch", "tag", "commit")
+        if not self.repository:
+            return self
         url = GitUrl.parse(self.repository)
         ssh = self.authentication in (GitAuthentication.SSH_KEY, GitAuthentication.GENERATED_SSH_KEY)
         if self.authentication is not None and ssh != url.is_ssh:
-            other = url.as_https() if url.is_ssh else url.as_ssh()
             raise ValueError(
                 f"authentication {self.authentication.value!r} does not fit the {'SSH' if url.is_ssh else 'HTTPS'} URL "
-                f"{self.repository!r}; write the repository as {other!r}, or leave authentication out"
+                f"{self.repository!r}; write the repository as {other_form(url)!r}, or leave authentication out"
             )
         if url.is_ssh and self.known_hosts is None and known_hosts_for(url.host, url.port) is None:
             raise ValueError(
@@ -122,15 +122,11 @@ class Dags(Model):  # noqa: D101  documented in arguments.py, as is every model 
             raise ValueError("knownHosts must not be empty: host keys are always verified")
         return self
 
-    @property
-    def ref(self) -> str:
-        """What git-sync stays on: branch, tag or commit."""
-        return self.tag or self.commit or self.branch or "main"
-
-    @property
-    def follows_branch(self) -> bool:
-        """Whether the ref moves."""
-        return not (self.tag or self.commit)
+    @model_validator(mode="after")
+    def _access_agrees(self) -> "Dags":
+        check_github_app(self)
+        check_registration(self)
+        return self
 
 
 class Component(Model):  # noqa: D101
@@ -244,6 +240,16 @@ class Rotation(Model):  # noqa: D101
     database_password: Generation = 1
     redis_password: Generation = 1
     git_ssh_key: Generation = 1
+    git_ssh_key_dropped: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _keeps_a_key(self) -> "Rotation":
+        if self.git_ssh_key_dropped >= self.git_ssh_key:
+            raise ValueError(
+                f"gitSshKeyDropped {self.git_ssh_key_dropped} leaves no deploy key: it must be less than gitSshKey, "
+                f"which is {self.git_ssh_key}; raise that first, and add the new key to the repository"
+            )
+        return self
 
 
 class Settings(Model):

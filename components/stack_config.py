@@ -14,13 +14,17 @@ from typing import Any, cast, get_args, get_origin
 
 import pulumi
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_snake
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError
 
-from .arguments import AirflowArgs, GitAuthentication
+from .arguments import AirflowArgs, DagDelivery, GitAuthentication
 from .chart_values_check import ValueProblem, check_values
+from .delivery import IMAGE_FOLDER
+from .git_key import UnusableKeyError, usable, usable_for_github_app
+from .git_registration import missing_package
 from .git_url import GitUrl
+from .images import AirflowImage
 from .settings import Dags, Settings
 
 PROJECT = "airflow"
@@ -29,8 +33,11 @@ PROJECT = "airflow"
 SECRETS = {
     "gitSshKey": "pulumi config set --secret airflow:gitSshKey < path/to/private-key",
     "gitToken": "pulumi config set --secret airflow:gitToken",
+    "githubAppPrivateKey": "pulumi config set --secret airflow:githubAppPrivateKey < path/to/app.private-key.pem",
+    "gitHostToken": "pulumi config set --secret airflow:gitHostToken",
     "databasePassword": "pulumi config set --secret airflow:databasePassword",
 }
+_KEY_CHECKS = {"gitSshKey": usable, "githubAppPrivateKey": usable_for_github_app}
 _NO_DAGS = Dags(repository="https://no.invalid/dags")
 _KEYS = [field.alias or name for name, field in Settings.model_fields.items()]
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
@@ -86,7 +93,8 @@ def load(
 
     Args:
         stack: Name of the stack, for the messages.
-        config: Values by key without the `airflow:` prefix; objects as mappings or as Pulumi's JSON. Values of secrets may be anything.
+        config: Values by key without the `airflow:` prefix; objects as mappings or as Pulumi's JSON. Values of secrets may be
+            anything; a private key that is plain text here is checked.
         secret_keys: The keys that are encrypted in the stack.
         by_name: Whether nested names are snake_case, as in a program, and not camelCase, as in a stack file.
         secrets_required: Whether a missing secret is an error.
@@ -125,7 +133,10 @@ def load(
     settings = _with_authentication(settings, given.keys())
     if "dags" in read and ("database" in read or "database" not in given):
         problems += _unused_secrets(settings, given)
+        problems += _image_without_dags(settings)
         problems += _missing(settings, given) if secrets_required else []
+        problems += _unusable_keys(settings, given, secret_keys)
+        problems += _unmet_needs(settings)
     problems += map(_value_problem, check_values(settings))
     if problems:
         raise SettingsError(stack, problems)
@@ -149,18 +160,26 @@ def missing_secrets(config: Mapping[str, object]) -> list[str]:
 
 def required_secrets(settings: Settings) -> list[str]:
     """The secrets without which the settings cannot work."""
-    wanted = {GitAuthentication.SSH_KEY: ["gitSshKey"], GitAuthentication.TOKEN: ["gitToken"]}
+    wanted = {
+        GitAuthentication.SSH_KEY: ["gitSshKey"],
+        GitAuthentication.TOKEN: ["gitToken"],
+        GitAuthentication.GITHUB_APP: ["githubAppPrivateKey"],
+    }
     authentication = settings.dags.authentication
     git = wanted.get(authentication, []) if authentication else []
+    git = git + (["gitHostToken"] if settings.dags.register_deploy_key else [])
     return git + (["databasePassword"] if settings.database.external else [])
 
 
 def _with_authentication(settings: Settings, given: Collection[str]) -> Settings:
     """Settle how git-sync authenticates where the stack leaves it open."""
-    if settings.dags.authentication is not None:
+    if settings.dags.authentication is not None or settings.dags.delivery is DagDelivery.IMAGE:
         return settings
     if GitUrl.parse(settings.dags.repository).is_ssh:
-        chosen = GitAuthentication.SSH_KEY if "gitSshKey" in given else GitAuthentication.GENERATED_SSH_KEY
+        given_key = "gitSshKey" in given and not settings.dags.register_deploy_key
+        chosen = GitAuthentication.SSH_KEY if given_key else GitAuthentication.GENERATED_SSH_KEY
+    elif settings.dags.github_app:
+        chosen = GitAuthentication.GITHUB_APP
     else:
         chosen = GitAuthentication.TOKEN if "gitToken" in given else GitAuthentication.NONE
     return settings.model_copy(update={"dags": settings.dags.model_copy(update={"authentication": chosen})})
@@ -184,6 +203,40 @@ def _secrets_in_the_open(given: Mapping[str, object], secret_keys: Collection[st
 def _missing(settings: Settings, given: Mapping[str, object]) -> list[Problem]:
     reason = "is a secret that this stack needs and has not got"
     return [Problem(f"{PROJECT}:{key}", reason, SECRETS[key]) for key in required_secrets(settings) if key not in given]
+
+
+def _image_without_dags(settings: Settings) -> Iterator[Problem]:
+    image = settings.images.airflow
+    if settings.dags.delivery is DagDelivery.IMAGE and image.repository == AirflowImage().repository:
+        yield Problem(
+            f"{PROJECT}:images.airflow.repository",
+            "is the official image, which holds no DAGs, and dags.delivery is 'image'",
+            f"build one, `FROM {image.repository}:{image.tag}` and `COPY dags {IMAGE_FOLDER}/dags` are all of its Dockerfile, push it, and set "
+            "airflow:images.airflow.repository and airflow:images.airflow.tag",
+            repr(image.repository),
+        )
+
+
+def _unusable_keys(settings: Settings, given: Mapping[str, object], secret_keys: Collection[str]) -> Iterator[Problem]:
+    """Keys whose text is at hand: not in a stack file, where it is encrypted, and not where it comes from another resource."""
+    for key in sorted(_KEY_CHECKS.keys() & secret_keys & set(required_secrets(settings))):
+        if isinstance(text := given.get(key), str):
+            try:
+                _KEY_CHECKS[key](text)
+            except UnusableKeyError as error:
+                yield Problem(f"{PROJECT}:{key}", error.reason, f"{error.way_out}, then {SECRETS[key]}")
+
+
+def _unmet_needs(settings: Settings) -> Iterator[Problem]:
+    """What a setting needs from elsewhere: a package, a version."""
+    dags, tag = settings.dags, settings.images.git_sync.tag
+    if dags.register_deploy_key and (extra := missing_package(GitUrl.parse(dags.repository), dags.git_host)):
+        reason = f"needs the package pulumi-{extra}, which is not installed"
+        yield Problem(f"{PROJECT}:dags.registerDeployKey", reason, f"pip install '.[{extra}]', or leave it out")
+    version = re.match(r"v?(\d+)\.(\d+)", tag)
+    if dags.github_app and version and (int(version[1]), int(version[2])) < (4, 3):
+        reason = "is older than git-sync 4.3, the first that knows GitHub Apps"
+        yield _problem("images.gitSync.tag", tag, reason, f"pulumi config rm --path '{PROJECT}:images.gitSync.tag'")
 
 
 def _unused_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
@@ -219,10 +272,16 @@ def _unknown(path: str, value: object, known: Collection[str]) -> Problem:
 
 
 def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name: bool) -> Problem:
-    steps = [key, *(str(step) for step in error["loc"] if step != "[key]")]
+    steps, value = [key, *(str(step) for step in error["loc"] if step != "[key]")], error["input"]
+    if error["type"] == "field":  # see forms.wrong
+        inner = error["ctx"]["field"].split(".")
+        steps += inner if by_name else [to_camel(step) if "_" in step else step for step in inner]
+        for step in steps[-len(inner) :]:
+            value = value.get(step, {}) if isinstance(value, Mapping) else value
     path = ".".join(steps)
     way_out = f"pulumi config set --path '{PROJECT}:{path}' <value>"
-    match error["type"]:
+    missing = error["type"] == "missing" or error.get("ctx") == {"field": "repository", "reason": "is required"}
+    match "missing" if missing else error["type"]:
         case "missing":
             sandbox = path == "dags.repository" and not by_name
             but = "; without it only `make up` works, and serves this project's own dags/" if sandbox else ""
@@ -237,9 +296,13 @@ def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name:
             return _problem(path, error["input"], "is not one of the allowed values", way_out, allowed)
         case "value_error":
             reason = str(error["ctx"]["error"])
+        case "field":
+            reason = error["msg"]
+            if reason.endswith("leave it out"):
+                way_out = f"pulumi config rm --path '{PROJECT}:{path}'"
         case kind:
             reason = _REASONS.get(kind) or error["msg"].replace("Input should", "must")
-    return _problem(path, error["input"], reason, way_out)
+    return _problem(path, value, reason, way_out)
 
 
 @cache
@@ -270,8 +333,8 @@ def _value_problem(found: ValueProblem) -> Problem:
 
 
 def _problem(path: str, value: object, reason: str, way_out: str, allowed: str | None = None) -> Problem:
-    generation = path.startswith("rotation.") and isinstance(value, float | int)
-    shown = _HIDDEN if _LOOKS_SECRET.search(path) and not generation else _shown(value)
+    plain = isinstance(value, bool) or (path.startswith("rotation.") and isinstance(value, float | int))
+    shown = _HIDDEN if _LOOKS_SECRET.search(path) and not plain else _shown(value)
     return Problem(f"{PROJECT}:{path}", _redacted(reason), way_out, shown, allowed)
 
 

@@ -10,16 +10,11 @@ from typing import Any
 
 import pulumi
 
-from . import names, sizes
-from .arguments import Executor, GitAuthentication
-from .git_url import GitUrl
-from .known_hosts import known_hosts_for
-from .settings import Dags, Settings
+from . import delivery, names, sizes
+from .arguments import Executor
+from .settings import Settings
 
 Values = dict[str, Any]
-
-# Pod Security `restricted`. A map given here replaces the chart's whole default, so each names its user (chart values.yaml, `uid`).
-_CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def _pod(user: int, group: int) -> Values:
@@ -58,14 +53,15 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             "postgresql": {"enabled": False},
             "migrateDatabaseJob": {"enabled": False},
             "createUserJob": {"enabled": False},
-            "dags": {"gitSync": _git_sync(settings.dags, secrets)},
             "config": _config(settings),
             "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
             "secret": [
                 _from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.metadata, "asyncConnection"),
                 *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
+                *(_from_secret(*variable) for variable in delivery.connection_variables(settings.dags)),
             ],
         },
+        delivery.delivery_values(settings),
         _images(settings),
         _security(),
         _workloads(settings),
@@ -75,7 +71,11 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
         _logs(settings),
         _digests(settings, secrets, digests or {}),
     )
-    return _merge(base, settings.values)
+    merged = _merge(base, settings.values)
+    for key in ("volumes", "volumeMounts"):  # theirs would take the place of ours, which hold the keys of git bundles
+        if isinstance(theirs := settings.values.get(key), list):
+            merged[key] = [*base.get(key, []), *theirs]
+    return merged
 
 
 def _from_secret(variable: str, secret: str, key: str) -> Values:
@@ -92,51 +92,8 @@ def _merge(*layers: Mapping[str, Any]) -> Values:
     return merged
 
 
-def refresh_seconds(dags: Dags) -> tuple[int, int]:
-    """How `visibleWithinSeconds` is spent: git-sync's period and the DAG processor's refresh interval, in seconds.
-
-    A push waits at most for one period, one refresh and about ten seconds of fetching and parsing. Each poll is a login on the git host
-    and each refresh only a look at a folder, so the refresh takes two fifths (5 to 30 s) and git-sync the rest.
-    """
-    spendable = dags.visible_within_seconds - 10
-    refresh = min(30, max(5, spendable * 2 // 5))
-    return spendable - refresh, refresh
-
-
-def _git_sync(dags: Dags, secrets: names.SecretNames) -> Values:
-    period, _ = refresh_seconds(dags)
-    # git-sync lets the deprecated branch win over ref: both are the branch, or the branch is empty for a tag or commit
-    # (apache/airflow#42918; with rev HEAD an empty branch would be fatal).
-    branch, rev = (dags.ref, "HEAD") if dags.follows_branch else ("", "")
-    values: Values = {
-        "enabled": True,
-        "repo": dags.repository,
-        "branch": branch,
-        "ref": dags.ref,
-        "rev": rev,
-        "subPath": dags.path,
-        "depth": dags.depth,
-        "period": f"{period}s",
-        # The default 0 ends the container at the first failed poll: a git outage would fail tasks (git-sync 4.4.2, main.go).
-        "maxFailures": 10,
-        "resources": sizes.GIT_SYNC.as_kubernetes(),
-        "securityContexts": {"container": {**_CONTAINER, "runAsUser": 65533, "runAsNonRoot": True}},
-    }
-    if dags.authentication in (GitAuthentication.SSH_KEY, GitAuthentication.GENERATED_SSH_KEY):
-        url = GitUrl.parse(dags.repository)
-        known_hosts = dags.known_hosts or known_hosts_for(url.host, url.port)
-        return {**values, "sshKeySecret": secrets.git_ssh, "knownHosts": known_hosts}
-    if dags.authentication is GitAuthentication.TOKEN:
-        return {**values, "credentialsSecret": secrets.git_token}
-    return values
-
-
 def _config(settings: Settings) -> Values:
-    _, refresh = refresh_seconds(settings.dags)
-    config: Values = {
-        "core": {"auth_manager": names.AUTH_MANAGER, "load_examples": "False"},
-        "dag_processor": {"refresh_interval": refresh, "min_file_process_interval": refresh},
-    }
+    config: Values = {"core": {"auth_manager": names.AUTH_MANAGER, "load_examples": "False"}}
     tasks = sizes.preset(settings.size, settings.executor).parallelism
     if settings.executor is Executor.LOCAL:
         config["core"]["parallelism"] = tasks
@@ -179,7 +136,7 @@ def _images(settings: Settings) -> Values:
 
 def _security() -> Values:
     return {
-        "securityContexts": {"pod": _pod(50000, 0), "containers": _CONTAINER},
+        "securityContexts": {"pod": _pod(50000, 0), "containers": dict(sizes.RESTRICTED)},
         "statsd": {"securityContexts": {"pod": _pod(65534, 65534)}},
         "redis": {"securityContexts": {"pod": _pod(999, 999)}},
     }
@@ -286,15 +243,20 @@ def _digests(settings: Settings, secrets: names.SecretNames, digests: Mapping[st
 
     Task pods start fresh and need none; were they marked, the pod template would change and roll every component.
     """
-    everywhere = (secrets.fernet, secrets.api_secret, secrets.metadata)
-    git = (secrets.git_ssh, secrets.git_token)
-    celery, local = settings.executor is Executor.CELERY, settings.executor is Executor.LOCAL
+    # git bundles are read in every Airflow container, git-sync's Secrets by its containers alone.
+    everywhere = (secrets.fernet, secrets.api_secret, secrets.metadata, *delivery.secrets_read(settings.dags))
+    has_git_sync = delivery.reads_git(settings.dags, settings.executor)
+    celery = settings.executor is Executor.CELERY
     broker = (secrets.broker_url,) if celery else ()
+
+    def git(component: str) -> tuple[str, ...]:
+        return secrets.git if has_git_sync[component] else ()
+
     readers = {
         "apiServer": (*everywhere, secrets.jwt, *broker),
-        "scheduler": (*everywhere, secrets.jwt, *broker, *(git if local else ())),
-        "dagProcessor": (*everywhere, *broker, *git),
-        "triggerer": (*everywhere, *broker, *git),
+        "scheduler": (*everywhere, secrets.jwt, *broker, *git("scheduler")),
+        "dagProcessor": (*everywhere, *broker, *git("dagProcessor")),
+        "triggerer": (*everywhere, *broker, *git("triggerer")),
         "redis": (secrets.redis_password,) if celery else (),
     }
 
@@ -302,4 +264,4 @@ def _digests(settings: Settings, secrets: names.SecretNames, digests: Mapping[st
         return {"podAnnotations": {f"checksum/{name}": digests[name] for name in read if name in digests}}
 
     values = {component: annotations(read) for component, read in readers.items()}
-    return {**values, "workers": {"celery": annotations((*everywhere, *broker, *git)) if celery else {}}}
+    return {**values, "workers": {"celery": annotations((*everywhere, *broker, *git("workers"))) if celery else {}}}

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from components.stack_config import SettingsError
-from operations import recover
+from operations import recovery
 from operations.console import console, say
 from operations.errors import StackError
 from operations.health.inspection import logs as print_logs
@@ -50,11 +50,16 @@ def up(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
 
 
 @app.command()
-def preview(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
+def preview(
+    stack: StackName = "dev",
+    where: Where = None,
+    yes: Yes = False,
+    unchanged: Annotated[bool, typer.Option("--expect-no-changes", help="Fail if there is any.")] = False,
+) -> None:
     """Show what `up` would change."""
     session = _chosen(where, yes=yes)
     session.start()
-    if not session.prepare(stack).preview("--diff", live=True).ok:
+    if not session.prepare(stack).preview("--diff", *["--expect-no-changes"] * unchanged, live=True).ok:
         raise typer.Exit(1)
 
 
@@ -97,10 +102,13 @@ def down(
 
 
 @app.command()
-def tools() -> None:
+def tools(names: Annotated[list[str] | None, typer.Argument(help="Only these.")] = None) -> None:
     """Find or make the tools that every cluster of ours needs, and list them."""
+    if unknown := set(names or ()) - set(pins.ALL):
+        raise SandboxError(f"{', '.join(sorted(unknown))}: no such tool; there are {', '.join(pins.ALL)}")
+    chosen = [pins.ALL[name] for name in names or ()] or [*pins.ENGINE, *pins.CONTROL_PLANE, pins.KWOK_TOOL]
     table = Table("tool", "version", "from")
-    for name, tool in toolchain.ensure([*pins.ENGINE, *pins.CONTROL_PLANE, pins.KWOK_TOOL]).items():
+    for name, tool in toolchain.ensure(chosen).items():
         table.add_row(name, tool.version, tool.origin)
     console.print(table)
 
@@ -169,7 +177,7 @@ def _agreed(question: str, *, yes: bool) -> bool:
 
 def _recover(stack: Stack, session: Session, *, yes: bool) -> None:
     """Offer to mend what an update that was broken off has left."""
-    found = recover.inspect(stack.name, ROOT, session.env())
+    found = recovery.inspect(stack.name, ROOT, session.env())
     for finding in found.findings:
         say(f"- {finding}")
     if found.findings and not found.refused:
@@ -185,7 +193,7 @@ def _wait_ready(session: Session, stack: Stack, page: str) -> Ready:
     outputs = stack.outputs(secrets=True)
     api = AirflowApi(page, outputs["adminUser"], outputs["adminPassword"])
     watch = Watch(session.reader(stack), settled=True)
-    return wait_ready(api, watch.look, session.dag_files(stack, outputs["dagRef"]))
+    return wait_ready(api, watch.look, session.dag_files(stack, outputs.get("dagRef", "")))
 
 
 def _destroy(session: Session, stack: Stack) -> None:

@@ -108,7 +108,9 @@ def settings(file: Path) -> dict[str, Any]:
 
 def _names_repository(config: Mapping[str, Any]) -> bool:
     dags = config.get(_DAGS) or {}
-    return not isinstance(dags, dict) or bool(dags.get("repository"))  # what is no mapping is for the program to judge
+    if not isinstance(dags, dict):
+        return True  # which is for the program to judge
+    return bool(dags.get("repository")) or dags.get("delivery") == "image"
 
 
 def _repository(config: Mapping[str, Any]) -> object:
@@ -126,7 +128,7 @@ def _kept(config: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any
 
 
 def _missing(config: Mapping[str, object]) -> list[str]:
-    ours = {key.removeprefix(f"{PROJECT}:"): config[key] for key in config if ":" in key}
+    ours = {key.removeprefix(f"{PROJECT}:"): config[key] for key in config if key.startswith(f"{PROJECT}:")}
     return [f"{PROJECT}:{key}" for key in stack_config.missing_secrets(ours)]
 
 

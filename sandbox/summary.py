@@ -82,7 +82,7 @@ def _next_step(session: Session, stack: Stack, outputs: Mapping[str, object]) ->
             "with CLUSTER=<kubeconfig context>."
         )
     if outputs.get("gitDeployKey"):
-        return f"add gitDeployKey as a read-only deploy key of {outputs.get('dagRepository')}."
+        return f"add gitDeployKey to {outputs.get('dagRepository')}, read-only, on {outputs.get('gitDeployKeyPage')}."
     if session.serves_dags(stack):
         push = f"git push {(GIT / 'dags.git').relative_to(ROOT)} HEAD:{outputs.get('dagRef')}"
         return f"`make open`; then change a file in dags/, commit it, `{push}`, and see it there."

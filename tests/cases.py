@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pulumi
+from pydantic.alias_generators import to_snake
 
 from components.airflow import Airflow
 from components.arguments import AirflowArgs
 from components.chart_values_check import read_schema
 from components.settings import Settings
 from components.stack_config import SECRETS, SettingsError, load
-from operations import stack_file
+from operations import made_up, stack_file
 from operations.recording import Recording, record
 from sandbox import stackfile
 
@@ -29,8 +30,12 @@ Config = dict[str, Any]
 SSH = {"repository": "git@github.com:acme/dags.git"}
 HTTPS = {"repository": "https://github.com/acme/dags.git"}
 
+# Secrets of a stack that pass every check.
+GIVEN = {key: made_up.secret(key) for key in SECRETS}
+KEY = GIVEN["gitSshKey"]
+
 # What `make up` serves to a stack that names no repository.
-SERVED = stackfile.Served("ssh://git@127.0.0.1:2222/dags.git", "[127.0.0.1]:2222 ssh-ed25519 AAAA\n", "a private key\n")
+SERVED = stackfile.Served("ssh://git@127.0.0.1:2222/dags.git", "[127.0.0.1]:2222 ssh-ed25519 AAAA\n", KEY)
 
 # The choices of a stack, each with every answer: in the words of a stack file.
 EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")
@@ -46,7 +51,26 @@ AUTHENTICATIONS: dict[str, Config] = {
     "ssh-key": {**SSH, "authentication": "sshKey"},
     "generated-ssh-key": {**SSH, "authentication": "generatedSshKey", "branch": "release"},
     "token": {**HTTPS, "authentication": "token", "tag": "v1"},
+    "github-app": {
+        **HTTPS,
+        "authentication": "githubApp",
+        "githubApp": {"applicationId": 123456, "installationId": 12345678},
+    },
     "public": {**HTTPS, "authentication": "none", "commit": "0" * 40},
+}
+# Every way in which DAGs get to where they run, with what it needs.
+IMAGE = {"dags": {"delivery": "image"}, "images": {"airflow": {"repository": "acme/airflow"}}}
+BUNDLES: dict[str, Config] = {
+    f"bundle, {name}": {**dags, "delivery": "gitBundle"}
+    for name, dags in AUTHENTICATIONS.items()
+    if name != "github-app"
+}
+BUNDLES["bundle, several"] = {
+    **BUNDLES["bundle, generated-ssh-key"],
+    "moreRepositories": {
+        "team-a": {"repository": "git@gitlab.com:acme/team-a.git", "tag": "v1", "path": ""},
+        "team-b": {"repository": "git@github.com:acme/team-b.git"},
+    },
 }
 ACCESSES: dict[str, Config] = {
     "port-forward": {},
@@ -75,6 +99,11 @@ def problems(config: Mapping[str, object], secret_keys: set[str] | None = None, 
     except SettingsError as error:
         return error
     raise AssertionError(f"nothing is wrong with {config}")
+
+
+def in_python(config: Config) -> Config:
+    """The words of a stack file as those of a program."""
+    return {to_snake(key): in_python(value) if isinstance(value, dict) else value for key, value in config.items()}
 
 
 def settings(**config: object) -> Settings:
@@ -116,7 +145,7 @@ def deployed(**args: object) -> Recording:
 def _deployed(args: str) -> Recording:
     def program() -> None:
         given = json.loads(args)
-        for key in given.keys() & {"git_ssh_key", "git_token", "database_password"}:
+        for key in given.keys() & set(map(to_snake, SECRETS)):
             given[key] = pulumi.Output.secret(given[key])
         Airflow("airflow", cast(AirflowArgs, given))
 

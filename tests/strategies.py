@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.cases import AUTHENTICATIONS, HTTPS, SSH, Config
+from tests.cases import AUTHENTICATIONS, BUNDLES, HTTPS, IMAGE, SSH, Config
 
 texts = st.one_of(
     st.text(max_size=30),
@@ -78,13 +78,39 @@ component = some(replicas=st.integers(1, 9), cpu=quantities, memory=quantities)
 image = some(
     repository=st.sampled_from(["acme/it", "registry.example.com:5000/it"]), tag=st.sampled_from(["3.2.2", "3.1.0-x"])
 )
+
+
+def _of_git(git: Config, ref: Config, more: Config) -> Config:
+    refs = ("branch", "tag", "commit")
+    unfit = ("depth",) if "delivery" in git else ()
+    return {
+        k: v for k, v in {**{k: v for k, v in git.items() if k not in refs}, **ref, **more}.items() if k not in unfit
+    }
+
+
+def _of_image(config: Config, of_image: bool) -> Config:
+    images = config.get("images", {})
+    images = {**images, "airflow": {**images.get("airflow", {}), "repository": "acme/it"}}
+    return {**config, **IMAGE, "images": images} if of_image else config
+
+
+github_apps = st.builds(
+    lambda identity, rest, more: {**identity, **rest, **more},
+    one(applicationId=st.integers(1, 10**9), clientId=st.sampled_from(["Iv1.8a61f9b3a7aba766", "Iv23liABC"])),
+    st.fixed_dictionaries({"installationId": st.integers(1, 10**9)}),
+    some(baseUrl=st.just("https://github.example.com/api/v3/")),
+)
 dags = st.builds(
-    lambda git, ref, more: {**git, **ref, **more},
-    st.sampled_from([SSH, HTTPS, *({k: v for k, v in a.items() if k not in ("branch", "tag", "commit")} for a in AUTHENTICATIONS.values())]),
+    _of_git,
+    st.one_of(
+        st.sampled_from([SSH, HTTPS, *AUTHENTICATIONS.values(), *BUNDLES.values()]),
+        st.builds(lambda app: {**HTTPS, "githubApp": app}, github_apps),
+    ),
     st.one_of(st.just({}), one(branch=names, tag=names, commit=st.just("0123456789abcdef" * 4))),
-    some(path=names, depth=st.integers(1, 99), visibleWithinSeconds=st.integers(20, 3600), username=lines, knownHosts=lines.filter(str.strip)),
+    some(path=names, depth=st.integers(1, 99), visibleWithinSeconds=st.integers(20, 3600), username=lines, knownHosts=lines.filter(str.strip),
+         gitHost=st.sampled_from(["github", "gitlab", "bitbucket", "azureDevOps", "gitea"])),
 )  # fmt: skip
-in_order = st.builds(
+_of_git_or_image = st.builds(
     lambda needed, more: {**needed, **more},
     st.fixed_dictionaries({"dags": dags}),
     some(
@@ -127,7 +153,13 @@ in_order = st.builds(
         environmentFrom=st.dictionaries(
             st.text("XYZ", min_size=1, max_size=9), st.fixed_dictionaries({"secret": names, "key": names}), max_size=2
         ),
-        rotation=some(jwt=st.integers(1, 3), fernet=st.integers(1, 3), gitSshKey=st.integers(1, 3)),
+        rotation=some(
+            jwt=st.integers(1, 3),
+            fernet=st.integers(1, 3),
+            gitSshKey=st.integers(3, 5),
+            gitSshKeyDropped=st.integers(0, 2),
+        ).filter(lambda rotation: rotation.get("gitSshKeyDropped", 0) < rotation.get("gitSshKey", 1)),
         protect=st.booleans(),
     ),
 )
+in_order = st.builds(_of_image, _of_git_or_image, st.sampled_from([False, False, False, True]))

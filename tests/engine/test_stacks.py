@@ -18,7 +18,7 @@ from lightkube.resources.core_v1 import Pod, Secret
 
 from sandbox import stackfile
 from sandbox.stack import Result, Stack
-from tests.cases import SERVED
+from tests.cases import AUTHENTICATIONS, GIVEN, SERVED
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
@@ -211,18 +211,17 @@ def test_a_protected_stack_survives_a_destroy_by_mistake(up: Open, client: Clien
 CANARY = "canary-7f3a"
 
 
-@pytest.mark.parametrize("authentication", ["sshKey", "token"])
+@pytest.mark.parametrize("authentication", ["sshKey", "token", "githubApp"])
 def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open, client: Client) -> None:
-    given = {
-        "sshKey": {"airflow:gitSshKey": f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}-ssh\n-----END-----"},
-        "token": {"airflow:gitToken": f"{CANARY}-token"},
-    }[authentication] | {"airflow:databasePassword": f"{CANARY}-database/@%"}
+    key, secret, dags = {
+        "sshKey": ("gitSshKey", GIVEN["gitSshKey"], AUTHENTICATIONS["ssh-key"]),
+        "token": ("gitToken", f"{CANARY}-token", AUTHENTICATIONS["token"]),
+        "githubApp": ("githubAppPrivateKey", GIVEN["githubAppPrivateKey"], AUTHENTICATIONS["github-app"]),
+    }[authentication]
+    given = {f"airflow:{key}": secret, "airflow:databasePassword": f"{CANARY}-database/@%"}
     changes: dict[str, Any] = {
         "airflow:executor": "CeleryExecutor",
-        "airflow:dags.repository": {"sshKey": "git@github.com:acme/dags.git", "token": "https://github.com/acme/dags"}[
-            authentication
-        ],
-        "airflow:dags.authentication": authentication,
+        "airflow:dags": dags,
         "airflow:namespace": (namespace := f"canary-{authentication.lower()}"),
     }
     stack = up("staging", changes, given)
@@ -233,6 +232,7 @@ def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open
     secrets = secret_contents(client, namespace)
     assert len(secrets) >= 10, "the generated ones count too"
     assert any(CANARY in secret for secret in secrets), "the canaries must have arrived"
+    assert max(secret.splitlines(), key=len) in secrets, "and so must the key"
     seen = {
         "the output of Pulumi": "\n".join(outputs),
         "the exported state": json.dumps(stack.export()),

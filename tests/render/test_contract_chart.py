@@ -17,6 +17,7 @@ import yaml
 from components.settings import Settings
 from components.values import chart_values
 from operations.helm import find_helm
+from tests.cases import BUNDLES, IMAGE
 from tests.cases import CONTRACT_CHART as CONTRACT
 from tests.manifests import Manifest, containers, pods
 
@@ -28,6 +29,7 @@ OFFICIAL = os.environ.get("AIRFLOW_CHART", "")
 GIT = {
     "ssh": {"repository": "git@github.com:acme/dags.git", "authentication": "sshKey"},
     "token": {"repository": "https://github.com/acme/dags.git", "authentication": "token"},
+    "app": {"repository": "https://github.com/acme/dags.git", "githubApp": {"applicationId": 1, "installationId": 2}},
     "public": {"repository": "https://github.com/acme/dags.git", "tag": "v1", "authentication": "none"},
 }
 MORE: dict[str, Manifest] = {
@@ -42,15 +44,15 @@ MORE: dict[str, Manifest] = {
         "images": {"registry": "registry.example.com/mirror", "pullSecrets": ["pull"]},
     },
     "sizes": {"size": "large", "logs": {"volume": {"size": "5Gi"}}},
+    "image": IMAGE,
     "bundle": {
+        "dags": BUNDLES["bundle, several"],
         "values": {
-            "dags": {"gitSync": {"enabled": False}},
-            "dagProcessor": {"dagBundleConfigList": [{"name": "git", "classpath": "a.B", "kwargs": {"subdir": "x"}}]},
             "volumes": [{"name": "key", "secret": {"secretName": "deploy-key", "defaultMode": 288}}],
             "volumeMounts": [{"name": "key", "mountPath": "/key"}],
             "extraEnv": "- {name: RELEASE, value: '{{ .Release.Name }}'}",
             "statsd": {"enabled": False},
-        }
+        },
     },
     "claims": {
         "values": {

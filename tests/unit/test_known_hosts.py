@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from components.known_hosts import PUBLISHED, known_hosts_for
+from tests.cases import problems
 
 # Written down from the pages, apart from the keys: a typing error shows in one of the two.
 FINGERPRINTS = {
@@ -82,3 +83,20 @@ def test_no_revoked_key_is_trusted() -> None:
 @pytest.mark.parametrize(("host", "port"), [("git.example.com", None), ("github.com", 2222)])
 def test_a_host_or_port_without_published_keys_gets_none(host: str, port: int | None) -> None:
     assert known_hosts_for(host, port) is None
+
+
+@pytest.mark.parametrize(
+    ("repository", "command", "name"),
+    [
+        ("git@git.acme.com:a/b", "ssh-keyscan -p 22 git.acme.com", "git.acme.com"),
+        ("ssh://git@git.acme.com:2222/a/b", "ssh-keyscan -p 2222 git.acme.com", "[git.acme.com]:2222"),
+        ("ssh://git@ssh.github.com:443/a/b", "ssh-keyscan -p 443 ssh.github.com", "[ssh.github.com]:443"),
+    ],
+)
+def test_the_error_for_another_host_or_port_names_the_command_and_asks_to_verify_its_result(
+    repository: str, command: str, name: str
+) -> None:
+    (problem,) = problems({"dags": {"repository": repository}}).problems
+    assert f"knownHosts is needed for {name}:" in problem.reason
+    assert f"`{command}`" in problem.reason
+    assert "compare them with what the host publishes" in problem.reason

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pulumi
 import pytest
 
+from components.stack_config import SECRETS
 from operations.recording import Recording, record
-from tests.cases import ROOT, SSH
+from tests.cases import KEY, ROOT, SSH
 
 
 def hand_over(patch: pytest.MonkeyPatch, config: Mapping[str, object], secrets: tuple[str, ...] = ()) -> None:
@@ -28,17 +29,35 @@ def test_a_stack_exports_every_output_of_its_airflow_under_its_camel_case_name(m
     hand_over(monkeypatch, {"dags": SSH, "gitSshKey": "", "size": "small", "protect": "false"})
     seen: Recording = record(run)
     assert set(exported) == {
-        "namespace", "url", "portForward", "adminUser", "adminPassword", "gitDeployKey", "dagRepository", "dagRef",
-        "chartVersion", "secretNames", "serviceName", "servicePort",
+        "namespace", "url", "portForward", "adminUser", "adminPassword", "gitDeployKey", "gitDeployKeyPage",
+        "dagDelivery", "dagRepository", "dagRef", "dagRefKind", "gitPollsPerHour", "chartVersion", "secretNames", "serviceName", "servicePort",
     }  # fmt: skip
     assert exported.keys() == seen.outputs_of("airflow:index:Airflow").keys()
 
 
 def test_a_secret_of_the_stack_reaches_its_kubernetes_secret_as_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    hand_over(monkeypatch, {"dags": SSH, "gitSshKey": "canary"}, secrets=("gitSshKey",))
+    hand_over(monkeypatch, {"dags": SSH, "gitSshKey": KEY.strip()}, secrets=("gitSshKey",))
     secret = record(run).named("airflow-git-secret")
-    assert secret.inputs["stringData"] == {"gitSshKey": "canary\n"}
+    assert secret.inputs["stringData"] == {"gitSshKey": KEY}
     assert secret.shown["stringData"] == "[secret]"
+
+
+def test_a_key_that_cannot_work_ends_the_program_before_anything_is_registered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
+    monkeypatch.setattr(pulumi.log, "error", told.append)
+    monkeypatch.setattr(pulumi.CustomResource, "__init__", lambda *_, **__: pytest.fail("a resource was registered"))
+    hand_over(monkeypatch, {"dags": SSH, "gitSshKey": "ssh-ed25519 AAAAcanary me"}, secrets=("gitSshKey",))
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    assert stopped.value.code == 32
+    assert told == [
+        "stack 'dev' has 1 setting to correct\n\n  airflow:gitSshKey\n    is a public key or a certificate\n"
+        f"    fix: take the private key, the file without .pub, then {SECRETS['gitSshKey']}\n"
+    ]
+    assert "canary" not in f"{told}{capsys.readouterr()}"
 
 
 def test_a_wrong_stack_ends_with_one_message_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from operations.recovery.findings import Finding, of_lock, of_operation, of_revision
 
-from operations import cli, processes, recover
+from operations import cli, processes, recovery
 from operations.errors import StackError
 from operations.pulumi_stack import PulumiStack, State
-from operations.recover_cluster import ClusterError, Revision, kubeconfig
-from operations.recover_findings import Finding, of_lock, of_operation, of_revision
-from operations.recover_lock import Lock, Owner, parse
-from operations.recover_state import RELEASE, Operation, Presence, Resource, mended, operations
+from operations.recovery.cluster import ClusterError, Revision, kubeconfig
+from operations.recovery.lock import Lock, Owner, parse
+from operations.recovery.state import RELEASE, Operation, Presence, Resource, mended, operations
 
 linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 NOW = datetime.now(UTC)
@@ -247,7 +247,7 @@ class Played(PulumiStack):
     def drop_torn(self) -> list[str]:
         return list(self.torn)
 
-    def state(self) -> State:
+    def state(self, *, decrypted: bool = False) -> State:
         return self.exported
 
     def lock(self) -> str:
@@ -265,13 +265,13 @@ def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
     class Mine(Played):
         changes: list[str] = []
 
-    monkeypatch.setattr(recover, "PulumiStack", Mine)
+    monkeypatch.setattr(recovery, "PulumiStack", Mine)
     monkeypatch.setattr(processes, "left_over", lambda *_: [])
     return Mine
 
 
-def inspect() -> recover.Recovery:
-    return recover.inspect("dev", Path(), {})
+def inspect() -> recovery.Recovery:
+    return recovery.inspect("dev", Path(), {})
 
 
 def dead() -> str:
@@ -279,9 +279,9 @@ def dead() -> str:
 
 
 def test_a_stack_in_order_has_no_findings(played: type[Played]) -> None:
-    recovery = inspect()
-    assert (recovery.findings, recovery.refused) == ((), False)
-    recovery.mend()
+    found = inspect()
+    assert (found.findings, found.refused) == ((), False)
+    found.mend()
     assert played.changes == []
 
 
@@ -294,28 +294,28 @@ def test_what_was_torn_is_told_first(played: type[Played]) -> None:
 
 def test_the_lock_goes_before_the_state_is_written(played: type[Played]) -> None:
     played.held, played.exported = dead(), a_state(creating=resource("tls:index/privateKey:PrivateKey", "key"))
-    recovery = inspect()
-    assert len(recovery.findings) == 2
-    recovery.mend()
+    found = inspect()
+    assert len(found.findings) == 2
+    found.mend()
     assert played.changes == ["cancel", "import"]
 
 
 def test_nothing_is_touched_while_an_update_runs(played: type[Played]) -> None:
     now = datetime.now(UTC).isoformat()
     played.held = LOCKED.format(user="ci", host=HERE, pid=os.getpid()).replace("2026-11-23T12:00:00+01:00", now)
-    recovery = inspect()
-    assert [str(finding)[:24] for finding in recovery.findings] == ["an update is running (ci"]
+    found = inspect()
+    assert [str(finding)[:24] for finding in found.findings] == ["an update is running (ci"]
     with pytest.raises(StackError, match="left as it is"):
-        recovery.mend()
+        found.mend()
     assert played.changes == []
 
 
 def test_nothing_is_touched_when_somebody_else_was_quicker(played: type[Played]) -> None:
     played.held = dead()
-    recovery = inspect()
+    found = inspect()
     played.held = LOCKED.format(user="colleague", host="elsewhere", pid=1)
     with pytest.raises(StackError, match="has changed meanwhile"):
-        recovery.mend()
+        found.mend()
     assert played.changes == []
 
 
@@ -323,11 +323,11 @@ def test_without_the_cluster_nothing_is_mended(played: type[Played], monkeypatch
     def unreachable(*_: object) -> None:
         raise ClusterError("connection refused")
 
-    monkeypatch.setattr(recover, "_cluster", unreachable)
+    monkeypatch.setattr(recovery, "_cluster", unreachable)
     played.held = dead()
-    recovery = inspect()
-    assert "the cluster cannot be asked (connection refused)" in str(recovery.findings[-1])
-    assert recovery.refused
+    found = inspect()
+    assert "the cluster cannot be asked (connection refused)" in str(found.findings[-1])
+    assert found.refused
 
 
 # --- the command -------------------------------------------------------------------------------------------------------------------

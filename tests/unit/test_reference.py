@@ -54,7 +54,7 @@ def test_arguments_and_models_have_the_same_names_kinds_and_required_keys_at_eve
 def test_the_comparison_goes_down_to_the_last_level() -> None:
     whole: Any = shape(Settings)
     assert whole["dags"] == (True, shape(Settings.model_fields["dags"].annotation))
-    assert whole["dags"][1]["repository"] == (True, "str")
+    assert whole["dags"][1]["repository"] == (False, "str")
     assert whole["images"][1]["airflow"][1]["digest"] == (False, "str")
     assert whole["environment_from"] == (False, ("mapping", {"secret": (True, "str"), "key": (True, "str")}))
     assert whole["executor"] == (False, "Executor")

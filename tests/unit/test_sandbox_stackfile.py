@@ -122,6 +122,11 @@ def test_a_stack_without_a_repository_follows_the_one_that_is_served(source: Pat
     assert stackfile.supplied_secrets(source, target_of(source)) == [], "nothing that the user has to replace"
 
 
+def test_a_stack_whose_dags_come_with_its_image_follows_no_repository(source: Path) -> None:
+    content = {"config": {"airflow:dags": {"delivery": "image"}}}
+    assert copied(source, content, served=SERVED)["config"]["airflow:dags"] == {"delivery": "image"}
+
+
 def test_the_branch_and_path_of_the_stack_stay(source: Path) -> None:
     own = {"branch": "release", "path": "flows"}
     assert copied(source, {"config": {"airflow:dags": own}}, served=SERVED)["config"]["airflow:dags"] == own | FILLED

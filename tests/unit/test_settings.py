@@ -22,6 +22,7 @@ def https(**changes: object) -> Config:
 
 
 # configuration, the key that is named, part of the reason, part of the way out
+APP = {"applicationId": 1, "installationId": 1}
 WRONG: dict[str, tuple[Config, str, str, str]] = {
     "no repository": ({"dags": {"branch": "main"}}, "dags.repository", "is required", "set --path 'airflow:dags.repository'"),
     "no dags": ({"size": "small", "dags": {}}, "dags.repository", "is required", "set --path 'airflow:dags.repository'"),
@@ -53,6 +54,18 @@ WRONG: dict[str, tuple[Config, str, str, str]] = {
     "a key over HTTPS": (https(authentication="sshKey"), "dags", "write the repository as 'git@github.com:acme/dags.git'", ""),
     "no authentication over SSH": (dags(authentication="none"), "dags", "does not fit the SSH URL", ""),
     "authentication misspelt": (dags(authentication="sshkey"), "dags.authentication", "allowed values", "sshKey"),
+    "a GitHub App over SSH": (dags(githubApp=APP), "dags.repository", "write it as 'https://github.com/acme/dags.git'", ""),
+    "a GitHub App that is not named": (https(authentication="githubApp"), "dags.githubApp", "is needed", "airflow:dags.githubApp"),
+    "a GitHub App beside a token": (https(authentication="token", githubApp=APP), "dags.githubApp", "is not used", "config rm"),
+    "a GitHub App without an ID": (https(githubApp={"installationId": 1}), "dags.githubApp", "applicationId or clientId is needed", ""),
+    "a GitHub App with two IDs": (https(githubApp={**APP, "clientId": "Iv1.a"}), "dags.githubApp", "applicationId and clientId are set", ""),
+    "a GitHub App that is installed nowhere": (https(githubApp={"applicationId": 1}), "dags.githubApp.installationId", "is required", ""),
+    "a GitHub App for an old git-sync": (
+        https(githubApp=APP) | {"images": {"gitSync": {"tag": "v4.2.4"}}}, "images.gitSync.tag", "older than git-sync 4.3", "config rm"),
+    "a scp URL of Azure DevOps with a token": (
+        dags(repository="git@ssh.dev.azure.com:v3/o/p/r", authentication="token"), "dags", "'https://dev.azure.com/o/p/_git/r'", ""),
+    "a git host that is none": (dags(gitHost="sourceforge"), "dags.gitHost", "allowed values", "airflow:dags.gitHost"),
+    "no key left": (dags() | {"rotation": {"gitSshKeyDropped": 1}}, "rotation", "must be less than gitSshKey", ""),
     "a host without known keys": (
         dags(repository="git@git.example.com:a/b"), "dags", "`ssh-keyscan -p 22 git.example.com`", "airflow:dags"),
     "a port without known keys": (

@@ -16,7 +16,7 @@ from jsonschema import Draft7Validator
 from components.settings import Settings
 from components.stack_config import SECRETS, SettingsError, load, missing_secrets
 from components.values import chart_values
-from tests.cases import CONTRACT_CHART, SSH, Config, closed_schema
+from tests.cases import CONTRACT_CHART, GIVEN, SSH, Config, closed_schema
 from tests.strategies import in_order, junk, texts
 
 CANARY = "hunter2canary"
@@ -89,7 +89,7 @@ few = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 3)
 
 
 def with_secrets(config: Config) -> Config:
-    return {**config, **dict.fromkeys(missing_secrets(config), CANARY)}
+    return {**config, **{key: GIVEN[key] for key in missing_secrets(config)}}
 
 
 @few

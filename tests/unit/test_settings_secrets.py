@@ -3,12 +3,14 @@
 import pytest
 
 from components.stack_config import SECRETS, SettingsError, load, missing_secrets, required_secrets
-from tests.cases import AUTHENTICATIONS, HTTPS, SSH, Config, problems, settings
+from tests import git_host_packages
+from tests.cases import AUTHENTICATIONS, GIVEN, HTTPS, SSH, Config, problems, settings
 
 EXTERNAL: Config = {"database": {"external": {"host": "db.example.com"}}}
 NEEDED: dict[str, tuple[Config, list[str]]] = {
     "a key": ({"dags": AUTHENTICATIONS["ssh-key"]}, ["gitSshKey"]),
     "a token": ({"dags": AUTHENTICATIONS["token"]}, ["gitToken"]),
+    "a GitHub App": ({"dags": AUTHENTICATIONS["github-app"]}, ["githubAppPrivateKey"]),
     "a password": ({"dags": SSH, **EXTERNAL}, ["databasePassword"]),
     "two": ({"dags": AUTHENTICATIONS["ssh-key"], **EXTERNAL}, ["gitSshKey", "databasePassword"]),
     "none with a generated key": ({"dags": SSH}, []),
@@ -32,7 +34,7 @@ def test_missing_secrets_are_asked_for_in_one_message_with_the_exact_commands(na
 @pytest.mark.parametrize("name", NEEDED)
 def test_a_stack_that_has_its_secrets_is_in_order(name: str) -> None:
     config, keys = NEEDED[name]
-    complete = {**config, **dict.fromkeys(keys, CANARY)}
+    complete = {**config, **{key: GIVEN[key] for key in keys}}
     assert load("test", complete, keys) == settings(**config)
     assert missing_secrets(complete) == []
 
@@ -48,12 +50,13 @@ def test_the_secrets_of_a_stack_that_is_wrong_are_not_guessed_at() -> None:
         (SSH, None, "generatedSshKey"),
         (HTTPS, "gitToken", "token"),
         (HTTPS, None, "none"),
+        ({**HTTPS, "githubApp": {"clientId": "Iv1.a", "installationId": 1}}, None, "githubApp"),
     ],
 )
 def test_authentication_follows_the_url_and_the_secret_that_is_set(
     dags: Config, secret: str | None, chosen: str
 ) -> None:
-    given = {secret: CANARY} if secret else {}
+    given = {secret: GIVEN[secret]} if secret else {}
     authentication = settings(dags=dags, **given).dags.authentication
     assert authentication == chosen
 
@@ -65,6 +68,8 @@ def test_authentication_follows_the_url_and_the_secret_that_is_set(
         ({"dags": HTTPS}, "gitSshKey"),
         ({"dags": SSH}, "databasePassword"),
         ({"dags": AUTHENTICATIONS["generated-ssh-key"]}, "gitSshKey"),
+        ({"dags": AUTHENTICATIONS["token"], "gitToken": CANARY}, "githubAppPrivateKey"),
+        ({"dags": SSH}, "gitHostToken"),
     ],
 )
 def test_a_secret_that_nothing_uses_is_refused(config: Config, key: str) -> None:
@@ -74,16 +79,26 @@ def test_a_secret_that_nothing_uses_is_refused(config: Config, key: str) -> None
     assert f"pulumi config rm airflow:{key}" in problem.way_out
 
 
+# Where each secret is of use.
+USED: dict[str, Config] = {
+    "gitSshKey": {"dags": SSH},
+    "gitToken": {"dags": HTTPS},
+    "githubAppPrivateKey": {"dags": AUTHENTICATIONS["github-app"]},
+    "gitHostToken": {"dags": {**SSH, "registerDeployKey": True}},
+    "databasePassword": {"dags": SSH, **EXTERNAL},
+}
+
+
 @pytest.mark.parametrize("key", SECRETS)
-def test_a_secret_in_plain_text_is_refused_with_the_command_that_encrypts_it(key: str) -> None:
-    config = {"dags": HTTPS if key == "gitToken" else SSH, key: CANARY} | (
-        EXTERNAL if key == "databasePassword" else {}
-    )
-    (problem,) = problems(config, secret_keys=set()).problems
+def test_a_secret_in_plain_text_is_refused_with_the_command_that_encrypts_it(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git_host_packages.install(monkeypatch)
+    (problem,) = problems({**USED[key], key: CANARY}, secret_keys=set()).problems
     assert "plain text" in problem.reason
     assert SECRETS[key] in problem.way_out
     assert CANARY not in str(problem)
-    load("test", config, {key})
+    load("test", {**USED[key], key: GIVEN[key]}, {key})
 
 
 @pytest.mark.parametrize("key", ["dags", "values", "environment", "admin"])

@@ -14,7 +14,7 @@ import pytest
 from sandbox import SandboxError, pins, sources, toolchain
 from sandbox.pins import Tool
 
-ALL = [*pins.ENGINE, *pins.CONTROL_PLANE, pins.KIND_TOOL]
+ALL = pins.ALL.values()
 TOOL = Tool("helm", "3.20.2", "example.com/helm", 1, "https://x/helm", "https://x/sums", minimum="3.19")
 
 

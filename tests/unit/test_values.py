@@ -4,13 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from components import names
-from components.settings import Dags, Settings
-from components.values import chart_values, refresh_seconds
+from components.settings import Settings
+from components.values import chart_values
 from tests.cases import (
     ACCESSES,
     AUTHENTICATIONS,
@@ -110,27 +108,6 @@ def test_over_https_there_is_a_token_or_nothing_and_no_key() -> None:
     assert token["credentialsSecret"] == SECRETS.git_token
     assert not {"credentialsSecret", "sshKeySecret", "knownHosts"} & public.keys()
     assert not {"sshKeySecret", "knownHosts"} & token.keys()
-
-
-@given(st.integers(20, 3600))
-def test_period_refresh_and_ten_seconds_of_work_fit_into_what_was_asked_for(seconds: int) -> None:
-    dags = Dags(repository="https://github.com/a/b", visible_within_seconds=seconds)
-    period, refresh = refresh_seconds(dags)
-    assert period + refresh + 10 <= seconds
-    assert period > 0
-    assert 0 < refresh <= 30
-
-
-def test_git_sync_and_the_dag_processor_get_their_shares_of_the_time() -> None:
-    period, refresh = refresh_seconds(settings(dags={**SSH, "visibleWithinSeconds": 90}).dags)
-    found = values(dags={**SSH, "visibleWithinSeconds": 90})
-    assert found["dags"]["gitSync"]["period"] == f"{period}s"
-    assert found["config"]["dag_processor"] == {"refresh_interval": refresh, "min_file_process_interval": refresh}
-    assert values()["config"]["dag_processor"]["refresh_interval"] < refresh
-
-
-def test_one_failed_poll_ends_no_task() -> None:
-    assert values()["dags"]["gitSync"]["maxFailures"] > 1
 
 
 def test_the_chart_invents_no_key_no_password_no_job_and_no_database() -> None:

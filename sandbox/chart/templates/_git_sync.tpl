@@ -35,6 +35,9 @@
     - {name: {{ . }}, valueFrom: {secretKeyRef: {name: {{ $g.credentialsSecret }}, key: {{ . }}}}}
     {{- end }}
     {{- end }}
+    {{- with $g.env }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- if not $init }}
   startupProbe: {httpGet: {path: /, port: 1234}, periodSeconds: 5, failureThreshold: 10}
   {{- end }}
