@@ -7,6 +7,7 @@ SANDBOX := $(BIN)/python -m sandbox
 WHERE := $(if $(CLUSTER),--cluster $(CLUSTER))
 AGREED := $(if $(YES),--yes)
 READY := .venv/.ready
+LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz lint bench bench-real pictures generate lock clean
@@ -23,14 +24,14 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-tools: setup ## Find or make Pulumi, Helm and what the sandbox runs
-	@$(SANDBOX) tools
+tools: setup ## Find or make Pulumi, Helm and what the sandbox runs, or some of it: ONLY="pulumi helm"
+	@$(SANDBOX) tools $(ONLY)
 
 up: setup ## Deploy a stack: STACK=dev|staging|prod, CLUSTER=kind|node|simulated|<kubeconfig context>, YES=1 asks nothing
 	@$(SANDBOX) up --stack $(STACK) $(WHERE) $(AGREED)
 
-preview: setup ## Show what `up` would change
-	@$(SANDBOX) preview --stack $(STACK) $(WHERE) $(AGREED)
+preview: setup ## Show what `up` would change; UNCHANGED=1 fails if there is anything
+	@$(SANDBOX) preview --stack $(STACK) $(WHERE) $(AGREED) $(if $(UNCHANGED),--expect-no-changes)
 
 open: setup ## Open Airflow's page, and print who may log in
 	@$(SANDBOX) open --stack $(STACK) $(WHERE)
@@ -45,7 +46,7 @@ down: setup ## Remove the sandbox, or one stack: STACK=<name>; KEEP=1 only ends 
 	@$(SANDBOX) down $(if $(filter command line,$(origin STACK)),--stack $(STACK)) $(WHERE) $(if $(KEEP),--keep)
 
 test-unit: setup ## The tests that need neither tools nor a cluster
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest tests/unit -n auto
 
 test: lint tools ## Every test that this machine can run; with CI=1 those on real pods too
 	@$(BIN)/python -m pytest
@@ -57,10 +58,12 @@ test-real: setup ## End to end on real pods: Airflow runs DAGs, survives faults,
 fuzz: setup ## 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/test_settings_fuzz.py
 
-lint: setup ## Style and types
+lint: setup ## Style, types and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/zizmor --offline --quiet .github
+	@$(BIN)/python -m sandbox.tool actionlint -shellcheck $(BIN)/shellcheck
 
 bench: tools ## Measure import, preview and render times
 	@$(BIN)/python -m tests.bench
@@ -76,9 +79,9 @@ generate: setup ## Write what is generated from the settings: Pulumi.yaml, the J
 	@$(BIN)/python -m operations.reference
 
 lock: setup ## Compile the locks again, newest versions within pyproject's bounds
-	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
-	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml --group pictures -c requirements-dev.txt -o requirements-pictures.txt
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group dev -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) -c requirements-dev.txt -o requirements.txt
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 
 clean: down ## Also remove .venv and .state; the tool cache stays
 	@rm -rf .venv .state

@@ -1,7 +1,9 @@
 """The commands of `airflow-stack`. Results go to standard output, everything else to standard error."""
 
+import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +11,18 @@ from typing import Annotated
 import typer
 import yaml
 
+from components.delivery import followed, poll_warnings
 from components.stack_config import SECRETS, SettingsError, missing_secrets
+from policies.rule import Level
 
 from . import stack_file
+from .dags import command as dags_command
+from .diff.command import diff
+from .doctor.checks import Part, Status
 from .errors import StackError
+from .promotion.command import promote, rollback
 
+_COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red", Status.SKIPPED: "bright_black"}
 app = typer.Typer(
     name="airflow-stack",
     no_args_is_help=True,
@@ -22,6 +31,11 @@ app = typer.Typer(
     rich_markup_mode=None,  # which would take [secret] for markup
     help=__doc__,
 )
+
+app.add_typer(dags_command.app)
+app.command()(diff)
+app.command()(promote)
+app.command()(rollback)
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the file Pulumi.<stack>.yaml.")]
 ChartOption = Annotated[
@@ -43,14 +57,29 @@ def _commands() -> None:
 
 
 @app.command()
-def check(stack: StackOption, chart: ChartOption = None) -> None:
-    """Check the settings of a stack: no cluster, no Pulumi, no secrets are needed."""
+def check(
+    stack: StackOption,
+    chart: ChartOption = None,
+    policy: Annotated[
+        bool, typer.Option("--policy", help="List every policy, and whether the stack holds to it.")
+    ] = False,
+) -> None:
+    """Check the settings of a stack and the policies: no cluster, no Pulumi, no secrets are needed."""
+    from .policy import judge, table, told  # the engine's SDK takes half a second to import
+
     settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
-    dags = settings.dags
+    choice, findings = judge(Path.cwd(), stack, settings)
+    if policy:
+        typer.echo(table(choice, findings))
+    if advice := told(findings, Level.ADVISORY):
+        typer.secho(f"warning: stack {stack!r} does not hold to every policy\n{advice}", fg="yellow", err=True)
+    if broken := told(findings, Level.MANDATORY):
+        raise StackError(f"stack {stack!r} breaks policies that are mandatory\n{broken}")
     typer.echo(
-        f"stack {stack!r} is in order: {settings.executor.value}, size {settings.size.value}, "
-        f"DAGs of {dags.ref} in {dags.repository}, visible within {dags.visible_within_seconds} s"
+        f"stack {stack!r} is in order: {settings.executor.value}, size {settings.size.value}, {followed(settings)}"
     )
+    for warning in poll_warnings(settings):
+        typer.secho(f"warning: {warning}", fg="yellow", err=True)
     config, _ = stack_file.read(Path.cwd(), stack)
     for key in missing_secrets(config):
         typer.echo(f"still to be set before `pulumi up`: {SECRETS[key]} --stack {stack}", err=True)
@@ -59,7 +88,7 @@ def check(stack: StackOption, chart: ChartOption = None) -> None:
 @app.command()
 def render(stack: StackOption, chart: ChartOption = None) -> None:
     """Print all manifests of a stack as YAML, secret values replaced by [secret]."""
-    from .render import render as manifests  # the engine's SDK takes half a second to import; `check` does without
+    from .render import render as manifests  # as above
 
     settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
     typer.echo(yaml.dump_all(manifests(settings, stack), Dumper=_Dumper, sort_keys=False, width=1000), nl=False)
@@ -94,6 +123,28 @@ def logs(
 
 
 @app.command()
+def doctor(
+    stack: StackOption,
+    only: Annotated[Part | None, typer.Option("--only", help="Only this part.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of all checks as JSON.")] = False,
+    chart: ChartOption = None,
+) -> None:
+    """Find out before `pulumi up` what would keep it from working; the exit status is 1 if something would."""
+    from .doctor import Doctor  # as above
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the key would stay in the temporary folder
+    checks = []
+    for check in Doctor(stack, Path.cwd(), os.environ, _chart(chart)).examine(only):
+        checks.append(check)
+        if not as_json:
+            typer.echo(typer.style(f"{check.status.value:<8}", _COLOURS[check.status]) + str(check))
+    if as_json:
+        typer.echo(json.dumps([check.as_json() for check in checks], indent=2))
+    if any(check.status is Status.FAIL for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
 def recover(
     stack: StackOption,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Mend without asking.")] = False,
@@ -103,7 +154,7 @@ def recover(
     ] = "",
 ) -> None:
     """Mend a stack after a `pulumi up` that was killed or lost its connection; the lock of a running update is left alone."""
-    from .recover import inspect  # as above
+    from .recovery import inspect  # as above
 
     recovery = inspect(stack, Path.cwd(), os.environ, gone=gone)
     for finding in recovery.findings:

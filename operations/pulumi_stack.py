@@ -25,9 +25,10 @@ class PulumiStack:
         self._folder = project.resolve()
         self.project: str = yaml.safe_load((self._folder / "Pulumi.yaml").read_text())["name"]
 
-    def state(self) -> State:
+    def state(self, *, decrypted: bool = False) -> State:
         """Read the state; a locked stack's too."""
-        state: State = json.loads(self._ask("stack", "export", "--stack", self.name))
+        show = ["--show-secrets"] if decrypted else []
+        state: State = json.loads(self._ask("stack", "export", "--stack", self.name, *show))
         return state
 
     def write(self, state: State) -> None:

@@ -69,8 +69,7 @@ def stack_schema() -> dict[str, Any]:
         for name, text in described.items():
             if to_camel(name) in body["properties"]:
                 body["properties"][to_camel(name)]["description"] = text
-    definitions["Dags"].pop("required")  # a stack of `make up` does without a repository
-    for value in schema["properties"].values():
+    for value in [*schema["properties"].values(), *definitions["Dags"]["properties"].values()]:
         if "patternProperties" in value:  # names of the user's own, but of one form
             value["additionalProperties"] = False
     settings = {f"{PROJECT}:{key}": value for key, value in schema["properties"].items()}

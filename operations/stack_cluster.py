@@ -8,7 +8,7 @@ from components.names import RELEASE
 
 from . import stack_file
 from .pulumi_stack import PulumiStack
-from .recover_cluster import kubeconfig
+from .recovery.cluster import kubeconfig
 
 if TYPE_CHECKING:
     from lightkube import KubeConfig

@@ -13,16 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.images import AIRFLOW_VERSION, Images
+from components.images import Images
 from operations.console import Progress
+from operations.dags.airflow_env import published_before
 from sandbox import SandboxError, debian, oci, toolchain
 from sandbox.stand_ins import PAUSE, described, install, programs
 
 __all__ = ["PAUSE", "missing", "stand_ins"]
 
 _AIRFLOW_STEP, _PACK_STEP = {"Airflow": 120}, {"images": 20}
-# Stands in for the constraints file of the pinned version, which was released on 2026-06-01.
-_EXCLUDE_NEWER = "2026-06-10T00:00:00Z"
 _EXTRAS = "standard,postgres,cncf-kubernetes,fab,git,celery,statsd"
 _COMPILE = """
 import compileall, py_compile, sys
@@ -76,8 +75,7 @@ def _airflow_folder(cache: Path, images: Images) -> Path:
 
 
 def _requirements(version: str) -> list[str]:
-    newest = ["--exclude-newer", _EXCLUDE_NEWER] if version == AIRFLOW_VERSION else []
-    return [*newest, f"apache-airflow[{_EXTRAS}]=={version}", "asyncpg", "psycopg2-binary"]
+    return [*published_before(version), f"apache-airflow[{_EXTRAS}]=={version}", "asyncpg", "psycopg2-binary"]
 
 
 def _airflow(cache: Path, images: Images, base: Path, shown: Progress) -> Path:

@@ -149,7 +149,7 @@ _GIT = (
     (r"error in libcrypto|Load key .*: invalid format", _key_broken),
     (r"Permission denied \([^)]*publickey", _key_refused),
     (r"Host key verification failed", _host_key),
-    (r"couldn't find remote ref (\S+)", _no_ref),
+    (r"(?:couldn't find remote ref |pathspec ')([^\s']+)", _no_ref),
     (r"[Rr]epository (?:'\S+' )?not found|does not appear to be a git repository", _no_repository),
     (r"Authentication failed for|could not read (?:Username|Password)|HTTP Basic: Access denied", _no_login),
     (

@@ -54,9 +54,10 @@ class Reader:
                 yield from answer.iter_lines()
 
     def public_key(self, pod: Object) -> str:
-        """Return the public half of the SSH key that a pod's git-sync shows."""
+        """Return the public half of the SSH key that a pod's git-sync, or its first git bundle, shows."""
         secrets = {each["name"]: each.get("secret", {}) for each in pod["spec"].get("volumes") or []}
-        name = secrets.get("git-sync-ssh-key", {}).get("secretName", "")
+        volume = secrets.get("git-sync-ssh-key") or secrets.get("git-key-dags-folder") or {}
+        name = volume.get("secretName", "")
         try:
             data = self._client.get(f"{self._path}/secrets/{name}").raise_for_status().json()["data"]
             public = load_ssh_private_key(base64.b64decode(data["gitSshKey"]), None).public_key()

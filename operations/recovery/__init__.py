@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from components.names import RELEASE
-
-from . import processes, recover_state
-from .errors import StackError
-from .pulumi_stack import PulumiStack, State
-from .recover_cluster import Cluster, ClusterError, Revision, kubeconfig
-from .recover_findings import Finding, of_lock, of_operation, of_revision, of_torn
-from .recover_lock import parse
-from .recover_state import Operation, Presence, Resource
+from operations import processes
+from operations.errors import StackError
+from operations.pulumi_stack import PulumiStack, State
+from operations.recovery import state as recover_state
+from operations.recovery.cluster import Cluster, ClusterError, Revision, kubeconfig
+from operations.recovery.findings import Finding, of_lock, of_operation, of_revision, of_torn
+from operations.recovery.lock import parse
+from operations.recovery.state import Operation, Presence, Resource
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .errors import StackError
-from .recover_state import Presence, Resource
+from operations.errors import StackError
+from operations.recovery.state import Presence, Resource
 
 if TYPE_CHECKING:
     from lightkube import KubeConfig

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from . import recover_state
-from .pulumi_stack import State
-from .recover_cluster import Revision
-from .recover_lock import Lock, Owner, parse
-from .recover_state import Operation, Presence
+from operations.pulumi_stack import State
+from operations.recovery import state as recover_state
+from operations.recovery.cluster import Revision
+from operations.recovery.lock import Lock, Owner, parse
+from operations.recovery.state import Operation, Presence
 
 _HELM_SECONDS = 900  # where the release says nothing else
 

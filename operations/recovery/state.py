@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from .pulumi_stack import State
+from operations.pulumi_stack import State
 
 Resource = dict[str, Any]
 RELEASE = "kubernetes:helm.sh/v3:Release"

@@ -1,0 +1,1 @@
+"""The DAG gate: every DAG file imported by the real Airflow, in an environment of its own."""

@@ -1,0 +1,70 @@
+"""What whoever runs `pulumi up` must be allowed to do, derived from the objects that it makes. Pure."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any, NamedTuple
+
+Manifests = Iterable[dict[str, Any]]
+_READ = ("get", "list", "watch")
+_CHANGE = ("create", "patch", "delete")
+# What the provider and Helm read besides, to know when something is ready and why it is not; and Helm's own records of a release.
+_BESIDES = {
+    **dict.fromkeys([("", kind) for kind in ("endpoints", "events", "persistentvolumeclaims", "pods")], _READ),
+    ("apps", "replicasets"): _READ,
+    ("", "secrets"): (*_READ, *_CHANGE, "update"),
+}
+
+
+class Right(NamedTuple):
+    """One verb on one resource."""
+
+    group: str
+    resource: str
+    """Plural, with its subresource: `pods/log`."""
+    verb: str
+
+    def attributes(self, namespace: str) -> dict[str, str]:
+        """The right as an access review asks for it; to create a namespace is asked of the whole cluster."""
+        resource, _, sub = self.resource.partition("/")
+        asked = {"group": self.group, "resource": resource, "verb": self.verb}
+        if resource == "namespaces":
+            return asked if self.verb == "create" else {**asked, "namespace": namespace, "name": namespace}
+        return {**asked, "namespace": namespace, **({"subresource": sub} if sub else {})}
+
+
+EVERYTHING = {"group": "*", "resource": "*", "verb": "*"}
+
+
+def rights(manifests: Manifests) -> list[Right]:
+    """The rights to make these objects; whoever makes a Role must have all that it grants."""
+    wanted = {Right(*kind, verb) for kind, verbs in _BESIDES.items() for verb in verbs}
+    for manifest in manifests:
+        kind = _resource(manifest)
+        # The provider watches every kind, to see the end of an object that it deletes; all namespaces it can do without.
+        verbs = ("get", *_CHANGE) if manifest["kind"] == "Namespace" else (*_READ, *_CHANGE)
+        wanted |= {Right(*kind, verb) for verb in verbs}
+        for rule in manifest["rules"] if manifest["kind"] == "Role" else ():
+            granted = [(group, resource) for group in rule["apiGroups"] for resource in rule["resources"]]
+            wanted |= {Right(*kind, verb) for kind in granted for verb in rule["verbs"]}
+    return sorted(wanted)
+
+
+def grouped(missing: list[Right]) -> str:
+    """The rights in words: `create, get deployments.apps; list secrets`."""
+    words = []
+    for (group, resource), some in groupby(missing, key=lambda right: right[:2]):
+        words.append(f"{', '.join(right.verb for right in some)} {resource}{f'.{group}' if group else ''}")
+    return "; ".join(words)
+
+
+def _resource(manifest: dict[str, Any]) -> tuple[str, str]:
+    from lightkube.core.exceptions import LoadResourceError
+    from lightkube.core.resource import api_info
+    from lightkube.core.resource_registry import resource_registry
+
+    version, kind = manifest["apiVersion"], manifest["kind"]
+    group = version.rpartition("/")[0]
+    try:
+        return group, api_info(resource_registry.load(version, kind)).plural
+    except (LoadResourceError, ImportError):  # a custom resource
+        return group, f"{kind.lower()}s"

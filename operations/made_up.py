@@ -1,0 +1,26 @@
+"""What stands for a stack's secrets where it is rendered without them: of the right form, the same in every run, of no use to anybody."""
+
+from functools import cache
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+# The two largest primes of 1024 bits.
+_P, _Q, _E = 2**1024 - 105, 2**1024 - 179, 65537
+
+
+@cache
+def secret(key: str) -> str:
+    """A value for one of the stack's secret keys, such as `gitSshKey`."""
+    match key:
+        case "gitSshKey":
+            return _pem(ec.derive_private_key(1, ec.SECP256R1()))
+        case "githubAppPrivateKey":
+            d = pow(_E, -1, (_P - 1) * (_Q - 1))
+            crt = rsa.rsa_crt_dmp1(d, _P), rsa.rsa_crt_dmq1(d, _Q), rsa.rsa_crt_iqmp(_P, _Q)
+            return _pem(rsa.RSAPrivateNumbers(_P, _Q, d, *crt, rsa.RSAPublicNumbers(_E, _P * _Q)).private_key())
+    return f"made-up {key}"
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()

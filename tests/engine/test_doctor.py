@@ -1,0 +1,88 @@
+"""`airflow-stack doctor` on a real API server: it finds what is missing, and the rights that it asks for are enough for `up`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from lightkube import Client
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
+from lightkube.resources.core_v1 import ServiceAccount, ServiceAccountToken
+from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
+
+from operations import stack_file
+from operations.doctor.rights import rights
+from operations.render import render
+from sandbox import toolchain
+from sandbox.simulated import Simulated
+from sandbox.stack import Stack, environment
+from tests.cases import CONTRACT_CHART, ROOT
+
+pytestmark = pytest.mark.engine
+NAME = "doctor"
+SETTINGS = {
+    "airflow:namespace": NAME,
+    "airflow:dags": {"repository": "https://github.com/acme/dags.git"},
+    "airflow:database": {"inCluster": {"storage": "1Gi"}},
+    "airflow:chart": {"path": str(CONTRACT_CHART)},
+}
+
+
+def kubeconfig_of_a_stranger(cluster: Simulated, client: Client, folder: Path) -> Path:
+    """The kubeconfig of an account that may do nothing yet."""
+    client.create(ServiceAccount(metadata=ObjectMeta(name=NAME, namespace="default")))
+    answer = client.create(ServiceAccountToken(metadata=ObjectMeta()), NAME, namespace="default")
+    assert answer.status
+    content = yaml.safe_load(Path(cluster.kubeconfig).read_text())
+    content["users"][0]["user"] = {"token": answer.status.token}
+    (file := folder / "kubeconfig").write_text(yaml.safe_dump(content))
+    return file
+
+
+def grant(client: Client, wanted: list[PolicyRule]) -> None:
+    client.create(ClusterRole(metadata=ObjectMeta(name=NAME), rules=wanted))
+    role = RoleRef(apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name=NAME)
+    account = Subject(kind="ServiceAccount", name=NAME, namespace="default")
+    client.create(ClusterRoleBinding(metadata=ObjectMeta(name=NAME), roleRef=role, subjects=[account]))
+
+
+def test_the_rights_that_it_asks_for_are_enough_for_up(
+    cluster: Simulated, client: Client, open_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    home = open_stack("doctor").config_file.parent
+    kubeconfig = kubeconfig_of_a_stranger(cluster, client, tmp_path)
+    env = environment(ROOT, home, str(kubeconfig), toolchain.cache_folder())
+    stack = Stack(ROOT, "doctor", home, env)
+    content = yaml.safe_load(stack.config_file.read_text()) or {} if stack.config_file.exists() else {}
+    stack.config_file.write_text(yaml.safe_dump({**content, "config": SETTINGS}))
+
+    def doctor() -> dict[str, dict[str, str]]:
+        command = [
+            str(Path(sys.executable).with_name("airflow-stack")),
+            *"doctor -s doctor --only cluster --json".split(),
+        ]
+        done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
+        checks = {check["check"]: check for check in json.loads(done.stdout)}
+        assert done.returncode == ("fail" in {check["status"] for check in checks.values()}), done.stderr
+        return checks
+
+    nothing = doctor()
+    assert nothing["permissions"]["status"] == "fail"
+    assert "create, delete, get, list, patch, watch deployments.apps" in nothing["permissions"]["message"]
+
+    wanted = rights(render(stack_file.settings(home, "doctor"), "doctor"))
+    grant(client, [PolicyRule(apiGroups=[each.group], resources=[each.resource], verbs=[each.verb]) for each in wanted])
+    before = doctor()
+    assert {check["status"] for check in before.values()} == {"ok"}, before
+    assert before["namespace"]["message"] == "'doctor' is free"
+    up = stack.up()
+    assert up.ok, up.output
+    after = doctor()
+    assert "the stack's own" in after["namespace"]["message"]
+    assert "the stack's own" in after["release"]["message"]
+    gone = stack.destroy()
+    assert gone.ok, gone.output

@@ -1,0 +1,340 @@
+"""`airflow-stack doctor` against real git servers: it names the cause, and no secret comes out of it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import yaml
+
+from operations.doctor import Doctor
+from operations.doctor.checks import Check, Part, Status
+from operations.errors import StackError
+from operations.helm import cache_folder
+from operations.pulumi_stack import PulumiStack, State
+from tests.cases import ROOT
+from tests.programs import git_servers
+from tests.programs.git_servers import HttpsServer, SshServer, needs_git, needs_sshd, wait_for
+
+pytestmark = needs_git
+Examine = Callable[..., dict[str, Check]]
+PULUMI = shutil.which("pulumi") or shutil.which("pulumi", path=cache_folder() / "bin")
+_SECURE = {"secure": "AAABAI2=="}
+_SECRET_MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+
+
+@pytest.fixture(scope="module")
+def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    with git_servers.serve_ssh(tmp_path_factory.mktemp("ssh")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpsServer]:
+    with git_servers.serve_https(tmp_path_factory.mktemp("https")) as server:
+        yield server
+
+
+@pytest.fixture
+def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
+    """Make the git checks of a stack with these settings; Pulumi, which keeps its secrets, is played."""
+    project, temporary = tmp_path / "project", tmp_path / "temporary"
+    project.mkdir()
+    temporary.mkdir()
+    shutil.copy(ROOT / "Pulumi.yaml", project)
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+    def examined(
+        dags: dict[str, Any], key: Path | None = None, token: str = "", state: State | None = None, **settings: Any
+    ) -> dict[str, Check]:
+        secrets = {"gitSshKey": key.read_text() if key else "", "gitToken": token}
+        given = {"dags": dags, **settings, **{name: _SECURE for name, value in secrets.items() if value}}
+        config = {f"airflow:{name}": value for name, value in given.items()}
+        (project / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": config}))
+        commands: list[str] = []
+        popen = subprocess.Popen
+
+        def recorded(command: list[str], **more: Any) -> "subprocess.Popen[str]":
+            commands.extend(command)
+            modes = [file.stat().st_mode & 0o777 for file in temporary.rglob("key")]
+            assert all(mode == 0o600 for mode in modes)
+            return popen(command, **more)
+
+        monkeypatch.setattr("operations.doctor.git_probe.subprocess.Popen", recorded)
+        monkeypatch.setattr(PulumiStack, "setting", lambda _, name: secrets[name.removeprefix("airflow:")].strip())
+        monkeypatch.setattr(PulumiStack, "state", lambda _, *, decrypted: state or no_stack())
+        checks = list(Doctor("mine", project, os.environ).examine(Part.GIT))
+        assert not list(temporary.iterdir()), "something was left on disk"
+        for secret in filter(None, [*secrets["gitSshKey"].splitlines()[1:-1], token]):
+            assert secret not in repr((checks, commands))
+        return {check.check.removeprefix("git "): check for check in checks}
+
+    return examined
+
+
+@needs_sshd
+@pytest.mark.skipif(not PULUMI, reason="needs pulumi, installed or by `make tools`")
+def test_the_command_reads_the_keys_from_pulumi_itself(ssh: SshServer, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": {"airflow:dags": dags(ssh)}}))
+    env = {**os.environ, "PULUMI_BACKEND_URL": f"file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE": "none"}
+    env |= {"PATH": f"{Path(str(PULUMI)).parent}:{os.environ['PATH']}", "PULUMI_SKIP_UPDATE_CHECK": "1"}
+
+    def run(*command: str, text: str | None = None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, cwd=tmp_path, env=env, input=text, capture_output=True, text=True, check=False)
+
+    def doctor() -> tuple[int, dict[str, str]]:
+        done = run(
+            str(Path(sys.executable).with_name("airflow-stack")), *"doctor --stack mine --only git --json".split()
+        )
+        assert not set(ssh.key.read_text().splitlines()[1:-1]) & set((done.stdout + done.stderr).split())
+        return done.returncode, {check["check"]: check["status"] for check in json.loads(done.stdout)}
+
+    status, checks = doctor()
+    assert (status, checks["git credential"], checks["git host key"]) == (0, "skipped", "ok")
+    assert run("pulumi", "stack", "init", "mine").returncode == 0
+    state = json.loads(run("pulumi", "stack", "export", "--stack", "mine").stdout)
+    state["deployment"]["resources"] = a_state(ssh_key_1=ssh.key)["deployment"]["resources"]
+    assert run("pulumi", "stack", "import", "--stack", "mine", text=json.dumps(state)).returncode == 0
+    assert doctor() == (0, dict.fromkeys(checks, "ok"))
+    assert not run(
+        "pulumi", "config", "set", "--secret", "airflow:gitSshKey", "-s", "mine", text=ssh.key.read_text()
+    ).returncode
+    assert doctor() == (0, dict.fromkeys(checks, "ok"))
+
+
+@needs_sshd
+def test_a_doctor_that_is_ended_leaves_no_key_behind(ssh: SshServer, tmp_path: Path) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    (pulumi := tmp_path / "bin" / "pulumi").parent.mkdir()
+    pulumi.write_text(f"#!/bin/sh\ncat {ssh.key}\n")
+    pulumi.chmod(0o755)
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-rsa A"}
+        config = {"airflow:dags": stack, "airflow:gitSshKey": _SECURE}
+        (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": config}))
+        command = [str(Path(sys.executable).with_name("airflow-stack")), *"doctor --stack mine --only git".split()]
+        env = {**os.environ, "TMPDIR": str(temporary), "PATH": f"{pulumi.parent}:{os.environ['PATH']}"}
+        with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=-3, stderr=-3) as process:
+            wait_for(lambda: any(temporary.rglob("key")))
+            process.terminate()
+            assert process.wait(timeout=20) == 143
+    assert not list(temporary.iterdir())
+
+
+def no_stack() -> NoReturn:
+    raise StackError("`pulumi stack export` failed: no stack named 'mine' found")
+
+
+def a_state(**keys: Path) -> State:
+    """A state with generated keys, by the end of their resources' names, as `pulumi stack export --show-secrets` prints it."""
+    made = [
+        {
+            "urn": f"urn:pulumi:mine::airflow::tls:index/privateKey:PrivateKey::airflow-git-{name.replace('_', '-')}",
+            "type": "tls:index/privateKey:PrivateKey",
+            "custom": True,
+            "id": name,
+            "outputs": {"privateKeyOpenssh": {**_SECRET_MARK, "plaintext": json.dumps(key.read_text())}},
+        }
+        for name, key in keys.items()
+    ]
+    return {"version": 3, "deployment": {"resources": made}}
+
+
+def the_failure(checks: dict[str, Check]) -> tuple[str, Check]:
+    """The one check that failed; those before it went well, and those behind it were not made."""
+    ((name, failed),) = [(name, check) for name, check in checks.items() if check.status is Status.FAIL]
+    position = list(checks).index(name)
+    assert {check.status for check in list(checks.values())[:position]} <= {Status.OK, Status.WARN, Status.SKIPPED}
+    assert {check.status for check in list(checks.values())[position + 1 :]} <= {Status.SKIPPED}
+    assert failed.way_out
+    return name, failed
+
+
+def dags(server: SshServer, repository: str = "dags.git", **more: Any) -> dict[str, Any]:
+    return {"repository": server.url(repository), "knownHosts": server.known_hosts(), **more}
+
+
+@needs_sshd
+def test_all_is_well_with_the_right_key(ssh: SshServer, examine: Examine) -> None:
+    checks = examine(dags(ssh), ssh.key)
+    assert [check.status for check in checks.values()] == [Status.OK] * 10, checks
+    assert checks["ref"].message == f"branch 'main' is at {ssh.commit[:12]}"
+    assert checks["DAG files"].message == "2 in 'dags', dags/etl.py the first"
+
+
+@needs_sshd
+def test_a_branch_a_tag_and_a_commit_are_found(ssh: SshServer, examine: Examine) -> None:
+    for ref in ({"branch": "release"}, {"tag": "v1.0"}, {"commit": ssh.commit}):
+        checks = examine(dags(ssh, **ref), ssh.key)
+        assert {check.status for check in checks.values()} == {Status.OK}, checks
+
+
+@needs_sshd
+def test_a_key_that_the_host_does_not_know_is_told_with_its_public_half(
+    ssh: SshServer, examine: Examine, tmp_path: Path
+) -> None:
+    other = git_servers.make_key(tmp_path / "other")
+    name, failed = the_failure(examine(dags(ssh), other))
+    assert name == "access"
+    assert "Permission denied" in failed.message
+    assert git_servers.public(other) in failed.way_out
+
+
+@needs_sshd
+def test_a_key_that_ssh_cannot_use_does_not_keep_the_host_from_being_checked(ssh: SshServer, examine: Examine) -> None:
+    checks = examine(dags(ssh), ssh.key.with_suffix(".pub"))
+    assert checks["credential"].status is Status.FAIL
+    assert "public key" in checks["credential"].message
+    assert checks["host key"].status is Status.OK
+    assert checks["access"].status is Status.SKIPPED
+
+
+@needs_sshd
+def test_the_generated_key_that_up_would_use_is_taken_from_the_state(
+    ssh: SshServer, examine: Examine, tmp_path: Path
+) -> None:
+    generated, other = dags(ssh, authentication="generatedSshKey"), git_servers.make_key(tmp_path / "other")
+    state = a_state(ssh_key_1=ssh.key, ssh_key_2=other)
+    checks = examine(generated, state=state, rotation={"gitSshKey": 2})
+    assert {check.status for check in checks.values()} == {Status.OK}, checks
+    name, failed = the_failure(examine(generated, state=state, rotation={"gitSshKey": 2, "gitSshKeyDropped": 1}))
+    assert name == "access"
+    assert "read-only deploy key" in failed.way_out
+    assert git_servers.public(other) in failed.way_out
+
+
+@needs_sshd
+@pytest.mark.parametrize("state", [None, a_state()], ids=["no stack yet", "no `up` yet"])
+def test_before_the_first_up_everything_that_needs_no_key_is_checked(
+    ssh: SshServer, examine: Examine, state: State | None
+) -> None:
+    checks = examine(dags(ssh), state=state)
+    assert "next `pulumi up` makes the key" in checks["credential"].message
+    made = [name for name, check in checks.items() if check.status is Status.OK]
+    assert made == ["settings", "secrets", "host", "port", "host key"]
+    assert Status.FAIL not in {check.status for check in checks.values()}
+
+
+@needs_sshd
+def test_every_one_of_several_repositories_is_examined_with_its_own_key(ssh: SshServer, examine: Examine) -> None:
+    more = {"features": {"repository": ssh.url("empty.git")}, "models": {"repository": ssh.url(), "branch": "release"}}
+    stack = dags(ssh, authentication="generatedSshKey", delivery="gitBundle", moreRepositories=more)
+    checks = examine(stack, state=a_state(ssh_key_1=ssh.key, bundle_features_ssh_key_1=ssh.key))
+    assert checks["DAG files"].status is Status.OK
+    assert checks["features repository"].status is Status.FAIL
+    assert checks["models credential"].status is Status.SKIPPED
+
+
+def test_dags_in_the_image_need_no_git_host(examine: Examine) -> None:
+    image = {"airflow": {"repository": "registry.example.com/airflow-with-dags"}}
+    assert [check.status for check in examine({"delivery": "image"}, images=image).values()] == [Status.OK] * 3
+
+
+@needs_sshd
+def test_an_unknown_host_key_is_told_from_a_changed_one(ssh: SshServer, examine: Examine, tmp_path: Path) -> None:
+    name, unknown = the_failure(examine(dags(ssh, knownHosts="elsewhere ssh-ed25519 AAAA\n"), ssh.key))
+    assert name == "host key"
+    assert "is unknown" in unknown.message
+    assert f"ssh-keyscan -p {ssh.port} 127.0.0.1" in unknown.way_out
+    assert "verify the fingerprint" in unknown.way_out
+    other = ssh.known_hosts(git_servers.make_key(tmp_path / "other"))
+    name, changed = the_failure(examine(dags(ssh, knownHosts=other), ssh.key))
+    assert name == "host key"
+    assert "another host key than the known one (SHA256:" in changed.message
+
+
+@needs_sshd
+def test_a_missing_ref_is_told_with_the_names_that_are_near_it(ssh: SshServer, examine: Examine) -> None:
+    name, failed = the_failure(examine(dags(ssh, branch="relaese"), ssh.key))
+    assert (name, failed.message) == ("ref", "there is no branch 'relaese'")
+    assert "'release'" in failed.way_out
+    assert "'main', 'release'" in the_failure(examine(dags(ssh, branch="qqq"), ssh.key))[1].way_out
+    assert "airflow:dags.tag" in the_failure(examine(dags(ssh, branch="v1.0"), ssh.key))[1].way_out
+    name, failed = the_failure(examine(dags(ssh, commit="1" * 40), ssh.key))
+    assert (name, "cannot be fetched" in failed.message) == ("ref", True)
+
+
+@needs_sshd
+def test_an_empty_repository_is_told_from_a_missing_one(ssh: SshServer, examine: Examine) -> None:
+    name, empty = the_failure(examine(dags(ssh, "empty.git"), ssh.key))
+    assert name == "repository"
+    assert "is empty" in empty.message
+    name, missing = the_failure(examine(dags(ssh, "other.git"), ssh.key))
+    assert name == "repository"
+    assert "does not appear to be a git repository" in missing.message
+
+
+@needs_sshd
+def test_a_path_without_dags_is_told_with_the_folders_that_have_some(ssh: SshServer, examine: Examine) -> None:
+    for path in ("lib", "nowhere", "dag"):
+        name, failed = the_failure(examine(dags(ssh, path=path), ssh.key))
+        assert (name, failed.message) == ("DAG files", f"'{path}' holds no DAG file (*.py)")
+        assert "'dags'" in failed.way_out
+
+
+@needs_sshd
+def test_a_host_that_does_not_resolve_and_a_port_that_does_not_answer(ssh: SshServer, examine: Examine) -> None:
+    unknown = {"repository": "git@git.invalid:acme/dags.git", "knownHosts": "git.invalid ssh-ed25519 AAAA"}
+    assert the_failure(examine(unknown, ssh.key))[0] == "host"
+    port = git_servers.free_port()
+    silent = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-ed25519 A"}
+    name, failed = the_failure(examine(silent, ssh.key))
+    assert name == "port"
+    assert str(port) in failed.message
+
+
+@needs_sshd
+def test_a_server_that_is_no_ssh_server_is_told(https: HttpsServer, ssh: SshServer, examine: Examine) -> None:
+    port = https.base.rpartition(":")[2]
+    stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-ed25519 A"}
+    name, failed = the_failure(examine(stack, ssh.key))
+    assert (name, "no SSH server" in failed.message) == ("host key", True)
+
+
+@pytest.fixture
+def trusted(https: HttpsServer, monkeypatch: pytest.MonkeyPatch) -> HttpsServer:
+    """The HTTPS server, whose authority git trusts."""
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(https.authority))
+    return https
+
+
+def over_https(server: HttpsServer, repository: str = "dags.git") -> dict[str, Any]:
+    return {"repository": server.url(repository), "username": server.username}
+
+
+def test_all_is_well_with_the_right_token(trusted: HttpsServer, examine: Examine) -> None:
+    checks = examine(over_https(trusted), token=trusted.token)
+    assert [check.status for check in checks.values()] == [Status.OK] * 10, checks
+    assert trusted.token not in trusted.log.read_text()
+
+
+def test_a_wrong_token_is_told(trusted: HttpsServer, examine: Examine) -> None:
+    name, failed = the_failure(examine(over_https(trusted), token="$(another)'token"))
+    assert name == "access"
+    assert "airflow:gitToken" in failed.way_out
+    checks = examine(over_https(trusted), token="two words")
+    assert (checks["credential"].status, checks["access"].status) == (Status.FAIL, Status.SKIPPED)
+
+
+def test_a_repository_that_asks_for_a_login_is_told_where_none_is_given(trusted: HttpsServer, examine: Examine) -> None:
+    name, failed = the_failure(examine(over_https(trusted)))
+    assert (name, "private" in failed.way_out) == ("access", True)
+
+
+def test_a_missing_repository_behind_a_good_token_is_told(trusted: HttpsServer, examine: Examine) -> None:
+    name, failed = the_failure(examine(over_https(trusted, "other.git"), token=trusted.token))
+    assert (name, "not found" in failed.message) == ("repository", True)
+
+
+def test_a_certificate_that_nobody_trusts_is_told(https: HttpsServer, examine: Examine) -> None:
+    name, failed = the_failure(examine(over_https(https), token=https.token))
+    assert (name, "is not trusted" in failed.message) == ("certificate", True)

@@ -1,0 +1,112 @@
+"""The same stack with git-sync, with Airflow's git bundle, and with git-sync again: a push is seen by each, and no run is lost on the way."""
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from sandbox.ready import SMOKE
+from tests.real.project import Project, holds, wait_for
+from tests.real.test_airflow import DAG, VISIBLE_SECONDS, listed
+from tests.real.test_faults import stop_git_server
+
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]
+
+OUTAGE_SECONDS = 60
+
+
+def followed(project: Project) -> str:
+    return str(project.setting("dags").get("branch", "main"))
+
+
+def tip(project: Project) -> str:
+    """The commit that the followed branch is at."""
+    command = ["git", "-C", str(project.state / "git" / "dags.git"), "rev-parse", followed(project)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def deliver(project: Project, delivery: str) -> None:
+    dags = {**project.setting("dags"), "delivery": delivery}
+    project.up(dags=dags, executor="KubernetesExecutor")
+
+
+def run_of(project: Project, dag: str) -> dict[str, Any]:
+    """A run that ended well, as the API tells it."""
+    run = project.airflow.trigger(dag)
+    project.airflow.ends_green(dag, run)
+    return project.airflow._call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")
+
+
+def history(project: Project) -> dict[str, str]:
+    """State of every run of the smoke DAG that ended, by its id."""
+    runs = project.airflow._all(f"/api/v2/dags/{SMOKE}/dagRuns", "dag_runs")
+    return {run["dag_run_id"]: run["state"] for run in runs if run["state"] in ("success", "failed")}
+
+
+def push_is_visible(project: Project, name: str) -> None:
+    project.push({f"{name}.py": DAG.format(name=name, body="pass")}, followed(project))
+    print(f"{name}: listed after {listed(project, name, VISIBLE_SECONDS):.1f} s")
+
+
+def git_sync_containers(project: Project) -> set[str]:
+    pods = [pod.spec for pod in project.pods() if pod.spec]
+    return {each.name for spec in pods for each in spec.containers if each.name.startswith("git-sync")}
+
+
+def test_another_delivery_and_back_again_loses_no_run_and_sees_every_push(project: Project) -> None:
+    deliver(project, "gitSync")
+    assert git_sync_containers(project) == {"git-sync"}
+    push_is_visible(project, "by_git_sync")
+    assert run_of(project, "by_git_sync")["bundle_version"] is None
+    run_of(project, SMOKE)
+    before = history(project)
+
+    deliver(project, "gitBundle")
+    assert git_sync_containers(project) == set()
+    assert before.items() <= history(project).items()
+    assert "by_git_sync" in project.airflow.dags()
+    push_is_visible(project, "by_bundle")
+    assert run_of(project, "by_bundle")["bundle_version"] == tip(project)
+    run_of(project, SMOKE)
+    between = history(project)
+    assert before.keys() < between.keys()
+    assert project.restarts() == {}
+    project.preview_is_unchanged()
+
+    deliver(project, "gitSync")
+    assert between.items() <= history(project).items()
+    push_is_visible(project, "by_git_sync_again")
+    assert run_of(project, SMOKE)["bundle_version"] is None
+    assert project.restarts() == {}
+
+
+def test_a_run_keeps_the_commit_that_it_began_with(project: Project) -> None:
+    deliver(project, "gitBundle")
+    push_is_visible(project, "changes")
+    first = run_of(project, "changes")["bundle_version"]
+    assert first == tip(project)
+    project.push({"changes.py": DAG.format(name="changes", body="print('changed')")}, followed(project))
+    wait_for(
+        "a run of the next commit",
+        lambda: run_of(project, "changes")["bundle_version"],
+        lambda version: version == tip(project) != first,
+    )
+
+
+def test_without_the_git_server_a_bundle_restarts_nothing_and_a_task_waits_for_it(project: Project) -> None:
+    deliver(project, "gitBundle")
+    run_of(project, SMOKE)
+    before = project.restarts()
+    stop_git_server(project)
+    run = project.airflow.trigger(SMOKE)
+    holds("the restarts", OUTAGE_SECONDS, project.restarts)
+    assert project.airflow.run_state(SMOKE, run) == "running"
+    project.preview_is_unchanged()  # which serves the repository again
+    project.airflow.ends_green(SMOKE, run)
+    assert project.restarts() == before
+
+
+def test_at_last_the_stack_is_as_it_was(project: Project) -> None:
+    deliver(project, "gitSync")
+    wait_for("the smoke DAG", lambda: project.airflow.dags(), lambda dags: SMOKE in dags)
+    project.preview_is_unchanged()
