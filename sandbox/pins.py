@@ -19,11 +19,14 @@ COREDNS = "1.14.4"
 PAUSE = "registry.k8s.io/pause:3.10.1"
 # renovate: datasource=github-releases depName=kubernetes-sigs/kind
 KIND = "0.33.0"
+# renovate: datasource=github-releases depName=rhysd/actionlint
+ACTIONLINT = "1.7.12"
 
 _PULUMI_URL = f"https://get.pulumi.com/releases/sdk/pulumi-v{PULUMI}-{{os}}-{{x64}}.tar.gz"
 PULUMI_CHECKSUMS = f"https://get.pulumi.com/releases/sdk/pulumi-{PULUMI}-checksums.txt"
 _COREDNS_URL = f"https://github.com/coredns/coredns/releases/download/v{COREDNS}"
 DOCKER_HUB = "https://registry-1.docker.io/v2/"
+_ACTIONLINT_URL = f"https://github.com/rhysd/actionlint/releases/download/v{ACTIONLINT}/actionlint_{ACTIONLINT}"
 _ETCD_URL = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
 
 
@@ -140,3 +143,14 @@ KIND_TOOL = Tool(
     checksums="{url}.sha256sum",
     minimum="0.30",
 )
+ACTIONLINT_TOOL = Tool(
+    name="actionlint",
+    version=ACTIONLINT,
+    package="github.com/rhysd/actionlint/cmd/actionlint",
+    seconds=40,
+    url=f"{_ACTIONLINT_URL}_{{os}}_{{arch}}.tar.gz",
+    checksums=f"{_ACTIONLINT_URL}_checksums.txt",
+    minimum="1.7",
+    version_arguments=("-version",),
+)
+ALL = {tool.name: tool for tool in (*ENGINE, *CONTROL_PLANE, KWOK_TOOL, KUBECTL, *NODE, KIND_TOOL, ACTIONLINT_TOOL)}

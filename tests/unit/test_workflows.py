@@ -1,0 +1,157 @@
+"""The pipelines are safe, and run only commands that there are."""
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import typer.main
+
+from operations import cli, posting
+from sandbox import pins
+from tests.cases import ROOT, STACKS
+from tests.played_github import SHA
+from tests.workflows import ACTIONS, GITHUB, JOBS, WORKFLOWS, Script, scripts, steps
+
+_FILES = [*GITHUB.rglob("*.yml")]
+each_job = pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+
+
+def test_every_action_is_pinned_by_commit_to_one_version() -> None:
+    uses = {
+        line.strip() for file in _FILES for line in file.read_text().splitlines() if re.search(r"\buses: [^.]", line)
+    }
+    found = [re.fullmatch(r"(?:- )?uses: ([\w/-]+)@([0-9a-f]{40}) # v\d+\.\d+\.\d+", line) for line in uses]
+    assert all(found), uses
+    pinned = {(match[1], match[2]) for match in found if match}
+    assert len({action for action, _ in pinned}) == len(pinned)
+
+
+@each_job
+def test_every_job_ends_in_time_and_may_do_only_what_it_says(job: dict[str, Any]) -> None:
+    assert job["timeout-minutes"] <= 90
+    assert job["permissions"]
+    for name, workflow in WORKFLOWS.items():
+        assert workflow["permissions"] == {}, name
+
+
+def test_no_checkout_leaves_a_token_behind() -> None:
+    checkouts = [step for _, step in steps() if "checkout@" in step.get("uses", "")]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_nothing_is_pasted_into_a_script() -> None:
+    assert not [script.where for script in scripts() if "${{" in script.text]
+
+
+def test_what_runs_code_of_a_pull_request_may_write_nothing() -> None:
+    for name, workflow in WORKFLOWS.items():
+        assert "pull_request_target" not in workflow["on"]
+        if "pull_request" in workflow["on"]:
+            granted = {key: value for job in workflow["jobs"].values() for key, value in job["permissions"].items()}
+            assert {key for key, value in granted.items() if value != "read"} <= {"id-token"}, name
+
+
+def test_only_jobs_of_this_repository_s_own_branches_get_secrets() -> None:
+    with_secrets = {name for name, job in JOBS.items() if "secrets." in str(job) and name.startswith("preview/")}
+    assert with_secrets == {"preview/preview"}
+    assert JOBS["preview/preview"]["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+
+
+def test_the_job_that_comments_takes_the_code_of_the_main_branch() -> None:
+    (comment,) = WORKFLOWS["preview-comment"]["jobs"].values()
+    assert WORKFLOWS["preview-comment"]["on"]["workflow_run"]["workflows"] == [WORKFLOWS["preview"]["name"]]
+    checkout, run = comment["steps"]
+    assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+    assert "pull_request" not in str(run) and "head_branch" not in str(run)
+
+
+@pytest.mark.parametrize(
+    ("files", "deploys"),
+    [
+        (["dags/sample_etl.py"], False),
+        (["dags/sub/folder/a.py", "docs/guides/environments.md", "README.md", "tests/unit/test_x.py"], False),
+        (["dags/sample_etl.py", "Pulumi.staging.yaml"], True),
+        (["components/values.py"], True),
+        (["requirements.txt"], True),
+        (["policies/rules.py"], True),
+    ],
+)
+def test_a_change_deploys_unless_it_is_of_dags_alone(files: list[str], deploys: bool) -> None:
+    ignored = WORKFLOWS["deploy"]["on"]["push"]["paths-ignore"]
+    assert any(not any(fnmatch(file, pattern) for pattern in ignored) for file in files) is deploys
+
+
+def test_one_deployment_at_a_time_on_a_stack_and_none_broken_off() -> None:
+    job = JOBS["deploy/deploy"]
+    stack = job["env"]["STACK"]
+    assert job["environment"] == stack == "${{ github.ref_name == 'release' && 'prod' || 'staging' }}"
+    assert job["concurrency"] == {"group": f"stack-{stack}", "cancel-in-progress": False}
+
+
+def test_every_stack_that_is_deployed_is_previewed_and_looked_after() -> None:
+    deployed = [stack for stack in STACKS if stack in JOBS["deploy/deploy"]["environment"]]
+    for job in ("preview/preview", "drift/refresh"):
+        assert JOBS[job]["strategy"]["matrix"]["stack"] == deployed
+    for words in (words for _, words in _commands("airflow-stack") if words[0] == "diff"):
+        assert [word for before, word in pairwise(words) if before == "--stack"] == deployed
+
+
+def _commands(program: str) -> Iterator[tuple[Script, list[str]]]:
+    for script in scripts():
+        for command in script.commands():
+            if command[0] == program:
+                yield script, command[1:]
+
+
+@pytest.mark.parametrize(
+    ("where", "arguments"),
+    [
+        pytest.param(script.where, words, id=f"{script.where}: {' '.join(words)}")
+        for script, words in _commands("airflow-stack")
+    ],
+)
+def test_every_command_of_ours_takes_the_options_that_a_pipeline_gives(where: str, arguments: list[str]) -> None:
+    command = typer.main.get_command(cli.app)
+    words = [{"$STACK": "staging", "$base": SHA}.get(word, word) for word in arguments]
+    words = [SHA if word.startswith("$CI_") else word for word in words]
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name or "", words)  # parses and checks, and runs nothing
+
+
+def test_every_target_of_make_is_there_with_the_variables_that_it_is_given() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    given = [words for _, words in _commands("make")]
+    assert given
+    for target, *variables in given:
+        assert re.search(rf"^{target}:.* ##", makefile, re.MULTILINE), target
+        for variable in variables:
+            assert re.search(rf"\b{variable.partition('=')[0]}\b", makefile), variable
+
+
+def test_every_tool_that_a_pipeline_asks_for_is_pinned() -> None:
+    asked = [step["with"]["tools"] for _, step in steps() if "tools" in step.get("with", {})]
+    asked += [
+        word[len("ONLY=") :]
+        for _, words in _commands("make")
+        for word in words
+        if word.startswith("ONLY=") and "$" not in word
+    ]
+    assert len(asked) == 4
+    assert {name for names in asked for name in names.split()} <= set(pins.ALL)
+
+
+def test_every_posting_that_a_pipeline_asks_for_is_known() -> None:
+    asked = {words[-1] for _, words in _commands("python3") if words[:2] == ["-m", "operations.posting"]}
+    assert asked == set(posting.ACTIONS)
+
+
+def test_the_login_says_nothing_of_values_and_names_every_variable_on_top() -> None:
+    text = (GITHUB / "actions" / "login" / "action.yml").read_text()
+    head = text.partition("name: Log in")[0]
+    for variable in re.findall(r"fromJSON\(inputs.variables\)\.(\w+)", text):
+        assert variable in head
+    assert ACTIONS["login"]["outputs"]["ready"]
