@@ -6,28 +6,25 @@ It owns the order of the parts and the outputs; what each part is made of, and w
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
-import pulumi_kubernetes as k8s
 from pydantic.alias_generators import to_camel
 
 from . import names
-from .arguments import AirflowArgs, DagDelivery, DatabaseArgs, Executor, GitAuthentication, RotationArgs, SecretKeyArgs
+from .arguments import AirflowArgs, DatabaseArgs, Executor, RotationArgs, SecretKeyArgs
 from .credentials import AirflowCredentials
+from .dag_source import DagSource
 from .database import USER, AirflowDatabase
-from .delivery import bundles, known_hosts, poll_warnings, polls_per_hour
-from .git_access import GitAccess, GitAccessArgs
-from .git_bundle import GitBundle
-from .git_hosts import deploy_key_page
-from .git_url import GitUrl
+from .delivery import poll_warnings
 from .jobs import AdminUser, AirflowJobArgs, DatabaseMigration
+from .log_volume import log_volume
 from .namespace import AirflowNamespace, AirflowNamespaceArgs
-from .objects import PlacedArgs, metadata
+from .objects import PlacedArgs
 from .release import AirflowRelease, AirflowReleaseArgs
 from .settings import Settings
 from .stack_config import SECRETS, load
 from .values import base_url, chart_values
 
 if TYPE_CHECKING:
-    from pulumi_kubernetes.core.v1 import PersistentVolumeClaimSpecArgsDict
+    pass
 
 
 class Airflow(pulumi.ComponentResource):
@@ -97,13 +94,7 @@ class Airflow(pulumi.ComponentResource):
             },
             child,
         )
-        access = _git(settings, args, placed, credentials.salt)
-        # With git bundles a token is part of the connection and has no Secret of its own.
-        alone = settings.dags.delivery is DagDelivery.GIT_SYNC or access["authentication"] is not GitAuthentication.TOKEN
-        git = GitAccess(
-            f"{name}-git", access if alone else {**access, "authentication": GitAuthentication.NONE}, child
-        )
-        git_bundles = _bundles(f"{name}-git-bundle", settings, access, placed, child)
+        dags = DagSource(f"{name}-git", settings, args, placed, credentials.salt, child)
         database = AirflowDatabase(
             f"{name}-database",
             {
@@ -117,9 +108,7 @@ class Airflow(pulumi.ComponentResource):
             },
             pulumi.ResourceOptions(parent=self, depends_on=[credentials]),
         )
-        made = {**credentials.digests, **git.digests, **database.digests}
-        for bundle in git_bundles:
-            made |= bundle.digests
+        made = {**credentials.digests, **dags.digests, **database.digests}
         values = chart_values(settings, made)
         job = _job(settings, values, placed)
         migration = DatabaseMigration(
@@ -127,7 +116,8 @@ class Airflow(pulumi.ComponentResource):
             {**job, "database": database.address},
             pulumi.ResourceOptions(parent=self, depends_on=[credentials, database]),
         )
-        before = [credentials, git, *git_bundles, database, migration, *self._log_volume(name, settings, placed, namespace)]
+        logs = log_volume(name, settings, placed, pulumi.ResourceOptions(parent=self, deleted_with=namespace.resource))
+        before = [credentials, *dags.resources, database, migration, *logs]
         release = AirflowRelease(
             name,
             _release(settings, values, namespace.name),
@@ -155,17 +145,11 @@ class Airflow(pulumi.ComponentResource):
         )
         self.admin_user = settings.admin.username if settings.admin.create else None
         self.admin_password = credentials.admin_password
-        keys = git.deploy_keys
-        self.git_deploy_key = [*keys.values()][-1] if keys else None
-        self.git_deploy_keys = keys if len(keys) > 1 else None
-        self.repository_deploy_keys = next((bundle.deploy_keys for bundle in git_bundles if bundle.deploy_keys), None)
-        dags, from_git = settings.dags, settings.dags.delivery is not DagDelivery.IMAGE
-        self.git_deploy_key_page = deploy_key_page(GitUrl.parse(dags.repository), dags.git_host) if keys else None
-        self.dag_delivery = dags.delivery.value
-        self.dag_repository, self.dag_ref, self.dag_ref_kind = (
-            (dags.repository, dags.ref, dags.ref_kind) if from_git else (None, None, None)
-        )
-        self.git_polls_per_hour = sum(polls_per_hour(settings).values()) if from_git else None
+        self.git_deploy_key, self.git_deploy_keys = dags.deploy_key, dags.deploy_keys
+        self.git_deploy_key_page = dags.deploy_key_page
+        self.repository_deploy_keys = dags.repository_deploy_keys
+        self.dag_delivery, self.git_polls_per_hour = settings.dags.delivery.value, dags.polls_per_hour
+        self.dag_repository, self.dag_ref, self.dag_ref_kind = dags.followed
         for warning in poll_warnings(settings):
             pulumi.log.warn(warning, self)
         self.chart_version = release.chart_version
@@ -178,27 +162,6 @@ class Airflow(pulumi.ComponentResource):
         outputs = {to_camel(key): getattr(self, key) for key in Airflow.__annotations__}
         return {key: value for key, value in outputs.items() if value is not None}
 
-    def _log_volume(
-        self, name: str, settings: Settings, placed: PlacedArgs, namespace: AirflowNamespace
-    ) -> list[pulumi.Resource]:
-        if not (volume := settings.logs.volume):
-            return []
-        spec: PersistentVolumeClaimSpecArgsDict = {
-            "access_modes": [volume.access_mode],
-            "resources": {"requests": {"storage": volume.size}},
-        }
-        if volume.storage_class:
-            spec["storage_class_name"] = volume.storage_class
-        claim = k8s.core.v1.PersistentVolumeClaim(
-            f"{name}-task-logs",
-            # Where volumes bind to their first consumer, that is a pod of the release: nothing may wait for it here.
-            metadata=metadata(names.LOG_CLAIM, placed, {"pulumi.com/skipAwait": "true"}),
-            spec=spec,
-            # Task pods that have ended keep hold of the claim, and nobody deletes them but the namespace.
-            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect or None, deleted_with=namespace.resource),
-        )
-        return [claim]
-
 
 def _validated(name: str, args: AirflowArgs) -> Settings:
     """The arguments as settings; the same checks and words as for a stack file.
@@ -208,41 +171,6 @@ def _validated(name: str, args: AirflowArgs) -> Settings:
     """
     config = {to_camel(key): value for key, value in args.items()}
     return load(name, config, SECRETS.keys() & config.keys(), by_name=True)
-
-
-def _git(settings: Settings, args: AirflowArgs, placed: PlacedArgs, salt: pulumi.Input[str]) -> GitAccessArgs:
-    access: GitAccessArgs = {
-        "namespace": placed["namespace"],
-        "labels": placed.get("labels", {}),
-        "salt": salt,
-        "authentication": settings.dags.authentication or GitAuthentication.NONE,
-        "repository": settings.dags.repository,
-        "username": settings.dags.username,
-        "generation": settings.rotation.git_ssh_key,
-        "dropped": settings.rotation.git_ssh_key_dropped,
-        "git_host": settings.dags.git_host,
-    }
-    if "git_ssh_key" in args:
-        access["ssh_key"] = args["git_ssh_key"]
-    if "git_token" in args:
-        access["token"] = args["git_token"]
-    if "github_app_private_key" in args:
-        access["github_app_private_key"] = args["github_app_private_key"]
-    if "git_host_token" in args:
-        access["git_host_token"] = args["git_host_token"]
-    return access
-
-
-def _bundles(
-    name: str, settings: Settings, access: GitAccessArgs, placed: PlacedArgs, opts: pulumi.ResourceOptions
-) -> list[GitBundle]:
-    """What Airflow's own git bundles need, where they deliver the DAGs."""
-    if settings.dags.delivery is not DagDelivery.GIT_BUNDLE:
-        return []
-    hosts = known_hosts(settings.dags)
-    return [
-        GitBundle(name, {**placed, "bundles": bundles(settings.dags), "access": access, "known_hosts": hosts}, opts)
-    ]
 
 
 def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> AirflowJobArgs:
