@@ -1,0 +1,56 @@
+"""Charts for `airflow-stack diff`: pulled by Helm once for each repository and version, and never again."""
+
+import functools
+import http.server
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from operations.diff.charts import chart_file
+from operations.errors import StackError
+from operations.helm import find_helm
+from tests.cases import CONTRACT_CHART
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[http.server.ThreadingHTTPServer]:
+    """A chart repository on this machine, which holds the contract chart as version 1.2.3."""
+    helm = find_helm()
+    monkeypatch.setenv("AIRFLOW_STACK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("operations.diff.charts.find_helm", lambda: helm)
+    served = tmp_path / "served"
+    subprocess.run(
+        [helm, "package", CONTRACT_CHART, "--version", "1.2.3", "--destination", served],
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run([helm, "repo", "index", served], check=True, capture_output=True)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(served))) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_chart_is_pulled_once(repository: http.server.ThreadingHTTPServer, tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{repository.server_address[1]}"
+    release = {"chart": "airflow", "version": "1.2.3", "repositoryOpts": {"repo": address}}
+    pulled = chart_file(release, tmp_path)
+    assert pulled.name == "airflow-1.2.3.tgz"
+    (tmp_path / "served" / "airflow-1.2.3.tgz").unlink()
+    assert chart_file(release, tmp_path) == pulled
+    with pytest.raises(StackError, match=r"(?s)could not pull the chart airflow .* give a local one: --chart PATH"):
+        chart_file({**release, "version": "1.2.4"}, tmp_path)
+    assert [path.name for path in pulled.parent.iterdir()] == [pulled.name]
+
+
+def test_a_local_chart_is_looked_for_in_the_tree_that_names_it(tmp_path: Path) -> None:
+    assert chart_file({"chart": "charts/airflow"}, tmp_path) == tmp_path / "charts" / "airflow"
+    assert chart_file({"chart": "/charts/airflow"}, tmp_path) == Path("/charts/airflow")

@@ -1,0 +1,172 @@
+"""`airflow-stack diff` on a pull request that is played in a git repository: the comment, the exit status, and what is left alone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from operations.diff.markdown import LIMIT, MARKER
+from operations.errors import StackError
+from operations.helm import find_helm
+from tests.cases import CONTRACT_CHART, ROOT, official_chart
+
+STACK = """\
+encryptionsalt: v1:salt
+config:
+  airflow:dags: {repository: "git@github.com:acme/dags.git", branch: main, authentication: sshKey}
+  airflow:gitSshKey: {secure: "v1:canary-key"}
+  airflow:database: {external: {host: db.example.com}}
+  airflow:databasePassword: {secure: "v1:canary-database"}
+  airflow:environment: {DB_PASSWORD: canary-variable, URL: "https://u:canary-url@example.com", NOTE: plain}
+"""
+_GIT = (
+    "-c",
+    "user.name=t",
+    "-c",
+    "user.email=t@example.com",
+    "-c",
+    "commit.gpgsign=false",
+    "-c",
+    "init.defaultBranch=main",
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository that holds the project in a folder of its own."""
+
+    repository: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.repository / "deploy"
+
+    def git(self, *command: str) -> str:
+        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        run = ["git", *_GIT, "-C", str(self.repository), *command]
+        return subprocess.run(run, check=True, capture_output=True, text=True, env=environment).stdout
+
+    def diff(
+        self, *arguments: str, base: str = "main", chart: Path = CONTRACT_CHART
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from operations.cli import main; main()", "diff", "--base", base, *arguments]
+        environment = {**os.environ, "AIRFLOW_CHART": str(chart), "PYTHONPATH": str(self.folder)}
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+    @contextmanager
+    def edited(self, file: str, old: str, new: str) -> Iterator[None]:
+        """While it lasts, a file says `new` where it said `old`."""
+        path = self.folder / file
+        before = path.read_text()
+        assert old in before
+        path.write_text(before.replace(old, new))
+        try:
+            yield
+        finally:
+            path.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with two stacks, committed on `main`."""
+    try:
+        find_helm()
+    except StackError as missing:
+        pytest.skip(str(missing))
+    made = Project(tmp_path_factory.mktemp("repository"))
+    for name in ("components", "operations"):
+        shutil.copytree(ROOT / name, made.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("one", "two"):
+        (made.folder / f"Pulumi.{name}.yaml").write_text(STACK)
+    (made.repository / ".gitignore").write_text("__pycache__/\n")
+    made.git("init")
+    made.git("add", ".")
+    made.git("commit", "--message", "base")
+    return made
+
+
+def test_the_comment_is_the_same_twice_holds_no_secret_and_leaves_the_repository_alone(project: Project) -> None:
+    with (
+        project.edited("Pulumi.one.yaml", "canary", "new-canary"),
+        project.edited("Pulumi.one.yaml", "branch: main", "branch: next"),
+    ):
+        before = project.git("status", "--porcelain"), (project.repository / ".git" / "index").read_bytes()
+        once, twice = (project.diff("--stack=one", "--stack=two", "--format=markdown") for _ in range(2))
+        assert (project.git("status", "--porcelain"), (project.repository / ".git" / "index").read_bytes()) == before
+    assert once.returncode == 2, once.stderr
+    assert once.stdout == twice.stdout
+    assert once.stdout.startswith(MARKER)
+    assert len(once.stdout) < LIMIT
+    assert "canary" not in once.stdout + once.stderr
+    assert "The DAGs follow branch `next` instead of branch `main`" in once.stdout
+    assert "The secret `airflow:gitSshKey` was encrypted anew" in once.stdout
+    assert "Secret `airflow-ssh-secret` changes" in once.stdout
+    assert "| `two` | ✅ no change |" in once.stdout
+    assert project.git("worktree", "list").count("\n") == 1
+    for name in ("tmp", str(project.repository)):
+        assert name not in once.stdout
+
+
+def test_a_change_of_the_program_shows_and_no_secret_is_needed(project: Project) -> None:
+    with project.edited("components/sizes.py", 'STATSD = _sidecar("20m"', 'STATSD = _sidecar("30m"'):
+        done = project.diff("--stack=one")
+    assert done.returncode == 2, done.stderr
+    assert "statsd restarts: the resources change." in done.stdout
+    assert "api-server" not in done.stdout
+
+
+def test_a_dangerous_change_has_a_status_of_its_own(project: Project) -> None:
+    with project.edited("Pulumi.one.yaml", "host: db", "host: other"):
+        done = project.diff("--stack=one", "--format=json")
+    assert done.returncode == 3, done.stderr
+    assert '"level": "dangerous change"' in done.stdout
+    assert project.diff("--stack=one").returncode == 0
+
+
+def test_a_stack_that_is_only_on_one_side_is_all_new_or_is_said_to_be_gone(project: Project) -> None:
+    (project.folder / "Pulumi.two.yaml").rename(project.folder / "Pulumi.three.yaml")
+    try:
+        done = project.diff("--stack=two", "--stack=three", "--format=markdown")
+    finally:
+        (project.folder / "Pulumi.three.yaml").rename(project.folder / "Pulumi.two.yaml")
+    assert done.returncode == 3, done.stderr
+    assert "The stack is new at this change" in done.stdout
+    assert "The stack's file is gone. That deletes nothing" in done.stdout
+
+
+def test_a_base_that_is_not_there_or_cannot_be_rendered_ends_in_one_message(project: Project) -> None:
+    for base in ("nowhere", "--output=x", ""):
+        done = project.diff("--stack=one", f"--base={base}")
+        assert (done.returncode, done.stdout) == (1, ""), base
+        assert "cannot be read from git" in done.stderr
+    with project.edited("components/values.py", "import pulumi", "import pulumi, no_such_module"):
+        project.git("commit", "--all", "--message", "broken")
+    project.git("tag", "broken")
+    project.git("reset", "--quiet", "--soft", "HEAD^")
+    project.git("reset", "--quiet")
+    done = project.diff("--stack=one", base="broken")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error: the program of the base 'broken' cannot be rendered: ModuleNotFoundError" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_settings_and_a_stack_that_is_nowhere_are_told_as_ever(project: Project) -> None:
+    assert "one of one, two" in project.diff("--stack=three").stderr
+    with project.edited("Pulumi.one.yaml", "branch:", "brunch:"):
+        done = project.diff("--stack=one")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error: the work tree: stack 'one' has 1 setting to correct" in done.stderr
+
+
+@pytest.mark.official_chart
+def test_the_official_chart_gives_the_same_comment_twice_too(project: Project) -> None:
+    with project.edited("Pulumi.one.yaml", "branch: main", "branch: next"):
+        once, twice = (project.diff("--stack=one", "--format=markdown", chart=official_chart()) for _ in range(2))
+    assert (once.returncode, once.stdout) == (2, twice.stdout)
+    assert "canary" not in once.stdout

@@ -1,0 +1,52 @@
+"""What `airflow-stack diff` says of realistic edits, word for word, with each of the two charts."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from components.settings import Chart
+from operations.diff.blast import blast_radius
+from operations.diff.findings import Level
+from operations.diff.inside import described
+from operations.diff.objects import changes
+from operations.diff.sides import RELEASE, Side, side
+from operations.render import helm_template
+from tests.cases import CONTRACT_CHART, Config, settings
+from tests.render.edits import CELERY, CNPG, DEV, EDITS, LOCAL, PROD
+
+
+@cache
+def _side(config: str, chart: Path) -> Side:
+    description = described(settings(**json.loads(config)), "test")
+    (release,) = (r["inputs"] for r in description["resources"] if r["type"] == RELEASE)
+    return side(description, helm_template(Chart(path=str(chart)), "airflow", release["namespace"], release["values"]))
+
+
+def rendered(config: Config, chart: Path) -> Side:
+    """One side of a comparison; the same settings are rendered once."""
+    return _side(json.dumps(config, sort_keys=True), chart)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_is_reported_with_exactly_what_it_does(name: str, chart: Path) -> None:
+    edit = EDITS[name]
+    found = blast_radius(rendered(edit.of, chart), rendered(edit.edited(), chart))
+    expected = edit.contract if edit.contract and chart == CONTRACT_CHART else edit.reports
+    assert [f"{'! ' * (f.level is Level.DANGEROUS)}{f.text}" for f in found] == expected
+
+
+@pytest.mark.parametrize("config", [PROD, DEV, LOCAL, CELERY, CNPG], ids=["prod", "dev", "local", "celery", "cnpg"])
+def test_a_stack_does_not_differ_from_itself(config: Config, chart: Path) -> None:
+    again = _side.__wrapped__(json.dumps(config, sort_keys=True), chart)  # rendered anew, not remembered
+    assert changes(rendered(config, chart), again) == []
+    assert blast_radius(rendered(config, chart), again) == []
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_that_is_taken_back_does_something_where_the_edit_did(name: str, chart: Path) -> None:
+    edit = EDITS[name]
+    before, after = rendered(edit.of, chart), rendered(edit.edited(), chart)
+    assert bool(blast_radius(after, before)) == bool(blast_radius(before, after))
+    assert bool(changes(after, before)) == bool(changes(before, after))
