@@ -71,8 +71,9 @@ bench: tools ## Measure import, preview and render times
 bench-real: setup ## Measure push-to-visible, `up` against plain Helm, memory and run times, on real pods
 	@$(BIN)/python -m tests.bench_real
 
-pictures: setup ## Take the pictures of the README from the Airflow that is up
+pictures: setup ## Take the pictures of README and guides: of a comment, and from the Airflow that is up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pictures.txt
+	@$(BIN)/python -m sandbox.comment_picture
 	@$(BIN)/python -m sandbox.pictures --stack $(STACK)
 
 generate: setup ## Write what is generated from the settings: Pulumi.yaml, the JSON Schema, the table

@@ -56,24 +56,25 @@ def main(stack: Annotated[str, typer.Option(help="The stack, as in Pulumi.<stack
     outputs = opened.outputs(secrets=True)
     page = session.forward(stack, session.namespace(opened))
     user, password = outputs["adminUser"], outputs["adminPassword"]
-    with _browser() as browser:
-        run = _green_run(browser, AirflowApi(page, user, password))
-        browser.get(f"{page}/auth/login/")
-        take(browser, PICTURES / "login.png", "[name=password]")
-        browser.find_element(By.NAME, "username").send_keys(user)
-        browser.find_element(By.NAME, "password").send_keys(password)
-        browser.find_element(By.CSS_SELECTOR, "[type=submit]").click()
-        WebDriverWait(browser, _LIMIT_SECONDS).until(lambda _: "/auth/login" not in browser.current_url, "the log-in")
-        browser.get(f"{page}/dags")
-        take(browser, PICTURES / "dags.png", *(f"a[href^='/dags/{dag}/runs/']" for dag in (DAG, "smoke")))
-        browser.get(f"{page}/dags/{DAG}/runs/{run}")
-        take(browser, PICTURES / "run.png", "[data-testid=task-state-badge]", "[data-testid=table-cell-state]")
+    with browser() as chrome:
+        run = _green_run(chrome, AirflowApi(page, user, password))
+        chrome.get(f"{page}/auth/login/")
+        take(chrome, PICTURES / "login.png", "[name=password]")
+        chrome.find_element(By.NAME, "username").send_keys(user)
+        chrome.find_element(By.NAME, "password").send_keys(password)
+        chrome.find_element(By.CSS_SELECTOR, "[type=submit]").click()
+        WebDriverWait(chrome, _LIMIT_SECONDS).until(lambda _: "/auth/login" not in chrome.current_url, "the log-in")
+        chrome.get(f"{page}/dags")
+        take(chrome, PICTURES / "dags.png", *(f"a[href^='/dags/{dag}/runs/']" for dag in (DAG, "smoke")))
+        chrome.get(f"{page}/dags/{DAG}/runs/{run}")
+        take(chrome, PICTURES / "run.png", "[data-testid=task-state-badge]", "[data-testid=table-cell-state]")
 
 
-def _browser() -> Chrome:
+def browser() -> Chrome:
+    """A headless Chromium."""
     programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     if missing := [name for name, path in programs.items() if path is None]:
-        raise SandboxError(f"{' and '.join(missing)} not found; on Debian: `apt-get install chromium chromium-driver`")
+        raise SandboxError(f"{' and '.join(missing)} not found; on Debian: `apt-get install chromium chromium-driver fonts-noto-color-emoji`")
     options = ChromeOptions()  # the profile is a new one that goes with the browser
     options.binary_location = str(programs["chromium"])
     for option in _OPTIONS.split():

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
-from operations.recovery.findings import Finding, of_lock, of_operation, of_revision
 
 from operations import cli, processes, recovery
 from operations.errors import StackError
 from operations.pulumi_stack import PulumiStack, State
 from operations.recovery.cluster import ClusterError, Revision, kubeconfig
+from operations.recovery.findings import Finding, of_lock, of_operation, of_revision
 from operations.recovery.lock import Lock, Owner, parse
 from operations.recovery.state import RELEASE, Operation, Presence, Resource, mended, operations
 
