@@ -74,7 +74,9 @@ def browser() -> Chrome:
     """A headless Chromium."""
     programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     if missing := [name for name, path in programs.items() if path is None]:
-        raise SandboxError(f"{' and '.join(missing)} not found; on Debian: `apt-get install chromium chromium-driver fonts-noto-color-emoji`")
+        raise SandboxError(
+            f"{' and '.join(missing)} not found; on Debian: `apt-get install chromium chromium-driver fonts-noto-color-emoji`"
+        )
     options = ChromeOptions()  # the profile is a new one that goes with the browser
     options.binary_location = str(programs["chromium"])
     for option in _OPTIONS.split():
