@@ -9,14 +9,24 @@ import pulumi
 from pydantic.alias_generators import to_camel
 
 from . import names
-from .arguments import AirflowArgs, DatabaseArgs, Executor, RotationArgs, SecretKeyArgs
+from .arguments import (
+    AirflowArgs,
+    DagDelivery,
+    DatabaseArgs,
+    Executor,
+    ExistingSecretsArgs,
+    GitRefKind,
+    RotationArgs,
+    SecretKeyArgs,
+)
 from .credentials import AirflowCredentials
 from .dag_source import DagSource
 from .database import USER, AirflowDatabase
 from .delivery import poll_warnings
 from .jobs import AdminUser, AirflowJobArgs, DatabaseMigration
+from .late import Late, checked, put_back, set_aside
 from .log_volume import log_volume
-from .namespace import AirflowNamespace, AirflowNamespaceArgs
+from .namespace import AirflowNamespace, AirflowNamespaceArgs, one_in_each_namespace
 from .objects import PlacedArgs
 from .release import AirflowRelease, AirflowReleaseArgs
 from .settings import Settings
@@ -48,13 +58,13 @@ class Airflow(pulumi.ComponentResource):
     """Page on which the public key is added."""
     repository_deploy_keys: dict[str, pulumi.Output[str]] | None
     """Public half of the key that was generated for each of `dags.moreRepositories`, by its name."""
-    dag_delivery: str
+    dag_delivery: DagDelivery
     """How the DAGs get to where they run: `gitSync`, `gitBundle` or `image`."""
     dag_repository: str | None
     """Repository of the DAGs."""
     dag_ref: str | None
     """Branch, tag or commit that is followed."""
-    dag_ref_kind: str | None
+    dag_ref_kind: GitRefKind | None
     """Which of the three it is: `branch`, `tag` or `commit`."""
     git_polls_per_hour: int | None
     """Logins that the stack makes on git hosts in an hour, at most; task pods, which clone once each, are not counted."""
@@ -70,11 +80,16 @@ class Airflow(pulumi.ComponentResource):
     def __init__(self, name: str, args: AirflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         # No component records its arguments: each change would show twice in a preview, once for every level above the object.
         super().__init__("airflow:index:Airflow", name, None, opts)
-        settings = _validated(name, args)
+        settings, late = _validated(name, args)
+        one_in_each_namespace(self, name, settings.namespace if "namespace" not in late else None)
         child = pulumi.ResourceOptions(parent=self)
-        labels, ours = dict(settings.labels), settings.database.external is None
+        labels, existing = dict(settings.labels), settings.existing_secrets.model_dump(exclude_none=True)
 
-        namespace_args: AirflowNamespaceArgs = {"name": settings.namespace, "labels": labels}
+        namespace_args: AirflowNamespaceArgs = {
+            "name": late.get("namespace", settings.namespace),
+            "labels": labels,
+            "create": settings.create_namespace,
+        }
         if settings.quota:
             namespace_args["quota"] = settings.quota
         namespace = AirflowNamespace(
@@ -88,36 +103,29 @@ class Airflow(pulumi.ComponentResource):
                 **placed,
                 "rotation": cast(RotationArgs, settings.rotation.model_dump()),
                 "admin_username": settings.admin.username if settings.admin.create else "",
-                "database_username": USER if ours else "",
+                "database_username": USER if settings.makes_database else "",
                 "broker": settings.executor is Executor.CELERY,
+                "fernet_key": args.get("fernet_key", ""),
                 "protect": settings.protect,
+                "existing_secrets": cast(ExistingSecretsArgs, existing),
             },
             child,
         )
         dags = DagSource(f"{name}-git", settings, args, placed, credentials.salt, child)
-        database = AirflowDatabase(
-            f"{name}-database",
-            {
-                **placed,
-                "database": cast(DatabaseArgs, settings.database.model_dump(exclude_none=True)),
-                "password": credentials.database_password or args["database_password"],
-                "salt": credentials.salt,
-                "image": settings.images.reference(settings.images.postgres),
-                "pull_secrets": list(settings.images.pull_secrets),
-                "protect": settings.protect,
-            },
-            pulumi.ResourceOptions(parent=self, depends_on=[credentials]),
+        connection = existing.get("metadata_connection")
+        database = (
+            None if connection else _database(f"{name}-database", settings, args, placed, late, credentials, child)
         )
-        made = {**credentials.digests, **dags.digests, **database.digests}
+        made = {**credentials.digests, **dags.digests, **(database.digests if database else {})}
         values = chart_values(settings, made)
         job = _job(settings, values, placed)
         migration = DatabaseMigration(
             f"{name}-migration",
-            {**job, "database": database.address},
-            pulumi.ResourceOptions(parent=self, depends_on=[credentials, database]),
+            {**job, "database": database.address if database else f"as in the Secret {connection}"},
+            pulumi.ResourceOptions(parent=self, depends_on=[credentials, *([database] if database else [])]),
         )
         logs = log_volume(name, settings, placed, pulumi.ResourceOptions(parent=self, deleted_with=namespace.resource))
-        before = [credentials, *dags.resources, database, migration, *logs]
+        before = [credentials, *dags.resources, *([database] if database else []), migration, *logs]
         release = AirflowRelease(
             name,
             _release(settings, values, namespace.name),
@@ -148,7 +156,7 @@ class Airflow(pulumi.ComponentResource):
         self.git_deploy_key, self.git_deploy_keys = dags.deploy_key, dags.deploy_keys
         self.git_deploy_key_page = dags.deploy_key_page
         self.repository_deploy_keys = dags.repository_deploy_keys
-        self.dag_delivery, self.git_polls_per_hour = settings.dags.delivery.value, dags.polls_per_hour
+        self.dag_delivery, self.git_polls_per_hour = settings.dags.delivery, dags.polls_per_hour
         self.dag_repository, self.dag_ref, self.dag_ref_kind = dags.followed
         for warning in poll_warnings(settings):
             pulumi.log.warn(warning, self)
@@ -163,14 +171,44 @@ class Airflow(pulumi.ComponentResource):
         return {key: value for key, value in outputs.items() if value is not None}
 
 
-def _validated(name: str, args: AirflowArgs) -> Settings:
-    """The arguments as settings; the same checks and words as for a stack file.
+def _validated(name: str, args: AirflowArgs) -> tuple[Settings, Late]:
+    """The arguments as settings, and those that are known late; the same checks and words as for a stack file.
 
     Raises:
         SettingsError: one or more arguments are wrong.
     """
-    config = {to_camel(key): value for key, value in args.items()}
-    return load(name, config, SECRETS.keys() & config.keys(), by_name=True)
+
+    def read(config: dict[str, Any]) -> Settings:
+        return load(name, config, SECRETS.keys() & config.keys(), by_name=True)
+
+    plain, late = set_aside({to_camel(key): value for key, value in args.items()})
+    return read(plain), checked(plain, late, read)
+
+
+def _database(
+    name: str,
+    settings: Settings,
+    args: AirflowArgs,
+    placed: PlacedArgs,
+    late: Late,
+    credentials: AirflowCredentials,
+    opts: pulumi.ResourceOptions,
+) -> AirflowDatabase:
+    known = {"database": settings.database.model_dump(exclude_none=True)}
+    chosen = put_back(known, {path: value for path, value in late.items() if path != "namespace"})["database"]
+    return AirflowDatabase(
+        name,
+        {
+            **placed,
+            "database": cast(DatabaseArgs, chosen),
+            "password": credentials.database_password or args["database_password"],
+            "salt": credentials.salt,
+            "image": settings.images.reference(settings.images.postgres),
+            "pull_secrets": list(settings.images.pull_secrets),
+            "protect": settings.protect,
+        },
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[credentials])),
+    )
 
 
 def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> AirflowJobArgs:
@@ -183,6 +221,7 @@ def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> Airf
         "environment_from": cast(dict[str, SecretKeyArgs], references),
         "auth_manager": values["config"]["core"]["auth_manager"],
         "timeout_seconds": settings.chart.timeout_seconds,
+        "existing_secrets": cast(ExistingSecretsArgs, settings.existing_secrets.model_dump(exclude_none=True)),
     }
 
 

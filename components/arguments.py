@@ -64,6 +64,23 @@ class GitHost(StrEnum):
     """Gitea or Forgejo."""
 
 
+class GitRefKind(StrEnum):
+    """What is followed in a git repository."""
+
+    BRANCH = "branch"
+    TAG = "tag"
+    COMMIT = "commit"
+
+
+class AccessMode(StrEnum):
+    """How many nodes may write to a volume at once; the names are Kubernetes' own."""
+
+    READ_WRITE_MANY = "ReadWriteMany"
+    """Many: task pods run on any node."""
+    READ_WRITE_ONCE = "ReadWriteOnce"
+    """One: for a cluster of one node."""
+
+
 class SslMode(StrEnum):
     """PostgreSQL's `sslmode` (https://www.postgresql.org/docs/current/libpq-ssl.html)."""
 
@@ -175,13 +192,13 @@ class InClusterDatabaseArgs(TypedDict):
 class ExternalDatabaseArgs(TypedDict):
     """A PostgreSQL that exists already; its password is the secret `airflow:databasePassword`."""
 
-    host: str
+    host: pulumi.Input[str]
     """Host name or address."""
-    port: NotRequired[int]
+    port: NotRequired[pulumi.Input[int]]
     """TCP port."""
-    name: NotRequired[str]
+    name: NotRequired[pulumi.Input[str]]
     """Database name."""
-    user: NotRequired[str]
+    user: NotRequired[pulumi.Input[str]]
     """User that owns the database."""
     ssl_mode: NotRequired[SslMode]
     """How the connection is encrypted and the server verified."""
@@ -248,7 +265,7 @@ class LogVolumeArgs(TypedDict):
     """Size of the volume."""
     storage_class: NotRequired[str]
     """StorageClass; left out: the cluster's default."""
-    access_mode: NotRequired[str]
+    access_mode: NotRequired[AccessMode]
     """`ReadWriteMany`, or `ReadWriteOnce` on a cluster of one node."""
 
 
@@ -329,6 +346,35 @@ class SecretKeyArgs(TypedDict):
     """Key in it."""
 
 
+class ExistingSecretsArgs(TypedDict):
+    """Secrets of Airflow's namespace that something else makes, such as the External Secrets operator: their names. What is named is neither
+    generated nor kept in the state, and is rotated where it is made: restart the pods then, for no digest of it can roll them.
+    """
+
+    fernet_key: NotRequired[str]
+    """Secret with the key `fernet-key`: Fernet keys, the newest first, with commas between them."""
+    api_secret_key: NotRequired[str]
+    """Secret with the key `api-secret-key`, which signs UI sessions."""
+    jwt_secret: NotRequired[str]
+    """Secret with the key `jwt-secret`, 64 characters or more, which signs the tokens of tasks and API clients."""
+    admin_password: NotRequired[str]
+    """Secret with the key `password`, of the admin user; the next number in `rotation.adminPassword` sets what it holds by then."""
+    metadata_connection: NotRequired[str]
+    """Secret with the key `connection`, a URL `postgresql://...`. It says which database: leave `database` out."""
+    async_metadata_connection: NotRequired[str]
+    """Secret with the key `asyncConnection`, the same as a URL `postgresql+asyncpg://...`; left out: Airflow makes it of `connection`, and asyncpg refuses a `sslmode` in it, which it calls `ssl`."""
+    broker_url: NotRequired[str]
+    """Secret with the key `connection`, the URL of Celery's broker. Without `redisPassword` that is one of yours, and no Redis is run."""
+    redis_password: NotRequired[str]
+    """Secret with the key `password`, of the Redis beside Airflow; `brokerUrl` has to hold the same: `redis://:<password>@airflow-redis:6379/0`."""
+    git_ssh_key: NotRequired[str]
+    """Secret with the key `gitSshKey`, a private SSH key."""
+    git_token: NotRequired[str]
+    """Secret with the keys `GITSYNC_USERNAME`, `GITSYNC_PASSWORD`, `GIT_SYNC_USERNAME` and `GIT_SYNC_PASSWORD`; with git-sync only."""
+    github_app_private_key: NotRequired[str]
+    """Secret with the key `githubAppPrivateKey`, the private key of the GitHub App."""
+
+
 class RotationArgs(TypedDict):
     """Generation of every generated credential; the next number makes a new one."""
 
@@ -373,8 +419,10 @@ class AirflowArgs(TypedDict):
     """Container images."""
     chart: NotRequired[ChartArgs]
     """Source and version of the Helm chart."""
-    namespace: NotRequired[str]
-    """Namespace to make for Airflow."""
+    namespace: NotRequired[pulumi.Input[str]]
+    """Namespace of Airflow, of which there can be one in each."""
+    create_namespace: NotRequired[bool]
+    """False for a namespace that exists, which is then not changed, labelled or deleted. Airflow's pods pass Pod Security `restricted`, and work where a NetworkPolicy denies ingress by default: see that it has both."""
     quota: NotRequired[Mapping[str, str]]
     """ResourceQuota of the namespace, such as `requests.memory: 32Gi`; left out: none."""
     labels: NotRequired[Mapping[str, str]]
@@ -385,6 +433,8 @@ class AirflowArgs(TypedDict):
     """Environment variables of every Airflow container and task pod. Not for secrets: use `environmentFrom`."""
     environment_from: NotRequired[Mapping[str, SecretKeyArgs]]
     """Environment variables taken from existing Secrets."""
+    existing_secrets: NotRequired[ExistingSecretsArgs]
+    """Secrets that something else makes, by what they hold."""
     rotation: NotRequired[RotationArgs]
     """Generations of the generated credentials."""
     protect: NotRequired[bool]
@@ -401,3 +451,5 @@ class AirflowArgs(TypedDict):
     """Token of the git host that may add deploy keys to the repository. Secret."""
     database_password: NotRequired[pulumi.Input[str]]
     """Password of the external database. Secret."""
+    fernet_key: NotRequired[pulumi.Input[str]]
+    """Fernet key of an Airflow that is taken over, generation 1 of `rotation.fernet`; several with commas between them, the newest first. Secret."""

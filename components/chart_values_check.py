@@ -37,9 +37,9 @@ TOP_LEVEL_KEYS = frozenset(
 _INLINE_SECRETS = dict.fromkeys(
     (
         "fernetKey apiSecretKey jwtSecret webserverSecretKey data.metadataConnection data.resultBackendConnection data.brokerUrl "
-        "redis.password postgresql.auth dags.gitSync.sshKey registry.connection extraSecrets elasticsearch.connection "
-        "opensearch.connection flower.username flower.password createUserJob.defaultUser webserver.defaultUser "
-        "kerberos.keytabBase64Content pgbouncer.ssl.key"
+        "redis.password postgresql.auth.password postgresql.auth.postgresPassword dags.gitSync.sshKey registry.connection "
+        "extraSecrets elasticsearch.connection opensearch.connection flower.username flower.password createUserJob.defaultUser "
+        "webserver.defaultUser kerberos.keytabBase64Content pgbouncer.ssl.key"
     ).split(),
     "would stand in plain text in the Helm release",
 )

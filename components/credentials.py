@@ -3,6 +3,7 @@
 Every credential has a generation. All generations stay in the state, so that a protected one never has to be deleted; the newest is used,
 and Fernet keeps the one before it, without which older rows of the metadata database could not be read.
 What is protected are the random values: from them a lost Secret is made again, and a Secret must be free to change.
+A Fernet key that is brought along from another Airflow is generation 1: none is made then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,9 @@ from typing import NotRequired
 import pulumi
 import pulumi_random as random
 
-from .arguments import RotationArgs
+from .arguments import ExistingSecretsArgs, RotationArgs
+from .fernet_key import usable_fernet_keys
+from .git_key import UnusableKeyError
 from .names import RELEASE, SecretNames
 from .objects import PlacedArgs, digest, make_secret
 
@@ -27,8 +30,12 @@ class AirflowCredentialsArgs(PlacedArgs):
     """User of a database that the program runs; left out: no password is made for one."""
     broker: NotRequired[bool]
     """Whether Celery's broker needs a password and a URL."""
+    fernet_key: NotRequired[pulumi.Input[str]]
+    """Fernet key that is brought along, generation 1; several with commas between them, the newest first. Secret."""
     protect: NotRequired[bool]
     """Protects the Fernet key and the database password from deletion."""
+    existing_secrets: NotRequired[ExistingSecretsArgs]
+    """Secrets that something else makes; nothing of what they hold is generated."""
 
 
 class AirflowCredentials(pulumi.ComponentResource):
@@ -48,17 +55,21 @@ class AirflowCredentials(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.digests = {}
         names = SecretNames()
-        rotation = args.get("rotation", {})
+        rotation, existing = args.get("rotation", {}), args.get("existing_secrets", {})
         self.salt = random.RandomBytes(f"{name}-salt", length=16, opts=self._child()).hex
 
-        fernet = self._fernet_keys(rotation.get("fernet", 1))
-        self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_joined(fernet[-2:][::-1]))})
-        api_secret = self._password("api-secret-key", rotation.get("api_secret", 1), 64)
-        self._secret(names.api_secret, {"api-secret-key": api_secret})
-        jwt = self._password("jwt-secret", rotation.get("jwt", 1), 64)  # HS512 asks for at least 64 bytes
-        self._secret(names.jwt, {"jwt-secret": jwt})
+        if "fernet_key" not in existing:
+            fernet = self._fernet_keys(rotation.get("fernet", 1))
+            self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_joined(fernet[-2:][::-1]))})
+        if "api_secret_key" not in existing:
+            api_secret = self._password("api-secret-key", rotation.get("api_secret", 1), 64)
+            self._secret(names.api_secret, {"api-secret-key": api_secret})
+        if "jwt_secret" not in existing:
+            # HS512 asks for at least 64 bytes
+            jwt = self._password("jwt-secret", rotation.get("jwt", 1), 64)
+            self._secret(names.jwt, {"jwt-secret": jwt})
 
-        if admin := args.get("admin_username"):
+        if (admin := args.get("admin_username")) and "admin_password" not in existing:
             self.admin_password = self._password("admin-password", rotation.get("admin_password", 1), 24)
             self._secret(names.admin, {"username": admin, "password": self.admin_password})
         if user := args.get("database_username"):
@@ -67,7 +78,7 @@ class AirflowCredentials(pulumi.ComponentResource):
             data: dict[str, pulumi.Input[str]] = {"username": user, "password": self.database_password}
             # CloudNativePG asks for this type (https://cloudnative-pg.io/documentation/current/bootstrap/).
             self._secret(names.database, data, type_="kubernetes.io/basic-auth")
-        if args.get("broker"):
+        if args.get("broker") and "broker_url" not in existing:
             redis = self._password("redis-password", rotation.get("redis_password", 1), 32)
             self._secret(names.redis_password, {"password": redis})
             url = pulumi.Output.concat("redis://:", redis, f"@{RELEASE}-redis:6379/0")
@@ -91,12 +102,15 @@ class AirflowCredentials(pulumi.ComponentResource):
 
     def _fernet_keys(self, generations: int) -> list[pulumi.Output[str]]:
         """Fernet keys, oldest first: urlsafe base64 of 32 bytes (https://cryptography.io/en/latest/fernet/)."""
-        return [
+        given = self._args.get("fernet_key", "")
+        first = [] if given == "" else [pulumi.Output.secret(given).apply(_checked)]
+        made = [
             random.RandomBytes(
                 f"{self._name}-fernet-key-{generation}", length=32, opts=self._child(protect=True)
             ).base64.apply(lambda key: key.replace("+", "-").replace("/", "_"))
-            for generation in range(1, generations + 1)
+            for generation in range(1 + len(first), generations + 1)
         ]
+        return [*first, *made]
 
     def _secret(self, name: str, data: Mapping[str, pulumi.Input[str]], type_: str = "Opaque") -> None:
         make_secret(
@@ -108,6 +122,14 @@ class AirflowCredentials(pulumi.ComponentResource):
             type_,
         )
         self.digests[name] = digest(self.salt, data)
+
+
+def _checked(fernet_key: str) -> str:
+    """The key that was given. One that a stack gives was checked before; this one may come from another resource."""
+    try:
+        return usable_fernet_keys(fernet_key)
+    except UnusableKeyError as error:
+        raise pulumi.RunError(f"airflow:fernetKey {error}") from None
 
 
 def _joined(keys: list[pulumi.Output[str]]) -> Sequence[pulumi.Input[str]]:

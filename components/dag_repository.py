@@ -7,7 +7,7 @@ from pydantic import field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from . import budget
-from .arguments import DagDelivery, GitAuthentication
+from .arguments import DagDelivery, GitAuthentication, GitRefKind
 from .forms import Line, Matching, Model, at_most_one, wrong
 from .git_hosts import other_form
 from .git_url import GitUrl
@@ -63,14 +63,14 @@ class DagRepository(Model):  # noqa: D101
         return self.tag or self.commit or self.branch or "main"
 
     @property
-    def ref_kind(self) -> str:
-        """What `ref` is: `branch`, `tag` or `commit`."""
-        return "tag" if self.tag else "commit" if self.commit else "branch"
+    def ref_kind(self) -> GitRefKind:
+        """What `ref` is."""
+        return GitRefKind.TAG if self.tag else GitRefKind.COMMIT if self.commit else GitRefKind.BRANCH
 
     @property
     def follows_branch(self) -> bool:
         """Whether the ref moves."""
-        return self.ref_kind == "branch"
+        return self.ref_kind is GitRefKind.BRANCH
 
 
 def check_delivery(dags: "Dags") -> None:

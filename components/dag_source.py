@@ -5,7 +5,7 @@ It puts `GitAccess` and `GitBundle` together; what each delivery means to the ch
 
 import pulumi
 
-from .arguments import AirflowArgs, DagDelivery, GitAuthentication
+from .arguments import AirflowArgs, DagDelivery, GitAuthentication, GitRefKind
 from .delivery import bundles, known_hosts, polls_per_hour
 from .git_access import GitAccess, GitAccessArgs
 from .git_bundle import GitBundle
@@ -30,7 +30,7 @@ class DagSource:
     """Page on which it is added."""
     repository_deploy_keys: dict[str, pulumi.Output[str]] | None = None
     """The generated key of each further repository."""
-    followed: tuple[str | None, str | None, str | None] = (None, None, None)
+    followed: tuple[str | None, str | None, GitRefKind | None] = (None, None, None)
     """Repository, ref, and what kind of ref that is."""
     polls_per_hour: int | None = None
     """Logins on git hosts in an hour."""
@@ -45,9 +45,10 @@ class DagSource:
         opts: pulumi.ResourceOptions,
     ) -> None:
         dags, access = settings.dags, _access(settings, args, placed, salt)
-        bundled = dags.delivery is DagDelivery.GIT_BUNDLE
+        bundled, existing = dags.delivery is DagDelivery.GIT_BUNDLE, settings.existing_secrets
         # With git bundles a token is part of the connection and has no Secret of its own.
-        if bundled and access["authentication"] is GitAuthentication.TOKEN:
+        in_connection = bundled and access["authentication"] is GitAuthentication.TOKEN
+        if in_connection or existing.git_ssh_key or existing.git_token or existing.github_app_private_key:
             git = GitAccess(name, {**access, "authentication": GitAuthentication.NONE}, opts)
         else:
             git = GitAccess(name, access, opts)
@@ -56,7 +57,7 @@ class DagSource:
             hosts = known_hosts(dags)
             connections = GitBundle(
                 f"{name}-bundle",
-                {**placed, "bundles": bundles(dags), "access": access, "known_hosts": hosts},
+                {**placed, "bundles": bundles(dags, settings.secret_names), "access": access, "known_hosts": hosts},
                 opts,
             )
             self.resources.append(connections)

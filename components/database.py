@@ -39,7 +39,7 @@ class AirflowDatabaseArgs(PlacedArgs):
 class AirflowDatabase(pulumi.ComponentResource):
     """The metadata database and the Secret that holds its connection."""
 
-    address: str
+    address: pulumi.Output[str]
     """Host, port and name of the database, without user and password."""
     digests: dict[str, pulumi.Output[str]]
     """Digest of the connection, by the Secret's name."""
@@ -70,14 +70,16 @@ class AirflowDatabase(pulumi.ComponentResource):
         host, port = external["host"], external.get("port", POSTGRES_PORT)
         user, database = external.get("user", USER), external.get("name", DATABASE)
         ssl_mode = external.get("ssl_mode")
-        self.address = f"{host}:{port}/{database}"
+        self.address = pulumi.Output.format("{}:{}/{}", host, port, database)
         mode = getattr(ssl_mode, "value", ssl_mode)
 
         def url(driver: str, parameter: str) -> pulumi.Output[str]:
-            rest = f"@{host}:{port}/{quote(database, '')}" + (f"?{parameter}={mode}" if mode else "")
-            return pulumi.Output.secret(args["password"]).apply(
-                lambda password: f"{driver}://{quote(user, '')}:{quote(password, '')}{rest}"
+            query = f"?{parameter}={mode}" if mode else ""
+            name, login, password = (
+                pulumi.Output.from_input(part).apply(lambda text: quote(text, ""))
+                for part in (database, user, pulumi.Output.secret(args["password"]))
             )
+            return pulumi.Output.format("{}://{}:{}@{}:{}/{}{}", driver, login, password, host, port, name, query)
 
         # Airflow 3.2 would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
         data = {

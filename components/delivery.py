@@ -48,12 +48,12 @@ class Bundle:
         return f"refs/tags/{self.source.tag}" if self.source.tag else self.source.ref
 
 
-def bundles(dags: Dags) -> list[Bundle]:
+def bundles(dags: Dags, secrets: names.SecretNames | None = None) -> list[Bundle]:
     """Every repository that is delivered as a git bundle."""
     if dags.delivery is not DagDelivery.GIT_BUNDLE:
         return []
     own = dags.authentication is GitAuthentication.GENERATED_SSH_KEY  # git hosts take a deploy key for one repository
-    secrets = names.SecretNames()
+    secrets = secrets or names.SecretNames()
     return [
         Bundle(BUNDLE, dags, secrets.git_ssh),
         *(
@@ -82,8 +82,8 @@ def delivery_values(settings: Settings) -> Values:
     looks = {"refresh_interval": spent.refresh, "min_file_process_interval": spent.parse}
     config = {"config": {"dag_processor": looks}}
     if dags.delivery is DagDelivery.GIT_SYNC:
-        return {**config, "dags": {"gitSync": _git_sync(dags, spent)}}
-    return {**config, **_git_bundles(dags, spent)}
+        return {**config, "dags": {"gitSync": _git_sync(dags, spent, settings.secret_names)}}
+    return {**config, **_git_bundles(dags, spent, settings.secret_names)}
 
 
 def connection_variables(dags: Dags) -> list[tuple[str, str, str]]:
@@ -149,8 +149,7 @@ def reads_git(dags: Dags, executor: Executor) -> Mapping[str, bool]:
     return {"scheduler": sync and local, "dagProcessor": sync, "triggerer": sync, "workers": sync and celery}
 
 
-def _git_sync(dags: Dags, spent: budget.Intervals) -> Values:
-    secrets = names.SecretNames()
+def _git_sync(dags: Dags, spent: budget.Intervals, secrets: names.SecretNames) -> Values:
     # git-sync lets the deprecated branch win over ref: both are the branch, or the branch is empty for a tag or commit
     # (apache/airflow#42918; with rev HEAD an empty branch would be fatal).
     branch, rev = (dags.ref, "HEAD") if dags.follows_branch else ("", "")
@@ -190,12 +189,12 @@ def _github_app(app: GithubApp, url: GitUrl, secrets: names.SecretNames) -> list
     ]
 
 
-def _git_bundles(dags: Dags, spent: budget.Intervals) -> Values:
-    made = bundles(dags)
+def _git_bundles(dags: Dags, spent: budget.Intervals, secrets: names.SecretNames) -> Values:
+    made = bundles(dags, secrets)
     values: Values = {"dagProcessor": {"dagBundleConfigList": [_git_bundle(each, spent) for each in made]}}
     if dags.authentication not in _SSH:
         return values
-    secret = names.SecretNames().git_connections
+    secret = secrets.git_connections
     files = [("git-hosts", secret, name, name) for name in ("known_hosts", "ssh_config")]
     files += [(f"git-key-{each.name}", each.key_secret, "gitSshKey", each.name) for each in made]
     volumes = {volume: {"secretName": secret, "defaultMode": _READABLE} for volume, secret, _, _ in files}

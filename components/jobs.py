@@ -6,13 +6,13 @@ a refresh would find it gone.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NotRequired
+from typing import TYPE_CHECKING, NotRequired, cast
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from . import sizes
-from .arguments import SecretKeyArgs
+from .arguments import ExistingSecretsArgs, SecretKeyArgs
 from .names import AUTH_MANAGER, RELEASE, SecretNames
 from .objects import PlacedArgs, from_secret, metadata
 
@@ -57,12 +57,14 @@ class AirflowJobArgs(PlacedArgs):
     """Class of the auth manager; FAB when left out."""
     timeout_seconds: NotRequired[int]
     """Seconds until the Job must be complete."""
+    existing_secrets: NotRequired[ExistingSecretsArgs]
+    """Secrets that something else makes."""
 
 
 class DatabaseMigrationArgs(AirflowJobArgs):
     """What a caller decides about the migration."""
 
-    database: str
+    database: pulumi.Input[str]
     """Host, port and name of the database: another database is migrated anew."""
 
 
@@ -102,7 +104,7 @@ class AdminUser(pulumi.ComponentResource):
     def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AdminUser", name, None, opts)
         environment: list[EnvVarArgsDict] = [
-            from_secret("ADMIN_PASSWORD", SecretNames().admin, "password"),
+            from_secret("ADMIN_PASSWORD", _secret_names(args).admin, "password"),
             {"name": "ADMIN_USERNAME", "value": args["username"]},
             {"name": "ADMIN_EMAIL", "value": args["email"]},
             {"name": "ADMIN_FIRST_NAME", "value": args["first_name"]},
@@ -120,7 +122,7 @@ def _job(
     role: str,
     args: AirflowJobArgs,
     script: str,
-    annotations: Mapping[str, str],
+    annotations: Mapping[str, pulumi.Input[str]],
     environment: "list[EnvVarArgsDict]",
 ) -> None:
     labels: dict[str, pulumi.Input[str]] = {
@@ -129,7 +131,7 @@ def _job(
         "release": RELEASE,
         "component": role,
     }
-    names = SecretNames()
+    names = _secret_names(args)
     own: list[EnvVarArgsDict] = [
         from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", names.metadata, "connection"),
         from_secret("AIRFLOW__CORE__FERNET_KEY", names.fernet, "fernet-key"),
@@ -185,6 +187,10 @@ def _job(
             custom_timeouts=pulumi.CustomTimeouts(create=f"{args.get('timeout_seconds', 900)}s"),
         ),
     )
+
+
+def _secret_names(args: AirflowJobArgs) -> SecretNames:
+    return SecretNames.of(cast(Mapping[str, str], args.get("existing_secrets", {})))
 
 
 def _variables(environment: Mapping[str, str]) -> "list[EnvVarArgsDict]":

@@ -3,6 +3,7 @@
 The data keys are those which chart 1.22.0 reads (`templates/secrets/`, `_helpers.yaml`); the Secrets are the program's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 RELEASE = "airflow"
@@ -11,71 +12,54 @@ AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManag
 """FAB: the only auth manager of Airflow 3 that keeps users in the metadata database."""
 
 
+# The words of `existingSecrets`, which are those of the stack's secrets, where they are not the fields below.
+_HELD_AS = {
+    "fernet_key": "fernet",
+    "api_secret_key": "api_secret",
+    "jwt_secret": "jwt",
+    "admin_password": "admin",
+    "metadata_connection": "metadata",
+    "async_metadata_connection": "metadata_async",
+    "git_ssh_key": "git_ssh",
+    "github_app_private_key": "github_app",
+}
+
+
 @dataclass(frozen=True)
 class SecretNames:
-    """The Secrets of one Helm release."""
+    """The Secrets of the Helm release: the program's own, or others that exist under another name."""
 
-    release: str = RELEASE
+    fernet: str = f"{RELEASE}-fernet-key"
+    """Key `fernet-key`."""
+    api_secret: str = f"{RELEASE}-api-secret-key"
+    """Key `api-secret-key`."""
+    jwt: str = f"{RELEASE}-jwt-secret"
+    """Key `jwt-secret`."""
+    metadata: str = f"{RELEASE}-metadata"
+    """Key `connection`: SQLAlchemy URL of the metadata database."""
+    metadata_async: str = f"{RELEASE}-metadata"
+    """Key `asyncConnection`: the same for asyncpg."""
+    database: str = f"{RELEASE}-database"
+    """Keys `username` and `password`, for a database that the program runs itself."""
+    broker_url: str = f"{RELEASE}-broker-url"
+    """Key `connection`: Celery's broker."""
+    redis_password: str = f"{RELEASE}-redis-password"
+    """Key `password`."""
+    admin: str = f"{RELEASE}-admin"
+    """Key `password`; the program's own has the key `username` too."""
+    git_ssh: str = f"{RELEASE}-ssh-secret"
+    """Key `gitSshKey`; the name and the key are the article's."""
+    git_token: str = f"{RELEASE}-git-credentials"
+    """The four keys GIT_SYNC_USERNAME, GIT_SYNC_PASSWORD, GITSYNC_USERNAME and GITSYNC_PASSWORD."""
+    github_app: str = f"{RELEASE}-github-app"
+    """Key `githubAppPrivateKey`."""
+    git_connections: str = f"{RELEASE}-git-connections"
+    """One key for each git bundle: its Airflow connection; over SSH also `known_hosts` and `ssh_config`."""
 
-    @property
-    def fernet(self) -> str:
-        """Key `fernet-key`."""
-        return f"{self.release}-fernet-key"
-
-    @property
-    def api_secret(self) -> str:
-        """Key `api-secret-key`."""
-        return f"{self.release}-api-secret-key"
-
-    @property
-    def jwt(self) -> str:
-        """Key `jwt-secret`."""
-        return f"{self.release}-jwt-secret"
-
-    @property
-    def metadata(self) -> str:
-        """Keys `connection` and `asyncConnection`: SQLAlchemy URLs of the metadata database."""
-        return f"{self.release}-metadata"
-
-    @property
-    def database(self) -> str:
-        """Keys `username` and `password`, for a database that the program runs itself."""
-        return f"{self.release}-database"
-
-    @property
-    def broker_url(self) -> str:
-        """Key `connection`: Celery's broker."""
-        return f"{self.release}-broker-url"
-
-    @property
-    def redis_password(self) -> str:
-        """Key `password`."""
-        return f"{self.release}-redis-password"
-
-    @property
-    def admin(self) -> str:
-        """Keys `username` and `password`."""
-        return f"{self.release}-admin"
-
-    @property
-    def git_ssh(self) -> str:
-        """Key `gitSshKey`; the name and the key are the article's."""
-        return f"{self.release}-ssh-secret"
-
-    @property
-    def git_token(self) -> str:
-        """The four keys GIT_SYNC_USERNAME, GIT_SYNC_PASSWORD, GITSYNC_USERNAME and GITSYNC_PASSWORD."""
-        return f"{self.release}-git-credentials"
-
-    @property
-    def github_app(self) -> str:
-        """Key `githubAppPrivateKey`."""
-        return f"{self.release}-github-app"
-
-    @property
-    def git_connections(self) -> str:
-        """One key for each git bundle: its Airflow connection; over SSH also `known_hosts` and `ssh_config`."""
-        return f"{self.release}-git-connections"
+    @classmethod
+    def of(cls, existing: Mapping[str, str]) -> "SecretNames":
+        """The names where some of the Secrets exist already; `existing` is in the words of the setting `existingSecrets`."""
+        return cls(**{_HELD_AS.get(key, key): name for key, name in existing.items()})
 
     def git_ssh_of(self, repository: str) -> str:
         """Key `gitSshKey` of one of `dags.moreRepositories`."""

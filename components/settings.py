@@ -4,12 +4,13 @@ Every key of a stack file is one field of `Settings`; secrets are not here, for 
 in `arguments.py`. Nothing here reads Pulumi's configuration: `stack_config.py` does, and words the errors.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .arguments import DagDelivery, Executor, GitAuthentication, GitHost, Size, SslMode
+from .arguments import AccessMode, DagDelivery, Executor, GitAuthentication, GitHost, Size, SslMode
 from .dag_repository import DagRepository, check_delivery
+from .existing import ExistingSecrets
 from .forms import (
     EnvironmentName,
     Generation,
@@ -28,7 +29,7 @@ from .git_rules import check_github_app, check_registration
 from .git_url import GitUrl
 from .images import Images
 from .known_hosts import known_hosts_for
-from .names import GIT_CONNECTION
+from .names import GIT_CONNECTION, SecretNames
 
 # renovate: datasource=helm depName=airflow registryUrl=https://airflow.apache.org
 CHART_VERSION = "1.22.0"
@@ -193,7 +194,7 @@ class Admin(Model):  # noqa: D101
 class LogVolume(Model):  # noqa: D101
     size: Quantity
     storage_class: Name | None = None
-    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
+    access_mode: AccessMode = AccessMode.READ_WRITE_MANY
 
 
 class RemoteLogs(Model):  # noqa: D101
@@ -266,6 +267,7 @@ class Settings(Model):
     images: Images = Images()
     chart: Chart = Chart()
     namespace: Name = "airflow"
+    create_namespace: bool = True
     quota: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = {}
     labels: Annotated[dict[LabelKey, LabelValue], AfterValidator(_no_labels_of_the_chart)] = {}
     service_account_annotations: dict[
@@ -273,9 +275,20 @@ class Settings(Model):
     ] = {}
     environment: Annotated[dict[EnvironmentName, str], AfterValidator(_no_managed_environment)] = {}
     environment_from: Annotated[dict[EnvironmentName, SecretKey], AfterValidator(_no_managed_environment)] = {}
+    existing_secrets: ExistingSecrets = ExistingSecrets()
     rotation: Rotation = Rotation()
     protect: bool = False
     values: dict[str, Any] = {}
+
+    @property
+    def secret_names(self) -> SecretNames:
+        """The Secrets that Airflow reads, made or found."""
+        return SecretNames.of(self.existing_secrets.model_dump(exclude_none=True))
+
+    @property
+    def makes_database(self) -> bool:
+        """Whether the metadata database is the program's own."""
+        return self.database.external is None and self.existing_secrets.metadata_connection is None
 
     @model_validator(mode="after")
     def _environment_is_given_once(self) -> "Settings":

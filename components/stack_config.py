@@ -21,6 +21,8 @@ from pydantic_core import PydanticSerializationError
 from .arguments import AirflowArgs, DagDelivery, GitAuthentication
 from .chart_values_check import ValueProblem, check_values
 from .delivery import IMAGE_FOLDER
+from .existing import disagreements
+from .fernet_key import usable_fernet_keys
 from .git_key import UnusableKeyError, usable, usable_for_github_app
 from .git_registration import missing_package
 from .git_url import GitUrl
@@ -36,8 +38,9 @@ SECRETS = {
     "githubAppPrivateKey": "pulumi config set --secret airflow:githubAppPrivateKey < path/to/app.private-key.pem",
     "gitHostToken": "pulumi config set --secret airflow:gitHostToken",
     "databasePassword": "pulumi config set --secret airflow:databasePassword",
+    "fernetKey": "pulumi config set --secret airflow:fernetKey",
 }
-_KEY_CHECKS = {"gitSshKey": usable, "githubAppPrivateKey": usable_for_github_app}
+_KEY_CHECKS = {"gitSshKey": usable, "githubAppPrivateKey": usable_for_github_app, "fernetKey": usable_fernet_keys}
 _NO_DAGS = Dags(repository="https://no.invalid/dags")
 _KEYS = [field.alias or name for name, field in Settings.model_fields.items()]
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
@@ -72,7 +75,7 @@ class Problem:
         return "\n".join([*lines, f"    fix: {self.way_out}"])
 
 
-class SettingsError(ValueError):
+class SettingsError(pulumi.RunError, ValueError):  # of the first Pulumi prints the message alone
     """A stack whose settings are wrong; `problems` holds all of them."""
 
     def __init__(self, stack: str, problems: list[Problem]) -> None:
@@ -137,6 +140,7 @@ def load(
         problems += _missing(settings, given) if secrets_required else []
         problems += _unusable_keys(settings, given, secret_keys)
         problems += _unmet_needs(settings)
+        problems += [Problem(f"{PROJECT}:{key}", *told) for key, *told in disagreements(settings)]
     problems += map(_value_problem, check_values(settings))
     if problems:
         raise SettingsError(stack, problems)
@@ -168,13 +172,20 @@ def required_secrets(settings: Settings) -> list[str]:
     authentication = settings.dags.authentication
     git = wanted.get(authentication, []) if authentication else []
     git = git + (["gitHostToken"] if settings.dags.register_deploy_key else [])
-    return git + (["databasePassword"] if settings.database.external else [])
+    wanted_here = git + (["databasePassword"] if settings.database.external else [])
+    return [key for key in wanted_here if not getattr(settings.existing_secrets, to_snake(key), None)]
+
+
+def _usable_secrets(settings: Settings) -> set[str]:
+    """The secrets that something would use: those which are required, and a Fernet key that is brought along."""
+    return {*required_secrets(settings), *(() if settings.existing_secrets.fernet_key else ("fernetKey",))}
 
 
 def _with_authentication(settings: Settings, given: Collection[str]) -> Settings:
     """Settle how git-sync authenticates where the stack leaves it open."""
     if settings.dags.authentication is not None or settings.dags.delivery is DagDelivery.IMAGE:
         return settings
+    given = {*given, *map(to_camel, settings.existing_secrets.model_dump(exclude_none=True))}
     if GitUrl.parse(settings.dags.repository).is_ssh:
         given_key = "gitSshKey" in given and not settings.dags.register_deploy_key
         chosen = GitAuthentication.SSH_KEY if given_key else GitAuthentication.GENERATED_SSH_KEY
@@ -219,7 +230,7 @@ def _image_without_dags(settings: Settings) -> Iterator[Problem]:
 
 def _unusable_keys(settings: Settings, given: Mapping[str, object], secret_keys: Collection[str]) -> Iterator[Problem]:
     """Keys whose text is at hand: not in a stack file, where it is encrypted, and not where it comes from another resource."""
-    for key in sorted(_KEY_CHECKS.keys() & secret_keys & set(required_secrets(settings))):
+    for key in sorted(_KEY_CHECKS.keys() & secret_keys & _usable_secrets(settings)):
         if isinstance(text := given.get(key), str):
             try:
                 _KEY_CHECKS[key](text)
@@ -240,7 +251,7 @@ def _unmet_needs(settings: Settings) -> Iterator[Problem]:
 
 
 def _unused_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
-    for key in sorted(SECRETS.keys() & given.keys() - set(required_secrets(settings))):
+    for key in sorted(SECRETS.keys() & given.keys() - _usable_secrets(settings)):
         yield Problem(
             f"{PROJECT}:{key}",
             "is set, but nothing uses it with the stack's other settings",
@@ -280,6 +291,9 @@ def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name:
             value = value.get(step, {}) if isinstance(value, Mapping) else value
     path = ".".join(steps)
     way_out = f"pulumi config set --path '{PROJECT}:{path}' <value>"
+    if isinstance(error["input"], pulumi.Output):
+        reason = "is an output, known only once its resource is there, and decides what is made"
+        return Problem(f"{PROJECT}:{path}", reason, "give a plain value, such as one of the program's configuration")
     missing = error["type"] == "missing" or error.get("ctx") == {"field": "repository", "reason": "is required"}
     match "missing" if missing else error["type"]:
         case "missing":
@@ -288,7 +302,7 @@ def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name:
             return Problem(f"{PROJECT}:{path}", f"is required{but}", way_out)
         case "extra_forbidden":
             return _unknown(path, error["input"], _keys_at(field, steps[1:-1], by_name=by_name))
-        case "enum" | "literal_error":
+        case "enum":
             allowed = error["ctx"]["expected"].replace("'", "")
             nearest = get_close_matches(_shown(error["input"]), re.split(r", | or ", allowed), n=1, cutoff=0.4)
             if nearest:

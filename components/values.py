@@ -37,7 +37,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
     Returns:
         Values for chart 1.22.x, the stack's own `values` merged last. Rendered twice, they give the same bytes.
     """
-    secrets = names.SecretNames()
+    secrets = settings.secret_names
     base = _merge(
         {
             "useStandardNaming": True,
@@ -56,7 +56,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             "config": _config(settings),
             "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
             "secret": [
-                _from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.metadata, "asyncConnection"),
+                *(_from_secret(*variable) for variable in _async_connection(settings, secrets)),
                 *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
                 *(_from_secret(*variable) for variable in delivery.connection_variables(settings.dags)),
             ],
@@ -76,6 +76,13 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
         if isinstance(theirs := settings.values.get(key), list):
             merged[key] = [*base.get(key, []), *theirs]
     return merged
+
+
+def _async_connection(settings: Settings, secrets: names.SecretNames) -> list[tuple[str, str, str]]:
+    existing = settings.existing_secrets
+    if existing.metadata_connection and not existing.async_metadata_connection:
+        return []
+    return [("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.metadata_async, "asyncConnection")]
 
 
 def _from_secret(variable: str, secret: str, key: str) -> Values:
@@ -218,7 +225,8 @@ def _network(settings: Settings) -> Values:
 
 
 def _celery(settings: Settings, secrets: names.SecretNames) -> Values:
-    if settings.executor is not Executor.CELERY:
+    existing = settings.existing_secrets
+    if settings.executor is not Executor.CELERY or (existing.broker_url and not existing.redis_password):
         return {"redis": {"enabled": False}}
     return {
         "redis": {

@@ -16,6 +16,7 @@ from components.stack_config import SECRETS, SettingsError, missing_secrets
 from policies.rule import Level
 
 from . import stack_file
+from .adoption.command import adopt
 from .dags import command as dags_command
 from .diff.command import diff
 from .doctor.checks import Part, Status
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 
 app.add_typer(dags_command.app)
+app.command()(adopt)
 app.command()(diff)
 app.command()(promote)
 app.command()(rollback)

@@ -1,5 +1,6 @@
 """What stands for a stack's secrets where it is rendered without them: of the right form, the same in every run, of no use to anybody."""
 
+import base64
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -13,6 +14,8 @@ _P, _Q, _E = 2**1024 - 105, 2**1024 - 179, 65537
 def secret(key: str) -> str:
     """A value for one of the stack's secret keys, such as `gitSshKey`."""
     match key:
+        case "fernetKey":
+            return base64.urlsafe_b64encode(bytes(32)).decode()
         case "gitSshKey":
             return _pem(ec.derive_private_key(1, ec.SECP256R1()))
         case "githubAppPrivateKey":

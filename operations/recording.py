@@ -31,6 +31,8 @@ class Registered:
     shown: dict[str, Any]
     protect: bool
     delete_before_replace: bool
+    deleted_with: str
+    provider: str
     depends_on: frozenset[str]
 
 
@@ -122,6 +124,8 @@ class _Recorder(MockMonitor):
                 shown=_plain(inputs, _SECRET),
                 protect=request.protect,
                 delete_before_replace=request.deleteBeforeReplace,
+                deleted_with=request.deletedWith,
+                provider=request.provider,
                 depends_on=frozenset(request.dependencies),
             )
         return response

@@ -1,4 +1,4 @@
-"""What is generated from the settings: `Pulumi.yaml`, the JSON Schema for stack files, and the table of settings.
+"""What is generated from the settings: `Pulumi.yaml`, the JSON Schema for stack files, the schema of the component, the table of settings.
 
 `make generate` writes them and a test keeps them equal to the models, so that a setting is described in one place (`arguments.py`).
 """
@@ -17,8 +17,10 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_snake
 
 from components import arguments
+from components.served import SCHEMA as COMPONENTS
 from components.settings import Settings
 from components.stack_config import PROJECT, SECRETS
+from operations.component_schema import changes, component_schema
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = Path("schemas/stack.schema.json")
@@ -155,6 +157,13 @@ def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from _models(inner)
 
 
+def served() -> dict[str, Any]:
+    """Pulumi package schema of the served component."""
+    models = {arguments_of(model): model for model in _models(Settings)}
+    models.pop("ImageArgs")  # documents several models, each with a default of its own
+    return component_schema(documentation(), models)
+
+
 def _with_table(readme: str) -> str:
     return _TABLE.sub(lambda marks: f"{marks[1]}\n{settings_table()}\n{marks[2]}", readme)
 
@@ -164,11 +173,14 @@ def generated() -> dict[Path, str]:
     return {
         Path("Pulumi.yaml"): project(),
         SCHEMA: json.dumps(stack_schema(), indent=2) + "\n",
+        COMPONENTS.relative_to(ROOT): json.dumps(served(), indent=2) + "\n",
         README: _with_table((ROOT / README).read_text()),
     }
 
 
 if __name__ == "__main__":
+    for change in changes(json.loads(COMPONENTS.read_text()), served()):
+        print(change)
     for path, content in generated().items():
         (ROOT / path).write_text(content)
         print(path)

@@ -103,6 +103,27 @@ ENGINE = (
         version_arguments=("version", "--short"),
     ),
 )
+# For the programs in examples/ that are not Python. Where they are built, these two run with the newer engine.
+EXAMPLE_HOSTS = (
+    Tool(
+        name="pulumi-language-yaml",
+        version=PULUMI,
+        package="github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+        seconds=60,
+        url=_PULUMI_URL,
+        checksums=PULUMI_CHECKSUMS,
+        module_version="1.38.1",
+    ),
+    Tool(
+        name="pulumi-language-nodejs",
+        version=PULUMI,
+        package="github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
+        seconds=40,
+        url=_PULUMI_URL,
+        checksums=PULUMI_CHECKSUMS,
+        module_version="3.60.0",
+    ),
+)
 CONTROL_PLANE = (
     Tool(
         name="etcd",
@@ -153,4 +174,5 @@ ACTIONLINT_TOOL = Tool(
     minimum="1.7",
     version_arguments=("-version",),
 )
-ALL = {tool.name: tool for tool in (*ENGINE, *CONTROL_PLANE, KWOK_TOOL, KUBECTL, *NODE, KIND_TOOL, ACTIONLINT_TOOL)}
+_OTHERS = (KWOK_TOOL, KUBECTL, *NODE, KIND_TOOL, ACTIONLINT_TOOL)
+ALL = {tool.name: tool for tool in (*ENGINE, *EXAMPLE_HOSTS, *CONTROL_PLANE, *_OTHERS)}

@@ -37,6 +37,18 @@ import json, pulumi_kubernetes as k8s
 values = json.load(open("values.json"))
 k8s.helm.v3.Release("airflow", name="airflow", chart=values.pop("chart"), namespace="alone", create_namespace=True, values=values)
 """
+MANY = """
+import atexit, re
+from pathlib import Path
+from components.airflow import Airflow
+atexit.register(lambda: Path("peak").write_text(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
+for team in range(int(Path("count").read_text())):
+    place = {"namespace": f"team-{team}", "labels": {"team": str(team)}, "quota": {"pods": "40"}}
+    dags = {"repository": f"git@github.com:acme/team-{team}.git"}
+    Airflow(f"team-{team}", {"chart": {"path": "<chart>"}, "dags": dags, **place})
+"""
+COUNTS = (1, 10, 50)
+ALLOWED_GROWTH = 1.3  # of what one more costs, from the first ten to fifty: on a busy machine a fifth is noise
 IMPORTS = {
     "empty": "import pulumi",
     "release alone": "import pulumi, pulumi_kubernetes as k8s; k8s.helm.v3.Release",
@@ -54,10 +66,11 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every run would compile its imports anew
     console = Console()
     settings = stack_settings("dev", CHART)
-    with tempfile.TemporaryDirectory() as folder:
-        console.print(_table("Import", "seconds", _imports()), _memory(), sep="\n")
-        previews = _previews(Path(folder), settings)
+    console.print(_table("Import", "seconds", _imports()), _memory(), sep="\n")
+    with tempfile.TemporaryDirectory() as folder, _cluster(Path(folder)) as cluster:
+        previews = _previews(Path(folder), settings, cluster)
         console.print(_table("Preview without changes", "seconds", previews))
+        _show_many(console, *_many(Path(folder), cluster))
     over = previews["this program"] - previews["release alone"]
     verdict = "within" if over <= ALLOWED_OVER_RELEASE else "OVER"
     console.print(f"over the release alone: {over:.2f} s, {verdict} the {ALLOWED_OVER_RELEASE} s allowed")
@@ -102,25 +115,58 @@ def _python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def _previews(folder: Path, settings: Settings) -> dict[str, float]:
-    with _cluster(folder) as cluster:
-        seconds = {}
-        for name, program in (("empty", ""), ("release alone", RELEASE_ALONE), ("this program", None)):
-            project, home = ROOT, folder / name.replace(" ", "-")
-            if program is not None:
-                project = _project(home / "project", program, settings)
-            stack = Stack(project, "dev", home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
-            stack.create()
-            if program is None:
-                source, target = ROOT / "Pulumi.dev.yaml", stack.config_file
-                stackfile.copy(source, target, throwaway=True, chart=str(CHART), served=SERVED)
-                for key, value in stackfile.missing_secrets(target, SERVED).items():
-                    stack.set_secret(key, value)
-            deployed = stack.up()
-            if not deployed.ok:
-                raise SystemExit(deployed.output)
-            seconds[name] = _median(partial(stack.preview, "--expect-no-changes"))
-        return seconds
+def _previews(folder: Path, settings: Settings, cluster: Simulated) -> dict[str, float]:
+    seconds = {}
+    for name, program in (("empty", ""), ("release alone", RELEASE_ALONE), ("this program", None)):
+        project, home = ROOT, folder / name.replace(" ", "-")
+        if program is not None:
+            project = _project(home / "project", program, settings)
+        stack = _stack(project, home, cluster)
+        if program is None:
+            source, target = ROOT / "Pulumi.dev.yaml", stack.config_file
+            stackfile.copy(source, target, throwaway=True, chart=str(CHART), served=SERVED)
+            for key, value in stackfile.missing_secrets(target, SERVED).items():
+                stack.set_secret(key, value)
+        deployed = stack.up()
+        if not deployed.ok:
+            raise SystemExit(deployed.output)
+        seconds[name] = _median(partial(stack.preview, "--expect-no-changes"))
+    return seconds
+
+
+def _many(folder: Path, cluster: Simulated) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds of a preview that makes so many Airflows, and MiB of its program."""
+    project = folder / "many"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "many", "runtime": "python"}))
+    (project / "__main__.py").write_text(MANY.replace("<chart>", str(CHART)))
+    stack, seconds, memory = _stack(project, folder / "many-home", cluster), {}, {}
+    for count in COUNTS:
+        (project / "count").write_text(str(count))
+
+        def preview() -> None:
+            shown = stack.preview()
+            if not shown.ok:
+                raise SystemExit(shown.output)
+
+        seconds[str(count)] = _median(preview, 3)
+        memory[str(count)] = int((project / "peak").read_text()) / 1024
+    return seconds, memory
+
+
+def _show_many(console: Console, seconds: dict[str, float], memory: dict[str, float]) -> None:
+    console.print(_table("First preview of many Airflows", "seconds", seconds), _table("Its program", "MiB", memory))
+    for unit, figures in (("s", seconds), ("MiB", memory)):
+        one, ten, fifty = figures.values()
+        early, late = (ten - one) / (COUNTS[1] - COUNTS[0]), (fifty - ten) / (COUNTS[2] - COUNTS[1])
+        verdict = "linear" if late <= ALLOWED_GROWTH * early else "MORE THAN LINEAR"
+        console.print(f"one more costs {early:.2f} {unit} up to ten and {late:.2f} {unit} up to fifty: {verdict}")
+
+
+def _stack(project: Path, home: Path, cluster: Simulated) -> Stack:
+    stack = Stack(project, "dev", home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
+    stack.create()
+    return stack
 
 
 @contextmanager
@@ -142,9 +188,9 @@ def _project(folder: Path, program: str, settings: Settings) -> Path:
     return folder
 
 
-def _median(call: Callable[[], object]) -> float:
+def _median(call: Callable[[], object], runs: int = RUNS) -> float:
     seconds = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         began = time.monotonic()
         call()
         seconds.append(time.monotonic() - began)

@@ -12,6 +12,7 @@ import httpx2
 
 from components.names import RELEASE
 from components.settings import Settings
+from operations.doctor import existing_namespace
 from operations.doctor.chart import find_chart
 from operations.doctor.checks import Status, Step, UnwellError
 from operations.doctor.git_probe import CONNECT_SECONDS
@@ -58,7 +59,7 @@ class ClusterChecks:
             Step("cluster", self._answers, ("kubeconfig",)),
             Step("chart", lambda: find_chart(self._settings.chart)),
             Step("permissions", self._permissions, ("cluster", "chart")),
-            Step("namespace", self._namespace_is_free, ("cluster",)),
+            Step("namespace", self._namespace_fits, ("cluster",)),
             Step("release", self._release_is_free, ("cluster",)),
         ]
         if self._settings.database.cloud_native_pg:
@@ -137,7 +138,9 @@ class ClusterChecks:
         answer = self._ask("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
         return bool(answer.is_success and answer.json()["status"]["allowed"])
 
-    def _namespace_is_free(self) -> str:
+    def _namespace_fits(self) -> str:
+        if not self._settings.create_namespace:
+            return existing_namespace.examine(self._namespace, self._found)
         answer = self._found(f"/api/v1/namespaces/{self._namespace}")
         if answer is None:
             return f"{self._namespace!r} is free"

@@ -1,5 +1,6 @@
 """Stand-in for pulumi-kubernetes: the objects and the Helm release that this project makes."""
 
+import os
 import threading
 from collections.abc import Mapping
 
@@ -24,7 +25,10 @@ class _Kubernetes(Provider):
         super().__init__("kubernetes", {})
 
     def configure(self, settings: Mapping[str, str]) -> None:
-        take_only(("enableSecretMutable",), settings)
+        take_only(("enableSecretMutable", "kubeconfig"), settings)
+        # A path. The client and Helm read the variable, and each provider is a process of its own.
+        if file := settings.get("kubeconfig"):
+            os.environ["KUBECONFIG"] = file
         mutable = settings.get("enableSecretMutable") == "true"
         api = Api()
         self.resources = {

@@ -180,6 +180,27 @@ def test_a_context_that_is_missing_is_told(examine: Callable[..., dict[str, Chec
     assert (check.status, "'prod' not found" in check.message) == (Status.FAIL, True)
 
 
+def test_an_existing_namespace_is_there_and_what_it_lacks_is_said(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    def check() -> Check:
+        return examine(createNamespace=False)["namespace"]
+
+    assert (check().status, "is not there" in check().message) == (Status.FAIL, True)
+    path = "/api/v1/namespaces/airflow"
+    played.answers[path] = (200, {"metadata": {}})
+    assert check().status is Status.WARN
+    assert "no label pod-security" in check().message
+    assert "no NetworkPolicy" in check().message
+    played.answers[path] = (200, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}})
+    allows: Any = {"spec": {"podSelector": {}, "ingress": [{}]}}
+    policies = f"/apis/networking.k8s.io/v1{path.removeprefix('/api/v1')}/networkpolicies"
+    played.answers[policies] = (200, {"items": [allows]})
+    assert "no NetworkPolicy" in check().message
+    played.answers[policies] = (200, {"items": [allows, {"spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}]})
+    assert check().status is Status.OK
+
+
 def test_a_namespace_or_release_of_somebody_else_is_a_warning_and_the_stacks_own_is_none(
     played: Played, examine: Callable[..., dict[str, Check]]
 ) -> None:

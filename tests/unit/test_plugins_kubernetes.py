@@ -1,6 +1,7 @@
 """What the stand-in for kubernetes decides without a cluster."""
 
 import base64
+import os
 import threading
 from typing import Any
 
@@ -121,8 +122,16 @@ def test_only_the_types_of_this_project_are_served(type_: str, served: bool) -> 
 
 
 def test_a_provider_setting_that_is_not_honoured_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match=r"takes only enableSecretMutable, not renderYamlToDirectory"):
+    with pytest.raises(
+        InvalidInputError, match=r"takes only enableSecretMutable, kubeconfig, not renderYamlToDirectory"
+    ):
         PROVIDER.configure({"renderYamlToDirectory": "out"})
+
+
+def test_a_provider_of_its_own_has_the_cluster_of_its_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "mine")
+    PROVIDER.configure({"kubeconfig": "theirs"})
+    assert os.environ["KUBECONFIG"] == "theirs"
 
 
 def live(api_version: str, kind: str, status: Properties, **spec: Any) -> Properties:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import pulumi
 import pytest
@@ -35,8 +35,6 @@ def shape(annotation: object) -> object:
         return "mapping", shape(inner[1])
     if origin in (tuple, Sequence):
         return "list", shape(inner[0])
-    if origin is Literal:
-        return shape(type(inner[0]))
     if origin in (Union, UnionType, NotRequired) or hasattr(annotation, "__metadata__"):
         return shape(inner[0])
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -21,6 +21,8 @@ worker:
   {airflow: celery worker, logs: true, git: true, values: {{ toJson $v.workers.celery }}, claim: {{ toJson $v.workers.celery.persistence }},
   headless: true, from: [api-server], ports: [{name: worker-logs, containerPort: 8793}],
   check: python -m celery --app airflow.providers.celery.executors.celery_executor.app inspect ping -d celery@$(python -c 'import socket; print(socket.gethostname())')}
+{{- end }}
+{{- if $v.redis.enabled }}
 redis:
   {values: {{ toJson $v.redis }}, claim: {{ toJson $v.redis.persistence }}, stateful: true, from: [worker, scheduler, flower], ports: [{name: redis-db, containerPort: 6379}],
   command: [redis-server], args: [--requirepass, $(REDIS_PASSWORD)], data: {name: redis-db, mountPath: /data}}

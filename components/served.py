@@ -1,0 +1,68 @@
+"""`Airflow` for the other languages of Pulumi: a provider that builds it from camelCase inputs.
+
+The schema is `schemas/components.json`, written by `make generate` from annotations and docstrings. Inputs are read exactly as a stack file
+is, by `stack_config.load`, so that every language hears of a mistake in the same words (docs/decisions/0008-served-component.md).
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
+from pulumi.provider import ConstructResult, Provider
+
+from .airflow import Airflow
+from .arguments import AirflowArgs
+from .late import put_back, set_aside
+from .stack_config import PROJECT, SECRETS, Problem, SettingsError, arguments, load
+
+PACKAGE = PROJECT
+"""First part of every type token; URNs hold it, so it stays."""
+TOKEN = f"{PACKAGE}:index:Airflow"
+SCHEMA = Path(__file__).parents[1] / "schemas" / "components.json"
+
+
+class AirflowProvider(Provider):
+    """Serves `Airflow`."""
+
+    def __init__(self) -> None:
+        schema = SCHEMA.read_text()
+        super().__init__(json.loads(schema)["version"], schema)
+
+    def construct(
+        self, name: str, resource_type: str, inputs: pulumi.Inputs, options: pulumi.ResourceOptions | None = None
+    ) -> ConstructResult:
+        """Build one Airflow.
+
+        Raises:
+            InputPropertiesError: one or more inputs are wrong.
+        """
+        if resource_type != TOKEN:
+            raise ValueError(f"{resource_type} is not served; {TOKEN} is")
+        given, late = set_aside({key: _with_integers(value) for key, value in inputs.items()})
+        secrets: dict[str, pulumi.Input[str]] = {
+            key: pulumi.Output.secret(given[key]) for key in SECRETS if given.get(key)
+        }
+        try:
+            settings = load(name, given, SECRETS.keys() & given.keys())
+            args = put_back(cast(dict[str, Any], arguments(settings, secrets)), late)
+            airflow = Airflow(name, cast(AirflowArgs, args), options)
+        except SettingsError as error:
+            raise InputPropertiesError("", [_property_error(problem) for problem in error.problems]) from None
+        return ConstructResult(airflow.urn, airflow.outputs())
+
+
+def _with_integers(value: object) -> object:
+    """The value with whole numbers as integers: on the wire every number is a float, and `4.0` is no quantity."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _with_integers(inner) for key, inner in value.items()}
+    return [_with_integers(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _property_error(problem: Problem) -> InputPropertyErrorDetails:
+    allowed = f" (allowed: {problem.allowed})" if problem.allowed else ""
+    return {"property_path": problem.key.removeprefix(f"{PROJECT}:"), "reason": problem.reason + allowed}

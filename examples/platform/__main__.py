@@ -1,0 +1,15 @@
+"""What a platform team runs for others: a namespace that denies by default and has a quota, and a database server."""
+
+import pulumi
+import pulumi_random as random
+
+from components.namespace import AirflowNamespace
+
+namespace = AirflowNamespace("data", {"name": "data", "quota": {"pods": "60"}, "labels": {"team": "data"}})
+password = random.RandomPassword("airflow-database", length=32, special=False)
+
+pulumi.export("namespace", namespace.name)
+# Here stands what your cloud makes, such as `aws.rds.Instance(..., password=password.result).address`.
+pulumi.export("databaseHost", "airflow.db.example.com")
+pulumi.export("databasePort", 5432)
+pulumi.export("databasePassword", password.result)

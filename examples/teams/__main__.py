@@ -1,0 +1,24 @@
+"""An Airflow for each team: a line of the table is its DAG repository and what it may use of the cluster."""
+
+import pulumi
+
+from components.airflow import Airflow
+
+TEAMS = {
+    "ingest": {"repository": "git@github.com:acme/ingest-dags.git", "memory": "32Gi", "pods": "40"},
+    "reports": {"repository": "git@github.com:acme/reports-dags.git", "memory": "24Gi", "pods": "30"},
+    "science": {"repository": "git@gitlab.com:acme/science-dags.git", "memory": "64Gi", "pods": "80"},
+}
+
+for team, own in TEAMS.items():
+    airflow = Airflow(
+        team,
+        {
+            "dags": {"repository": own["repository"], "branch": "main"},
+            "namespace": f"airflow-{team}",
+            "labels": {"team": team},
+            "quota": {"requests.memory": own["memory"], "pods": own["pods"]},
+        },
+    )
+    # The key is added to the repository, read-only; the team logs in with the password.
+    pulumi.export(team, {"deployKey": airflow.git_deploy_key, "adminPassword": airflow.admin_password})

@@ -1,0 +1,220 @@
+"""The command `airflow-stack adopt`. Its exit status: 0 safe to go on by the steps, 2 written but not safe yet, 1 an error."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+
+from components.stack_config import SECRETS
+from operations.errors import StackError
+
+from .found import merged
+
+if TYPE_CHECKING:
+    from .found import Adoption, Live
+
+_NOT_SAFE = 2
+
+
+def adopt(
+    release: Annotated[str, typer.Option("--release", help="Release that was installed by `helm install`.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "airflow",
+    values: Annotated[
+        Path | None, typer.Option("--values", exists=True, dir_okay=False, help="Values file, without a cluster.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Stack file to write, Pulumi.<stack>.yaml; left out: printed.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that exists.")] = False,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", envvar="AIRFLOW_CHART", help="Local Airflow chart, packed or a folder.")
+    ] = None,
+    context: Annotated[str | None, typer.Option("--context", help="Context in the kubeconfig.")] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            exists=True,
+            dir_okay=False,
+            help="Stack file of yours whose settings win, such as one written before.",
+        ),
+    ] = None,
+    value: Annotated[
+        str, typer.Option("--value", metavar="PATH", help="Print one value of the file, for a pipe alone.")
+    ] = "",
+) -> None:
+    """Turn an Airflow that was installed by Helm, or a values file, into the settings of a stack, and say step by step how to take it over."""
+    if bool(release) == bool(values):
+        raise StackError(
+            "give either --release and --namespace, for an Airflow that runs, or --values, for a values file"
+        )
+    if output and (not re.fullmatch(r"Pulumi\.[\w.-]+\.yaml", output.name) or (output.exists() and not force)):
+        why = (
+            "exists already; --force writes over it"
+            if output.exists()
+            else "is not the name of a stack file, Pulumi.<stack>.yaml"
+        )
+        raise StackError(f"--output {output}: {why}")
+    stack = output.name.removeprefix("Pulumi.").removesuffix(".yaml") if output else "<stack>"
+    from .live import read
+
+    if values:
+        given = _read(values)
+        if value:
+            _print_value(given, value)
+            return
+        safe = _values(given, values, _own(settings), output, stack)
+    else:
+        found = read(release, namespace, context, os.environ)
+        safe = _release(found, {**({"chart": {"path": str(chart)}} if chart else {}), **_own(settings)}, output, stack)
+    if not safe:
+        raise typer.Exit(_NOT_SAFE)
+
+
+def _values(given: dict[str, Any], file: Path, own: dict[str, Any], output: Path | None, stack: str) -> bool:
+    from . import community, official, report, steps
+
+    more: list[str] = []
+    if community.is_community(given):
+        given, more = community.translated(given)
+    adoption = official.adopt(given)
+    adoption.advice += more
+    adoption.settings = merged(adoption.settings, own)
+    source = f"--values {file.name}"
+    _write(report.stack_file(adoption.settings, source), output)
+    stops = [*adoption.stops, *report.to_correct(adoption)]
+    _say(report.told("Not taken over as it was, or to know", adoption.advice))
+    _say(report.told("To be put right before `pulumi up`", stops))
+    todo = [
+        ("make the stack", f"pulumi stack init {stack}"),
+        *steps.set_secrets(adoption.secrets, f"--values {file}", stack),
+    ]
+    _say(
+        "Next:\n"
+        + report.steps(
+            [*todo, ("look at it", f"airflow-stack check --stack {stack} && pulumi preview --stack {stack}")]
+        )
+    )
+    return not stops
+
+
+def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str) -> bool:
+    from . import community, inline, official, report
+
+    release, namespace = found.release, found.namespace
+    if community.is_community(found.values):
+        raise StackError(
+            f"release {release!r} is of the community chart, whose objects have other names and labels: it cannot be adopted in place. "
+            f"`helm get values {release} --namespace {namespace} > values.yaml` and `airflow-stack adopt --values values.yaml` turn its values into a stack"
+        )
+    if named := inline.replacements(found):
+        raise StackError(
+            "the release's values hold secrets in plain text, which the import would copy into the state. Let Helm name their Secrets instead, then "
+            f"adopt again; the pods roll once, and no key changes:\n\n{inline.keep(found, named)}{inline.upgrade(found, named)}\n"
+        )
+    adoption = official.adopt(found.values, found)
+    official.check_chart(found, adoption)
+    adoption.settings = merged(adoption.settings, own)
+    source = f"--release {release} --namespace {namespace}"
+    _write(report.stack_file(adoption.settings, source), output)
+    problems = report.to_correct(adoption)
+    _say(
+        f"Release {release} in namespace {namespace}: chart {found.chart_version}, Airflow {found.airflow_version}, revision {found.revision}\n"
+    )
+    _say(report.told("Not taken over as it was, or to know", adoption.advice))
+    steps = [] if problems or adoption.stops else _steps(found, adoption, output, stack)
+    stops = [*adoption.stops, *problems]
+    _say(report.told("NOT SAFE YET. To be put right first", stops))
+    if not stops:
+        _say("Steps, in this order:\n" + report.steps(steps))
+        _say(
+            "The preview is to show the Release updated, a few resources created, and nothing replaced or deleted. If it does not: "
+            f"`pulumi stack rm --force {stack}` forgets the stack and touches nothing in the cluster."
+        )
+    return not stops
+
+
+def _steps(found: "Live", adoption: "Adoption", output: Path | None, stack: str) -> list[tuple[str, str]]:
+    from components.stack_config import load
+    from operations.render import helm_template, record_stack
+
+    from . import report, steps
+    from .changes import compare
+
+    settings = load(stack, adoption.settings, set(), secrets_required=False)
+    recording = record_stack(settings, stack)
+    inputs = recording.only("kubernetes:helm.sh/v3:Release").inputs
+    changes = compare(found.manifest, helm_template(settings.chart, inputs["name"], found.namespace, inputs["values"]))
+    adoption.stops += [f"{refused}; keep the old value in airflow:values" for refused in changes.refused]
+    _say(report.first_up(changes, steps.kept(found, adoption)))
+    file = (output.parent if output else Path()) / f"adopt-{stack.strip('<>')}.json"
+    text = json.dumps(steps.import_file(recording, found), indent=2) + "\n"
+    make = f"pulumi stack init {stack}"
+    if output:
+        file.write_text(text)
+    else:
+        make += f" && cat > {file.name} <<'JSON'\n{text}JSON"
+    return [
+        *steps.before_import(found, adoption, changes.removed),
+        ("make the stack", make),
+        (
+            "let Pulumi know the release",
+            f"pulumi import --file {file} --yes --protect=false --generate-code=false --stack {stack}",
+        ),
+        ("look at what the first up does", f"pulumi preview --diff --stack {stack}"),
+        ("do it", f"pulumi up --stack {stack}"),
+    ]
+
+
+def _own(file: Path | None) -> dict[str, Any]:
+    """The settings in a stack file, secrets aside."""
+    config = (_read(file).get("config") or {}) if file else {}
+    own = {key.removeprefix("airflow:"): value for key, value in config.items() if key.startswith("airflow:")}
+    return {key: value for key, value in own.items() if key not in SECRETS}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        given = yaml.safe_load(file.read_text()) or {}
+    except (yaml.YAMLError, ValueError):  # whose message may show a secret
+        raise StackError(f"{file} is not YAML") from None
+    if not isinstance(given, dict):
+        raise StackError(f"{file} is not a values file: there is no object at its top")
+    return given
+
+
+def _print_value(given: object, path: str) -> None:
+    """One value to standard output; texts that hold YAML are gone into."""
+    if sys.stdout.isatty():
+        raise StackError("--value prints a secret: pipe it on, as in `... | pulumi config set --secret ...`")
+    for step in _steps_of(given, path):
+        given = yaml.safe_load(given) if isinstance(given, str) else given
+        given = given.get(step) if isinstance(given, dict) else None
+    if not isinstance(given, str | int):
+        raise StackError(f"--value {path}: there is no such text in the file")
+    sys.stdout.write(str(given))
+
+
+def _steps_of(given: object, path: str) -> list[str]:
+    from .community import is_community
+
+    theirs = {"fernetKey": "airflow.fernetKey", "data.metadataConnection.pass": "externalDatabase.password"}
+    return (theirs.get(path, path) if isinstance(given, dict) and is_community(given) else path).split(".")
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output:
+        output.write_text(text)
+        _say(f"wrote {output}")
+    else:
+        typer.echo(text, nl=False)
+
+
+def _say(text: str) -> None:
+    if text:
+        typer.echo(text, err=True)

@@ -1,0 +1,119 @@
+"""Each program in examples/, run by the real engine: up, a preview that finds nothing to change, and a destroy that leaves nothing."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lightkube import Client
+from lightkube.resources.core_v1 import Namespace
+
+from components.served import SCHEMA
+from sandbox import pins, toolchain
+from sandbox.stack import Stack
+
+ROOT = Path(__file__).parents[2]
+CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
+OpenStack = Callable[..., Stack]
+# How each language says which chart is at hand, before it says which DAGs.
+PROGRAMS = {
+    "python": ("__main__.py", f'"chart": {{"path": "{CHART}"}},\n'),
+    "yaml": ("Pulumi.yaml", f'chart: {{path: "{CHART}"}}\n'),
+    "typescript": ("index.ts", f'chart: {{ path: "{CHART}" }},\n'),
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place like this checkout, in which the component plugin is an executable: the Python host that is built here runs no plugins."""
+    toolchain.ensure(pins.EXAMPLE_HOSTS)
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / ".venv").symlink_to(sys.prefix)
+    plugin = folder / "components" / "pulumi-resource-airflow"
+    plugin.parent.mkdir()
+    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "components"}" "$@"\n')
+    plugin.chmod(0o755)
+    return folder
+
+
+def copied(example: str, checkout: Path) -> Path:
+    """The example with the chart that is at hand; for the rest it is as it stands."""
+    project = checkout / "examples" / example
+    shutil.copytree(ROOT / "examples" / example, project, ignore=shutil.ignore_patterns("node_modules", "sdks"))
+    file, chart = PROGRAMS[example]
+    text, count = re.subn(r'^( +)(?="?dags"?:)', rf"\1{chart}\1", (project / file).read_text(), flags=re.MULTILINE)
+    assert count == 1, "the example has one Airflow"
+    (project / file).write_text(text)
+    if example == "typescript":
+        install(project)
+    return project
+
+
+def install(project: Path) -> None:
+    """Make the npm SDK and install the packages, as `pulumi install` does; then check the types of the program."""
+    go = project.parent / "npm-sdk"
+    go.mkdir()
+    shutil.copy(ROOT / "tests" / "engine" / "npm_sdk.go", go)
+    (go / "go.mod").write_text("module sandbox\n\ngo 1.24\n")
+    run(go, "go", "get", f"github.com/pulumi/pulumi/pkg/v3/codegen/nodejs@v{pins.PULUMI}")
+    run(go, "go", "run", "npm_sdk.go", str(project / "sdks" / "airflow"), text=SCHEMA.read_text())
+    run(project, "npm", "install", "--no-audit", "--no-fund")
+    run(project, "npm", "exec", "tsc")
+
+
+def run(folder: Path, *command: str, text: str = "") -> None:
+    env = {**os.environ, "GOFLAGS": "-mod=mod", "GOWORK": "off", "CGO_ENABLED": "0"}
+    done = subprocess.run(command, cwd=folder, env=env, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("example", PROGRAMS)
+def test_an_example_comes_up_stays_unchanged_and_goes(
+    example: str, checkout: Path, open_stack: OpenStack, client: Client
+) -> None:
+    if example == "typescript" and not (shutil.which("npm") and shutil.which("go")):
+        pytest.skip("needs npm, and Go to make the npm SDK")
+    stack = open_stack("dev", copied(example, checkout))
+    try:
+        up = stack.up()
+        assert up.ok, up.output
+        preview = stack.preview("--diff")
+        assert set(preview.changes) == {"same"}, preview.output
+        assert preview.changes["same"] > 20, "a preview of nothing would be unchanged too"
+        assert stack.outputs() == {"url": "http://localhost:8080", "adminPassword": "[secret]"}
+        assert len(stack.outputs(secrets=True)["adminPassword"]) > 12
+        namespace = client.get(Namespace, "airflow")
+        assert namespace.metadata
+        assert (namespace.metadata.labels or {})["team"] == "data"
+    finally:
+        gone = stack.destroy()
+    assert gone.ok, gone.output
+    assert stack.export()["deployment"].get("resources", []) == []
+    assert "airflow" not in {found.metadata.name for found in client.list(Namespace) if found.metadata}
+
+
+def test_wrong_inputs_are_told_by_name_and_nothing_is_made(checkout: Path, open_stack: OpenStack) -> None:
+    project = checkout / "examples" / "wrong"
+    shutil.copytree(ROOT / "examples" / "yaml", project)
+    program = project / "Pulumi.yaml"
+    program.write_text(program.read_text().replace("branch: main", "commit: main").replace("team: data", "tier: data"))
+    stack = open_stack("dev", project)
+    refused = stack.up()
+    assert not refused.ok
+    assert "property dags.commit with value '{main}' has a problem: must be a full commit hash" in refused.output
+    assert "property labels with value" in refused.output
+    assert "tier is a label that the chart sets" in refused.output
+    assert "Traceback" not in refused.output
+    assert not [urn for urn in stack.export()["deployment"].get("resources", []) if "kubernetes" in urn["type"]]
+
+
+def test_the_engine_reads_the_committed_schema_from_the_plugin(checkout: Path, open_stack: OpenStack) -> None:
+    plugin = checkout / "components" / "pulumi-resource-airflow"
+    shown = open_stack("dev").run("package", "get-schema", str(plugin))
+    assert shown.ok, shown.output
+    assert json.loads(shown.output[shown.output.index("{") :]) == json.loads(SCHEMA.read_text())

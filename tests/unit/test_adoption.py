@@ -1,0 +1,474 @@
+"""Adoption: chart values become settings, keys stay where they are, and nothing secret is written, shown or put into a command."""
+
+import base64
+import gzip
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Secret
+
+from components.credentials import AirflowCredentials
+from components.fernet_key import usable_fernet_keys
+from components.git_key import UnusableKeyError
+from components.stack_config import load
+from operations import cli
+from operations.adoption import changes, community, inline, live, official, report, steps
+from operations.adoption.found import Adoption, Live, looks_secret
+from operations.errors import StackError
+from operations.recording import record
+from operations.render import record_stack
+from tests.cases import CONTRACT_CHART
+
+CANARY = "canary-5e0c"
+
+# The values of the article (2022), both files of it together.
+ARTICLE = f"""
+webserverSecretKey: {CANARY}-web
+defaultUser.password: {CANARY}-admin
+executor: CeleryExecutor
+data:
+  metadataConnection: {{user: postgres, pass: {CANARY}-db}}
+dags:
+  gitSync:
+    repo: git@github.com:wmeints/mlops-airflow-sample.git
+    branch: main
+    depth: 1
+    enabled: true
+    subPath: dags
+    sshKeySecret: airflow-ssh-secret
+extraSecrets:
+  airflow-ssh-secret:
+    data: |
+      gitSshKey: '{base64.b64encode(f"{CANARY}-key".encode()).decode()}'
+"""
+GIT_SYNC = {"enabled": True, "repo": "git@github.com:acme/dags.git", "branch": "main", "subPath": "dags"}
+BY_NAME: dict[str, Any] = {
+    "executor": "KubernetesExecutor",
+    "fernetKeySecretName": "my-fernet",
+    "dags": {"gitSync": {**GIT_SYNC, "sshKeySecret": "my-ssh"}},
+    "postgresql": {"enabled": False},
+}
+SECRETS = {
+    "my-fernet": {"fernet-key"},
+    "my-ssh": {"gitSshKey"},
+    "airflow-api-secret-key": {"api-secret-key"},
+    "airflow-jwt-secret": {"jwt-secret"},
+    "airflow-metadata": {"connection"},
+    "airflow-broker-url": {"connection"},
+    "airflow-redis-password": {"password"},
+}
+
+
+def running(values: dict[str, Any] | None = None, **changed: Any) -> Live:
+    """A release whose API secret, JWT secret and connection the chart made, as part of it."""
+    made = ("airflow-api-secret-key", "airflow-jwt-secret", "airflow-metadata")
+    found = Live(
+        release="airflow",
+        namespace="data",
+        revision=3,
+        chart="airflow",
+        chart_version="1.22.0",
+        airflow_version="3.2.2",
+        values=BY_NAME if values is None else values,
+        manifest=[{"kind": "Secret", "metadata": {"name": name}} for name in made],
+        secrets={name: frozenset(keys) for name, keys in SECRETS.items()},
+        connections={"airflow-metadata": "postgresql"},
+    )
+    return replace(found, **changed)
+
+
+def adopted(found: Live) -> Adoption:
+    adoption = official.adopt(found.values, found)
+    official.check_chart(found, adoption)
+    return adoption
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run `airflow-stack adopt` in a folder with the article's values."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AIRFLOW_CHART", raising=False)
+    (tmp_path / "values.yaml").write_text(ARTICLE)
+
+    def run_here(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["airflow-stack", "adopt", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return run_here
+
+
+# -- a values file
+
+
+def test_the_articles_values_become_settings_and_advice(run: Any) -> None:
+    status, out, err = run("--values", "values.yaml")
+    assert status == 0
+    config = {key.removeprefix("airflow:"): value for key, value in yaml.safe_load(out)["config"].items()}
+    assert config == {
+        "executor": "CeleryExecutor",
+        "dags": {
+            "repository": "git@github.com:wmeints/mlops-airflow-sample.git",
+            "branch": "main",
+            "path": "dags",
+            "authentication": "sshKey",
+        },
+        "database": {"inCluster": {"storage": "8Gi"}},
+    }
+    load("test", config, set(), secrets_required=False)
+    for told in (
+        "defaultUser.password: is one key with a dot in it, so it never set anything; the chart's first user has the password admin",
+        "webserverSecretKey: was for Airflow 2",
+        "extraSecrets.airflow-ssh-secret: the key is a stack secret now, encoded in Base64 or not",
+        "data.metadataConnection: the program's own PostgreSQL has a generated password",
+        "--value extraSecrets.airflow-ssh-secret.data.gitSshKey | pulumi config set --secret airflow:gitSshKey --stack <stack>",
+    ):
+        assert told in err
+    assert CANARY not in out + err
+
+
+def test_one_value_goes_into_a_pipe_and_never_to_a_terminal(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "extraSecrets.airflow-ssh-secret.data.gitSshKey"
+    status, out, err = run("--values", "values.yaml", "--value", path)
+    assert (status, base64.b64decode(out).decode(), err) == (0, f"{CANARY}-key", "")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    status, out, err = run("--values", "values.yaml", "--value", path)
+    assert status == 1
+    assert "pipe it on" in err
+    assert CANARY not in out + err
+
+
+def test_a_stack_file_that_exists_is_left_alone_unless_forced(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("mine")
+    status, _, err = run("--values", "values.yaml", "--output", str(file))
+    assert (status, file.read_text()) == (1, "mine")
+    assert "--force" in err
+    assert run("--values", "values.yaml", "--output", str(file), "--force")[0] == 0
+    assert "airflow:dags" in yaml.safe_load(file.read_text())["config"]
+    assert "not the name of a stack file" in run("--values", "values.yaml", "--output", "prod.yaml")[2]
+    assert "give either" in run()[2]
+
+
+def test_a_value_that_looks_like_a_secret_is_not_written(run: Any, tmp_path: Path) -> None:
+    values = {**BY_NAME, "env": [{"name": "API_TOKEN", "value": CANARY}, {"name": "A", "value": "b"}]}
+    values |= {"scheduler": {"env": [{"name": "B_PASSWORD", "value": CANARY}], "replicas": 2}}
+    values |= {
+        "config": {"smtp": {"smtp_password": CANARY, "smtp_host": "mail"}},
+        "data": {"metadataConnection": {"host": "db"}},
+    }
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    status, out, err = run("--values", "values.yaml")
+    assert status == 2
+    assert "env API_TOKEN: looks like a secret" in err
+    assert "config.smtp.smtp_password: looks like a secret" in err
+    assert "scheduler.env: looks like a secret" in err
+    config = yaml.safe_load(out)["config"]
+    assert config["airflow:environment"] == {"A": "b"}
+    assert config["airflow:values"] == {"config": {"smtp": {"smtp_host": "mail"}}}
+    assert CANARY not in out + err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("smtp_password", "x", True),
+        ("AIRFLOW_CONN_AWS", "x", True),
+        ("ADDRESS", "postgresql://u:p@host/db", True),
+        ("fernetKeySecretName", "my-fernet", False),
+        ("repo", "git@github.com:acme/dags.git", False),
+        ("smtp_password", "", False),
+        ("keepalives", "30", False),
+    ],
+)
+def test_secrets_are_known_by_their_name_or_their_look(name: str, value: str, secret: bool) -> None:
+    assert looks_secret(name, value) is secret
+
+
+def test_values_of_the_community_chart_are_translated_as_far_as_they_map() -> None:
+    values = {
+        "airflow": {
+            "executor": "KubernetesExecutor",
+            "image": {"repository": "acme/airflow", "tag": "3.2.2-acme"},
+            "fernetKey": CANARY,
+            "config": {"AIRFLOW__CORE__PARALLELISM": 16},
+            "users": [{"username": "admin", "password": CANARY}],
+        },
+        "web": {"replicas": 2},
+        "dags": {
+            "gitSync": {"enabled": True, "repo": "git@github.com:acme/dags.git", "repoSubPath": "d", "sshSecret": "key"}
+        },
+        "externalDatabase": {"host": "db.example.com", "database": "af", "user": "af", "password": CANARY},
+        "postgresql": {"enabled": False},
+        "workers": {"autoscaling": {"enabled": True}},
+    }
+    assert community.is_community(values)
+    assert not community.is_community(BY_NAME)
+    words, advice = community.translated(values)
+    adoption = official.adopt(words)
+    assert adoption.stops == []
+    assert adoption.settings["dags"] == {
+        "repository": "git@github.com:acme/dags.git",
+        "branch": "master",
+        "path": "d",
+        "authentication": "sshKey",
+    }
+    assert adoption.settings["database"]["external"] == {
+        "host": "db.example.com",
+        "name": "af",
+        "user": "af",
+        "sslMode": "disable",
+    }
+    assert adoption.settings["components"] == {"apiServer": {"replicas": 2}}
+    assert adoption.settings["environment"] == {"AIRFLOW__CORE__PARALLELISM": "16"}
+    assert adoption.settings["images"]["airflow"]["repository"] == "acme/airflow"
+    assert adoption.secrets.keys() == {"fernetKey", "databasePassword", "gitSshKey"}
+    assert any(line.startswith("airflow.users:") for line in advice)
+    assert any(line.startswith("workers.autoscaling") for line in advice)
+    assert report.to_correct(adoption) == []
+    assert CANARY not in str(adoption) + str(advice)
+
+
+def test_the_branch_that_git_sync_followed_is_the_one_that_is_kept() -> None:
+    def dags(**git_sync: str) -> tuple[dict[str, Any], str]:
+        adoption = official.adopt(
+            {**BY_NAME, "dags": {"gitSync": {**GIT_SYNC, "repo": "https://github.com/acme/dags.git", **git_sync}}}
+        )
+        return adoption.settings["dags"], "".join(adoption.advice)
+
+    followed, advice = dags(branch="v2-2-stable", ref="main")
+    assert followed["branch"] == "v2-2-stable"
+    assert "was never followed" in advice
+    assert dags(branch="", rev="", ref="0" * 40)[0]["commit"] == "0" * 40
+    assert dags(branch="", rev="", ref="v1")[0]["tag"] == "v1"
+
+
+def test_what_the_values_do_not_say_is_taken_from_a_stack_file(run: Any, tmp_path: Path) -> None:
+    ingress = {"apiServer": {"enabled": True, "hosts": [{"name": "a.example.com"}]}}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump({**BY_NAME, "postgresql": {}, "ingress": ingress}))
+    status, _, err = run("--values", "values.yaml", "--output", "Pulumi.prod.yaml")
+    assert status == 2
+    assert "airflow:ingress.controllerNamespace" in err
+    own = {"config": {"airflow:ingress": {"controllerNamespace": "ingress"}, "airflow:fernetKey": {"secure": "v1:x"}}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+    status, out, _ = run("--values", "values.yaml", "--with", "own.yaml")
+    assert status == 0
+    assert yaml.safe_load(out)["config"]["airflow:ingress"] == {
+        "host": "a.example.com",
+        "controllerNamespace": "ingress",
+    }
+
+
+# -- a release that runs
+
+
+def test_the_keys_of_a_release_are_named_and_none_is_copied() -> None:
+    adoption = adopted(running({**BY_NAME, "executor": "CeleryExecutor"}))
+    assert adoption.stops == []
+    assert adoption.secrets == {}
+    assert adoption.settings["existingSecrets"] == {
+        "fernetKey": "my-fernet",
+        "apiSecretKey": "airflow-api-secret-key",
+        "jwtSecret": "airflow-jwt-secret",
+        "metadataConnection": "airflow-metadata",
+        "brokerUrl": "airflow-broker-url",
+        "redisPassword": "airflow-redis-password",
+        "gitSshKey": "my-ssh",
+    }
+    assert adoption.settings["namespace"] == "data"
+    assert adoption.settings["createNamespace"] is False
+    assert adoption.settings["admin"] == {"create": False}
+    assert report.to_correct(adoption) == []
+
+
+def test_the_charts_own_database_stays_part_of_the_release() -> None:
+    values = {key: value for key, value in BY_NAME.items() if key != "postgresql"}
+    adoption = adopted(running({**values, "postgresql": {"auth": {"existingSecret": "airflow-postgresql"}}}))
+    assert adoption.settings["values"]["postgresql"] == {
+        "enabled": True,
+        "auth": {"existingSecret": "airflow-postgresql"},
+    }
+    assert report.to_correct(adoption) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (running(release="my-airflow"), "this is a move, not an adoption"),
+        (running(airflow_version="2.10.5"), "Airflow 2.10.5: the program runs Airflow 3"),
+        (running(connections={"airflow-metadata": "mysql"}), "is not a PostgreSQL URL"),
+        (running(secrets={}), "Secret my-fernet, key fernet-key, is not in namespace data"),
+        (running({**BY_NAME, "executor": "CeleryKubernetesExecutor"}), "is not supported"),
+        (running({**BY_NAME, "dags": {"persistence": {"enabled": True}}}), "DAGs on a volume have no setting"),
+        (running({**BY_NAME, "fullnameOverride": "af"}), "fullnameOverride"),
+        (running({**BY_NAME, "extraEnv": "- name: {{ x }}"}), "extraEnv: is a template"),
+    ],
+)  # fmt: skip
+def test_what_would_replace_or_lose_something_is_not_called_safe(found: Live, why: str) -> None:
+    assert [stop for stop in adopted(found).stops if why in stop]
+
+
+def test_secrets_in_the_values_are_named_by_helm_before_anything_is_imported() -> None:
+    values = {**BY_NAME, "jwtSecret": CANARY, "redis": {"password": CANARY}, "defaultUser.password": CANARY}
+    found = running(values)
+    named = inline.replacements(found)
+    assert named == {
+        "jwtSecret": "null",
+        "jwtSecretName": "airflow-jwt-secret",
+        "redis.password": "null",
+        "redis.passwordSecretName": "airflow-redis-password",
+        "data.brokerUrlSecretName": "airflow-broker-url",
+        "defaultUser\\.password": "null",
+        "apiSecretKeySecretName": "airflow-api-secret-key",  # the upgrade would make a new one
+    }
+    command = inline.keep(found, named) + inline.upgrade(found, named)
+    assert "secret/airflow-api-secret-key secret/airflow-jwt-secret helm.sh/resource-policy=keep" in command
+    assert "--reset-then-reuse-values --set 'jwtSecret=null' --set 'jwtSecretName=airflow-jwt-secret'" in command
+    assert CANARY not in command
+    assert inline.replacements(running()) == {}
+
+
+def test_helm_is_told_to_leave_the_secrets_that_it_made_and_the_program_names() -> None:
+    found = running()
+    todo = list(steps.before_import(found, adopted(found), [("PersistentVolumeClaim", "airflow-logs")]))
+    assert todo[0][1] == (
+        "kubectl annotate --namespace data secret/airflow-api-secret-key secret/airflow-jwt-secret secret/airflow-metadata "
+        "persistentvolumeclaim/airflow-logs helm.sh/resource-policy=keep --overwrite"
+    )
+
+
+def test_the_connection_gets_its_second_key_unseen() -> None:
+    found = running()
+    command = next(
+        command for _, command in steps.before_import(found, adopted(found), []) if "asyncConnection" in command
+    )
+    script = command.partition("python3 -c '")[2].partition("' | ")[0]
+    url = b"postgresql://u:p%40@db:5432/airflow?sslmode=disable"
+    secret = {"data": {"connection": base64.b64encode(url).decode()}}
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(secret), capture_output=True, text=True, check=True
+    )
+    data = json.loads(done.stdout)["data"]
+    assert base64.b64decode(data["asyncConnection"]) == b"postgresql+asyncpg://u:p%40@db:5432/airflow?ssl=disable"
+    assert data["connection"] == secret["data"]["connection"]
+    has_it = running(secrets={**found.secrets, "airflow-metadata": frozenset({"connection", "asyncConnection"})})
+    assert not [
+        command for _, command in steps.before_import(has_it, adopted(has_it), []) if "asyncConnection" in command
+    ]
+
+
+def test_the_release_is_imported_where_the_program_registers_it() -> None:
+    found = running()
+    recording = record_stack(load("test", adopted(found).settings, set(), secrets_required=False), "test")
+    parts = steps.import_file(recording, found)["resources"]
+    assert [(each["type"], each["logicalName"]) for each in parts] == [
+        ("airflow:index:Airflow", "airflow"),
+        ("airflow:index:AirflowRelease", "airflow"),
+        ("kubernetes:helm.sh/v3:Release", "airflow-release"),
+    ]
+    assert [each.get("parent") for each in parts] == [None, "adopted-0", "adopted-1"]
+    assert [each.get("id") for each in parts] == [None, None, "data/airflow"]
+    made = {r.inputs["metadata"]["name"] for r in recording.resources.values() if r.type.startswith("kubernetes:core")}
+    assert not made & set(SECRETS), "what exists would be made a second time"
+
+
+def test_what_goes_what_comes_and_what_cannot_change_is_told() -> None:
+    def stateful(name: str, size: str) -> dict[str, Any]:
+        claim = {"metadata": {"name": "logs"}, "spec": {"resources": {"requests": {"storage": size}}}}
+        return {"kind": "StatefulSet", "metadata": {"name": name}, "spec": {"volumeClaimTemplates": [claim]}}
+
+    deployment = {"kind": "Deployment", "metadata": {"name": "airflow-triggerer"}, "spec": {}}
+    found = changes.compare(
+        [stateful("airflow-triggerer", "1Gi"), stateful("airflow-redis", "1Gi")],
+        [deployment, stateful("airflow-redis", "2Gi")],
+    )
+    assert found.removed == [("StatefulSet", "airflow-triggerer")]
+    assert found.made == [("Deployment", "airflow-triggerer")]
+    assert found.left_behind == ["logs-airflow-triggerer-*"]
+    assert found.refused == ["StatefulSet airflow-redis: its volumeClaimTemplates cannot be changed"]
+    assert "volumes logs-airflow-triggerer-* stay behind" in report.first_up(found, [])
+
+
+def helm_record(version: int, status: str, **content: Any) -> Secret:
+    record = {
+        "version": version,
+        "manifest": "kind: Secret\nmetadata: {name: airflow-metadata}\n",
+        "config": {"executor": "LocalExecutor"},
+        "chart": {"metadata": {"name": "airflow", "version": "1.22.0", "appVersion": "3.2.2"}},
+        **content,
+    }
+    packed = base64.b64encode(gzip.compress(json.dumps(record).encode()))
+    labels = {"owner": "helm", "name": "airflow", "status": status, "version": str(version)}
+    name = f"sh.helm.release.v1.airflow.v{version}"
+    return Secret(
+        metadata=ObjectMeta(name=name, labels=labels),
+        type="helm.sh/release.v1",
+        data={"release": base64.b64encode(packed).decode()},
+    )
+
+
+def test_helms_record_is_read_and_of_the_secrets_nothing_but_their_names_and_keys() -> None:
+    url = base64.b64encode(f"postgresql+psycopg2://u:{CANARY}@db/airflow".encode()).decode()
+    metadata = Secret(metadata=ObjectMeta(name="airflow-metadata"), data={"connection": url})
+    found = live.of_secrets(
+        "airflow",
+        "data",
+        [helm_record(1, "superseded"), metadata, helm_record(10, "deployed"), helm_record(9, "superseded")],
+    )
+    assert (found.revision, found.chart_version, found.airflow_version) == (10, "1.22.0", "3.2.2")
+    assert found.values == {"executor": "LocalExecutor"}
+    assert found.secrets == {"airflow-metadata": frozenset({"connection"})}
+    assert found.connections == {"airflow-metadata": "postgresql"}
+    assert CANARY not in str(vars(found))
+    with pytest.raises(StackError, match="takes an operation on release 'airflow' for running"):
+        live.of_secrets("airflow", "data", [helm_record(1, "deployed"), helm_record(2, "pending-upgrade")])
+    with pytest.raises(StackError, match=r"no release 'other'.* there are airflow"):
+        live.of_secrets("other", "data", [helm_record(1, "deployed")])
+
+
+def test_a_release_is_not_called_safe_while_its_values_hold_secrets(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "read", lambda *_: running({**BY_NAME, "fernetKey": CANARY}))
+    status, out, err = run("--release", "airflow", "--namespace", "data", "--chart", str(CONTRACT_CHART))
+    assert (status, out) == (1, "")
+    assert "--set 'fernetKey=null' --set 'fernetKeySecretName=airflow-fernet-key'" in err
+    assert CANARY not in err
+
+
+# -- a Fernet key that is brought along
+
+
+def fernet(**args: Any) -> tuple[str, set[str]]:
+    seen = record(lambda: AirflowCredentials("c", {"namespace": "airflow", **args}))  # type: ignore[typeddict-item]
+    (secret,) = (
+        r for r in seen.of_type("kubernetes:core/v1:Secret") if r.inputs["metadata"]["name"] == "airflow-fernet-key"
+    )
+    made = {r.name for r in seen.of_type("random:index/randomBytes:RandomBytes")}
+    return secret.inputs["stringData"]["fernet-key"], made
+
+
+def test_a_given_fernet_key_is_generation_1_and_stays_behind_the_next() -> None:
+    old = Fernet.generate_key().decode()
+    assert fernet(fernet_key=f" {old}\n") == (old, {"c-salt"})
+    both, made = fernet(fernet_key=old, rotation={"fernet": 2})
+    assert made == {"c-salt", "c-fernet-key-2"}
+    assert both.split(",")[1] == old
+    assert old not in fernet(fernet_key=old, rotation={"fernet": 3})[0]
+
+
+def test_what_is_no_fernet_key_is_refused_without_showing_it() -> None:
+    several = ",".join(Fernet.generate_key().decode() for _ in range(2))
+    assert usable_fernet_keys(several) == several
+    for wrong in (CANARY, "", several + ",", base64.b64encode(CANARY.encode()).decode()):
+        with pytest.raises(UnusableKeyError, match="is not a Fernet key") as refused:
+            usable_fernet_keys(wrong)
+        assert CANARY not in str(refused.value)

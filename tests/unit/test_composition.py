@@ -1,0 +1,331 @@
+"""What platform teams replace or multiply: an existing namespace, Secrets of others, outputs of other stacks, clusters, many Airflows."""
+
+import asyncio
+import cProfile
+import runpy
+from collections.abc import Callable
+from typing import Any, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from components.airflow import Airflow
+from components.arguments import AirflowArgs
+from components.stack_config import SettingsError
+from operations.recording import Recording, record
+from tests.cases import AUTHENTICATIONS, HTTPS, ROOT, SSH, Config, deployed, in_python, problems
+
+AIRFLOW = "airflow:index:Airflow"
+CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+RELEASE = "kubernetes:helm.sh/v3:Release"
+SECRET = "kubernetes:core/v1:Secret"
+JOB = "kubernetes:batch/v1:Job"
+
+
+def airflow(name: str = "airflow", opts: pulumi.ResourceOptions | None = None, **args: Any) -> Airflow:
+    return Airflow(name, cast(AirflowArgs, {"dags": SSH, **args}), opts)
+
+
+# An existing namespace
+
+
+def test_in_a_namespace_that_exists_nothing_is_made_or_changed_but_what_is_airflows_own() -> None:
+    ours = deployed(namespace="theirs", logs={"volume": {"size": "1Gi"}})
+    seen = deployed(namespace="theirs", logs={"volume": {"size": "1Gi"}}, create_namespace=False)
+    gone = {r.name for r in ours.resources.values()} - {r.name for r in seen.resources.values()}
+    assert gone == {"airflow-namespace", "airflow-deny-ingress"}
+    for resource in seen.resources.values():
+        if "metadata" in resource.inputs:
+            assert resource.inputs["metadata"]["namespace"] == "theirs"
+    assert seen.only(RELEASE).inputs["namespace"] == "theirs"
+    assert seen.outputs_of(AIRFLOW)["namespace"] == "theirs"
+
+
+def test_whoever_denies_by_default_lets_airflow_reach_its_database_all_the_same() -> None:
+    assert [policy.name for policy in deployed(create_namespace=False).of_type(POLICY)] == [
+        "airflow-database-allow-airflow"
+    ]
+
+
+def test_nothing_is_deleted_with_a_namespace_that_stays() -> None:
+    def with_whom(**args: object) -> str:
+        seen = deployed(logs={"volume": {"size": "1Gi"}}, **args)
+        return seen.only(CLAIM).deleted_with
+
+    assert "airflow-namespace" in with_whom()
+    assert with_whom(create_namespace=False) == ""
+
+
+def test_a_namespace_can_be_made_by_the_same_program() -> None:
+    def program() -> None:
+        namespace = k8s.core.v1.Namespace("theirs", metadata={"name": "theirs"})
+        airflow(namespace=namespace.metadata["name"], create_namespace=False)
+
+    seen = record(program)
+    namespace = next(urn for urn, r in seen.resources.items() if r.name == "theirs")
+    assert all(namespace in secret.depends_on for secret in seen.of_type(SECRET))
+    assert seen.only(RELEASE).inputs["namespace"] == "theirs"
+
+
+def test_the_quota_of_an_existing_namespace_is_not_ours() -> None:
+    (problem,) = problems({"dags": SSH, "createNamespace": False, "quota": {"pods": "20"}}).problems
+    assert problem.key == "airflow:quota"
+    assert problem.way_out == "pulumi config rm --path 'airflow:quota'"
+
+
+# Secrets that something else makes
+
+# What is named, what a stack must be for it to be read, and what is made no longer.
+EXISTING: dict[str, tuple[Config, set[str]]] = {
+    "fernet_key": ({}, {"airflow-fernet-key", "airflow-fernet-key-1"}),
+    "api_secret_key": ({}, {"airflow-api-secret-key", "airflow-api-secret-key-1"}),
+    "jwt_secret": ({}, {"airflow-jwt-secret", "airflow-jwt-secret-1"}),
+    "admin_password": ({}, {"airflow-admin", "airflow-admin-password-1"}),
+    "metadata_connection": (
+        {},
+        {
+            "airflow-database", "airflow-database-password-1", "airflow-database-metadata", "airflow-database-postgres",
+            "airflow-database-service", "airflow-database-allow-airflow",
+        }),
+    "broker_url": (
+        {"executor": "CeleryExecutor"},
+        {"airflow-broker-url", "airflow-redis-password", "airflow-redis-password-1"}),
+    "git_ssh_key": ({}, {"airflow-git-secret", "airflow-git-ssh-key-1"}),
+    "git_token": ({"dags": HTTPS}, set()),
+    "github_app_private_key": ({"dags": in_python(AUTHENTICATIONS["github-app"])}, {"airflow-git-secret"}),
+}  # fmt: skip
+
+
+def custom(seen: Recording) -> set[str]:
+    return {r.name for r in seen.resources.values() if not r.type.startswith("airflow:")}
+
+
+@pytest.mark.parametrize("held", EXISTING)
+def test_each_secret_can_exist_on_its_own_and_then_nothing_of_the_kind_is_made(held: str) -> None:
+    config, gone = EXISTING[held]
+    key = {"github_app_private_key": "made-up"} if "github_app" in held else {}
+    without = deployed(**config, **key) if not key else None
+    seen = deployed(**config, existing_secrets={held: "theirs"})
+    if without:
+        assert custom(without) - custom(seen) == gone
+    assert not gone & custom(seen)
+    assert "'theirs'" in repr([r.inputs for r in (*seen.of_type(RELEASE), *seen.of_type(JOB))])
+    release = repr(seen.only(RELEASE).inputs)
+    assert "checksum/theirs" not in release, "there is nothing to make a digest of"
+    assert "theirs" not in seen.outputs_of(AIRFLOW)["secretNames"].values(), "those are the ones that were made"
+
+
+ALL = {held: f"their-{held.replace('_', '-')}" for held in EXISTING if "token" not in held and "app" not in held}
+
+
+def test_with_all_of_them_nothing_secret_is_made_but_the_salt_which_opens_nothing() -> None:
+    seen = deployed(executor="CeleryExecutor", existing_secrets={**ALL, "redis_password": "their-redis"})
+    assert seen.of_type(SECRET) == []
+    assert {r.name for r in seen.resources.values() if r.type.startswith(("random:", "tls:"))} == {"airflow-salt"}
+    said = repr([seen.only(RELEASE).inputs, *(job.inputs for job in seen.of_type(JOB))])
+    for name in (*ALL.values(), "their-redis"):
+        assert f"'{name}'" in said
+    assert "adminPassword" not in {k for k, v in seen.outputs_of(AIRFLOW).items() if v is not None}
+    assert seen.only(RELEASE).inputs["values"]["redis"]["enabled"] is True
+
+
+def test_a_connection_as_the_chart_keeps_it_is_enough_and_one_for_asyncpg_is_read_where_there_is_one() -> None:
+    def read(**existing: str) -> Any:
+        values = deployed(existing_secrets={"metadata_connection": "theirs", **existing}).only(RELEASE).inputs["values"]
+        return [variable for variable in values["secret"] if variable["envName"].endswith("_ASYNC")]
+
+    assert read() == []
+    (variable,) = read(async_metadata_connection="theirs-too")
+    assert (variable["secretName"], variable["secretKey"]) == ("theirs-too", "asyncConnection")
+
+
+def test_a_broker_of_theirs_needs_no_redis_of_ours() -> None:
+    values = (
+        deployed(executor="CeleryExecutor", existing_secrets={"broker_url": "theirs"}).only(RELEASE).inputs["values"]
+    )
+    assert values["redis"]["enabled"] is False
+    assert values["data"]["brokerUrlSecretName"] == "theirs"
+
+
+def test_a_git_bundle_mounts_their_key() -> None:
+    seen = deployed(dags={**SSH, "delivery": "gitBundle"}, existing_secrets={"git_ssh_key": "theirs"})
+    volumes = seen.only(RELEASE).inputs["values"]["volumes"]
+    assert "theirs" in {volume["secret"]["secretName"] for volume in volumes}
+    assert {secret.name for secret in seen.of_type(SECRET) if "git" in secret.name} == {
+        "airflow-git-bundle-connections"
+    }
+
+
+WRONG: dict[str, tuple[Config, str, str]] = {
+    "two databases": (
+        {"existingSecrets": {"metadataConnection": "x"}, "database": {"external": {"host": "db"}}},
+        "airflow:database", "named twice"),
+    "a broker's password without its URL": (
+        {"existingSecrets": {"redisPassword": "x"}, "executor": "CeleryExecutor"},
+        "airflow:existingSecrets.brokerUrl", "holds that password"),
+    "a broker without Celery": ({"existingSecrets": {"brokerUrl": "x"}}, "airflow:existingSecrets.brokerUrl", "nothing"),
+    "a token over SSH": ({"existingSecrets": {"gitToken": "x"}}, "airflow:existingSecrets.gitToken", "nothing"),
+    "a token of a bundle": (
+        {"dags": {**HTTPS, "authentication": "token", "delivery": "gitBundle"}, "existingSecrets": {"gitToken": "x"}},
+        "airflow:existingSecrets.gitToken", "airflow:gitToken"),
+    "a rotation of theirs": (
+        {"existingSecrets": {"fernetKey": "x"}, "rotation": {"fernet": 2}}, "airflow:rotation.fernet", "where it is made"),
+    "an admin who is not made": (
+        {"existingSecrets": {"adminPassword": "x"}, "admin": {"create": False}},
+        "airflow:existingSecrets.adminPassword", "nothing"),
+    "the key twice": (
+        {"existingSecrets": {"gitSshKey": "x"}, "gitSshKey": "key"}, "airflow:gitSshKey", "nothing uses it"),
+    "a misspelt one": ({"existingSecrets": {"fernetKeys": "x"}}, "airflow:existingSecrets.fernetKeys", "did you mean 'fernetKey'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_cannot_go_with_an_existing_secret_is_refused_with_the_way_out(wrong: str) -> None:
+    config, key, reason = WRONG[wrong]
+    found = {problem.key: problem for problem in problems({"dags": SSH, **config}).problems}
+    assert reason in found[key].reason
+    assert "pulumi config" in found[key].way_out
+
+
+def test_the_password_of_the_admin_is_set_anew_when_the_number_says_that_theirs_changed() -> None:
+    jobs = [
+        deployed(existing_secrets={"admin_password": "theirs"}, rotation={"admin_password": generation}).named(
+            "airflow-admin-job"
+        )
+        for generation in (1, 2)
+    ]
+    assert jobs[0].inputs != jobs[1].inputs
+
+
+# What is known late: outputs of other stacks
+
+EXTERNAL: Config = {"host": "db.example.com", "port": 6432.0, "name": "meta", "user": "af"}
+
+
+def elsewhere(value: object) -> pulumi.Output[Any]:
+    return pulumi.Output.from_input(value)
+
+
+def unknown() -> pulumi.Output[Any]:
+    """As an output of a stack that has not been deployed, in a preview."""
+    known: asyncio.Future[bool] = asyncio.Future()
+    known.set_result(False)
+    value: asyncio.Future[None] = asyncio.Future()
+    value.set_result(None)
+    return pulumi.Output(set(), value, known)
+
+
+def on_platform(wrap: Callable[[object], object]) -> Callable[[], object]:
+    external = {key: wrap(value) for key, value in EXTERNAL.items()}
+    return lambda: airflow(
+        namespace=wrap("theirs"),
+        create_namespace=False,
+        database={"external": external},
+        database_password=pulumi.Output.secret("canary"),
+    )
+
+
+def test_a_database_of_another_stack_is_the_same_as_one_that_is_written_down() -> None:
+    late, plain = record(lambda: on_platform(elsewhere)()), record(on_platform(lambda value: value))
+    assert late.resources.keys() == plain.resources.keys()
+    for urn, resource in late.resources.items():
+        assert resource.inputs == plain.resources[urn].inputs
+        assert resource.shown == plain.resources[urn].shown
+    url = late.named("airflow-database-metadata").inputs["stringData"]["connection"]
+    assert url == "postgresql://af:canary@db.example.com:6432/meta?sslmode=require"
+    assert "canary" not in late.shown()
+
+
+def test_the_first_preview_knows_nothing_of_the_other_stack_and_shows_every_resource_all_the_same() -> None:
+    late = record(lambda: on_platform(lambda _: unknown())(), preview=True)
+    assert late.resources.keys() == record(on_platform(lambda value: value)).resources.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("namespace", "Not A Name", "airflow:namespace, an output of another resource, must be a name of lowercase"),
+        ("host", "db.example.com:5432", "database.external.host, an output of another resource, must be a host name"),
+        ("port", 99999, "database.external.port, an output of another resource, must be less than or equal to 65535"),
+    ],
+)
+def test_an_output_is_checked_as_soon_as_it_is_known_and_the_value_is_not_repeated(
+    path: str, value: object, reason: str
+) -> None:
+    def program() -> None:
+        args: Config = {"namespace": elsewhere(value)}
+        if path != "namespace":
+            args = {"database": {"external": {"host": "db", path: elsewhere(value)}}, "database_password": "x"}
+        airflow(**args)
+
+    with pytest.raises(pulumi.RunError, match=reason) as refused:
+        record(program)
+    assert str(value) not in str(refused.value).replace("65535", "")
+
+
+def test_an_output_that_decides_what_is_made_is_refused_in_words() -> None:
+    with pytest.raises(SettingsError, match=r"airflow:size\n    is an output, known only once its resource is there"):
+        record(lambda: airflow(size=elsewhere("small")))
+
+
+# Clusters, and many in one
+
+
+def test_every_child_takes_the_provider_of_its_cluster() -> None:
+    def program() -> None:
+        for cluster in ("blue", "green"):
+            provider = k8s.Provider(cluster, kubeconfig=cluster)
+            airflow(cluster, pulumi.ResourceOptions(provider=provider), logs={"volume": {"size": "1Gi"}})
+
+    seen = record(program)
+    for cluster in ("blue", "green"):
+        own = [
+            r for r in seen.resources.values() if r.type.startswith("kubernetes:") and r.name.startswith(f"{cluster}-")
+        ]
+        assert len(own) > 12
+        assert {r.provider.split("::")[-2] for r in own} == {cluster}
+
+
+def test_the_same_namespace_of_two_clusters_is_two_places() -> None:
+    def program() -> None:
+        airflow("here")
+        airflow("there", pulumi.ResourceOptions(provider=k8s.Provider("there", kubeconfig="there")))
+
+    assert len(record(program).of_type(AIRFLOW)) == 2
+
+
+def test_two_in_one_namespace_are_refused_before_anything_of_the_second_is_made() -> None:
+    with pytest.raises(
+        SettingsError, match=r"airflow:namespace = 'shared'\n    is the namespace of 'one' already"
+    ) as refused:
+        record(lambda: [airflow("one", namespace="shared"), airflow("two", namespace="shared")])
+    assert "give 'two' a namespace of its own" in str(refused.value)
+    record(lambda: airflow("two", namespace="shared"))  # another program, another matter
+
+
+def test_the_table_of_teams_gives_each_its_place_and_its_share() -> None:
+    seen = record(lambda: runpy.run_path(str(ROOT / "examples" / "teams" / "__main__.py")))
+    quotas = seen.of_type("kubernetes:core/v1:ResourceQuota")
+    assert {q.inputs["metadata"]["labels"]["team"]: q.inputs["metadata"]["namespace"] for q in quotas} == {
+        team: f"airflow-{team}" for team in ("ingest", "reports", "science")
+    }
+    repositories = {release.inputs["values"]["dags"]["gitSync"]["repo"] for release in seen.of_type(RELEASE)}
+    assert len(repositories) == 3
+
+
+def many(count: int) -> Recording:
+    return record(lambda: [airflow(f"team-{n}", namespace=f"team-{n}", labels={"team": f"t{n}"}) for n in range(count)])
+
+
+def test_many_take_as_much_work_each_as_a_few() -> None:
+    def calls(count: int) -> int:
+        profile = cProfile.Profile()
+        seen = profile.runcall(many, count)
+        assert len(seen.resources) == count * len(deployed().resources)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    many(1)  # what is loaded once
+    one, two, six = calls(1), calls(2), calls(6)
+    assert six - two < 1.1 * 4 * (two - one), "function calls, for time depends on the machine"

@@ -1,0 +1,73 @@
+"""URNs and names of objects are an interface: whoever upgrades has them in the state and in the cluster.
+
+`tests/urns/<stack>.txt` lists them for each stack. No command writes the lists: they are edited by hand, with what the failure says.
+"""
+
+import pytest
+
+from operations.recording import Recording
+from operations.render import record_stack
+from tests.cases import ROOT, STACKS, stack_settings
+
+LISTS = ROOT / "tests" / "urns"
+
+MOVED = """\
+An upgrade would delete these of stack {stack} and make them anew, and what they hold would be lost:
+{gone}
+If they were renamed or moved:
+  1. give each its earlier URN: pulumi.ResourceOptions(aliases=[pulumi.Alias(name=..., type_=..., parent=...)]); the name of an object in
+     the cluster has no alias: leave it as it is
+  2. add a test to tests/engine/test_composition.py that deploys the release before and upgrades: no step but "same" and "update"
+If they are to go: say so in CHANGELOG.md, under "Upgrading", with what becomes of their data.
+Then, in {file}, by hand:
+{edit}"""
+NEW = """\
+Stack {stack} has resources that its list does not name. That is no danger to an upgrade, but from the next release on they stay under this
+URN. If the names are the right ones, in {file}, by hand:
+{edit}"""
+
+
+def chain(seen: Recording, urn: str) -> str:
+    """The types from the topmost component down, as the engine writes them into a URN."""
+    resource = seen.resources[urn]
+    above = f"{chain(seen, resource.parent)}$" if resource.parent in seen.resources else ""
+    return f"{above}{resource.type}"
+
+
+def identities(seen: Recording) -> set[str]:
+    """URN of every resource without stack and project, and the name of its object in the cluster."""
+    found = set()
+    for urn, resource in seen.resources.items():
+        inputs = resource.inputs
+        own = inputs.get("metadata", {}).get("name") or inputs.get("name")
+        found.add(f"{chain(seen, urn)}::{resource.name}" + (f" -> {own}" if own else ""))
+    return found
+
+
+def complaint(stack: str, listed: set[str], registered: set[str]) -> str:
+    """What to do about every difference; empty where there is none."""
+    gone, new = sorted(listed - registered), sorted(registered - listed)
+    edit = "\n".join([*(f"- {line}" for line in gone), *(f"+ {line}" for line in new)])
+    words = MOVED if gone else NEW if new else ""
+    return words.format(
+        stack=stack, file=f"tests/urns/{stack}.txt", gone="\n".join(f"  {line}" for line in gone), edit=edit
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_resource_keeps_its_urn_and_its_name_in_the_cluster(stack: str) -> None:
+    listed = (LISTS / f"{stack}.txt").read_text().splitlines()
+    assert listed == sorted(set(listed)), "sorted, each line once"
+    found = identities(record_stack(stack_settings(stack), stack))
+    if words := complaint(stack, set(listed), found):
+        pytest.fail(words, pytrace=False)
+
+
+def test_a_moved_resource_is_told_with_the_alias_and_a_new_one_with_its_line() -> None:
+    moved = complaint("prod", {"a::old -> x"}, {"a::new -> x"})
+    assert "pulumi.Alias" in moved
+    assert "- a::old -> x\n+ a::new -> x" in moved
+    added = complaint("prod", {"a::old"}, {"a::old", "a::new"})
+    assert "no danger" in added
+    assert added.endswith("+ a::new")
+    assert complaint("prod", {"a::old"}, {"a::old"}) == ""
