@@ -42,7 +42,9 @@ app.command()(rollback)
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the file Pulumi.<stack>.yaml.")]
 ChartOption = Annotated[
     Path | None,
-    typer.Option("--chart", help="Airflow chart, packed or a folder; left out: AIRFLOW_CHART, or the stack's own."),
+    typer.Option(
+        "--chart", envvar="AIRFLOW_CHART", help="Airflow chart, packed or a folder; left out: the stack's own."
+    ),
 ]
 
 
@@ -69,7 +71,7 @@ def check(
     """Check the settings of a stack and the policies: no cluster, no Pulumi, no secrets are needed."""
     from .policy import judge, table, told  # the engine's SDK takes half a second to import
 
-    settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
+    settings = stack_file.settings(Path.cwd(), stack, chart=chart)
     choice, findings = judge(Path.cwd(), stack, settings)
     if policy:
         typer.echo(table(choice, findings))
@@ -92,7 +94,7 @@ def render(stack: StackOption, chart: ChartOption = None) -> None:
     """Print all manifests of a stack as YAML, secret values replaced by [secret]."""
     from .render import render as manifests  # as above
 
-    settings = stack_file.settings(Path.cwd(), stack, chart=_chart(chart))
+    settings = stack_file.settings(Path.cwd(), stack, chart=chart)
     typer.echo(yaml.dump_all(manifests(settings, stack), Dumper=_Dumper, sort_keys=False, width=1000), nl=False)
 
 
@@ -136,7 +138,7 @@ def doctor(
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the key would stay in the temporary folder
     checks = []
-    for check in Doctor(stack, Path.cwd(), os.environ, _chart(chart)).examine(only):
+    for check in Doctor(stack, Path.cwd(), os.environ, chart).examine(only):
         checks.append(check)
         if not as_json:
             typer.echo(typer.style(f"{check.status.value:<8}", _COLOURS[check.status]) + str(check))
@@ -170,10 +172,6 @@ def recover(
         raise StackError(f"nothing was changed; `airflow-stack recover --stack {stack} --yes` does it")
     recovery.mend()
     typer.echo(f"mended; next: pulumi up --stack {stack}")
-
-
-def _chart(given: Path | None) -> Path | None:
-    return given or (Path(os.environ["AIRFLOW_CHART"]) if os.environ.get("AIRFLOW_CHART") else None)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,9 @@ class PulumiStack:
         Where the state is in a folder (`file://`), each file has an `.attrs` beside it with its content type and checksum. That one is
         not written at once, and while it is torn Pulumi reads nothing ("failed to load checkpoint: EOF"); without it all is well.
         """
-        url: str = json.loads(self._ask("whoami", "--json"))["url"]
-        if not url.startswith("file://"):
+        if not self._backend.startswith("file://"):
             return []
-        place = Path(self._absolute(url).removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi"
+        place = Path(self._absolute(self._backend).removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi"
         name = self.name.rsplit("/", 1)[-1]
         own = (f"stacks/{self.project}/{name}.json*.attrs", f"locks/organization/{self.project}/{name}/*.attrs")
         torn = [file for pattern in own for file in place.glob(pattern) if not _is_json(file)]
@@ -66,7 +66,7 @@ class PulumiStack:
         No command only asks. Of those that need the lock, `stack init` of a stack that exists takes it first and then changes nothing, in
         whatever bucket the state is. Pulumi Cloud has no lock to show, but says that an update is in progress.
         """
-        url: str = json.loads(self._ask("whoami", "--json"))["url"]
+        url = self._backend
         if url.startswith(("https://", "http://")):
             stacks: list[dict[str, Any]] = json.loads(self._ask("stack", "ls", "--json"))
             name = self.name.rsplit("/", 1)[-1]
@@ -81,6 +81,11 @@ class PulumiStack:
         if "already exists" in answer.stderr:
             return ""
         raise StackError(f"who holds stack {self.name!r} could not be found out: {_last_words(answer)}")
+
+    @cached_property
+    def _backend(self) -> str:
+        """Where the state is; it does not change while a command runs."""
+        return str(json.loads(self._ask("whoami", "--json"))["url"])
 
     def _absolute(self, url: str) -> str:
         place = url.removeprefix("file://")

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from sandbox.ready import SMOKE
-from tests.real.project import Project, holds, wait_for
+from tests.real.project import Project, wait_for
 from tests.real.test_airflow import DAG, VISIBLE_SECONDS, listed
-from tests.real.test_faults import stop_git_server
+from tests.real.test_faults import assert_bears_an_outage_of_git
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]
-
-OUTAGE_SECONDS = 60
 
 
 def followed(project: Project) -> str:
@@ -96,14 +94,7 @@ def test_a_run_keeps_the_commit_that_it_began_with(project: Project) -> None:
 def test_without_the_git_server_a_bundle_restarts_nothing_and_a_task_waits_for_it(project: Project) -> None:
     deliver(project, "gitBundle")
     run_of(project, SMOKE)
-    before = project.restarts()
-    stop_git_server(project)
-    run = project.airflow.trigger(SMOKE)
-    holds("the restarts", OUTAGE_SECONDS, project.restarts)
-    assert project.airflow.run_state(SMOKE, run) == "running"
-    project.preview_is_unchanged()  # which serves the repository again
-    project.airflow.ends_green(SMOKE, run)
-    assert project.restarts() == before
+    assert_bears_an_outage_of_git(project)
 
 
 def test_at_last_the_stack_is_as_it_was(project: Project) -> None:

@@ -36,6 +36,18 @@ def stop_git_server(project: Project) -> None:
     wait_for("the end of the git server", lambda: not processes.running(project.state / "git"))
 
 
+def assert_bears_an_outage_of_git(project: Project) -> None:
+    """Nothing restarts meanwhile, and a task that starts waits and ends green."""
+    before = project.restarts()
+    stop_git_server(project)
+    run = project.airflow.trigger(SMOKE)
+    holds("the restarts", OUTAGE_SECONDS, project.restarts)
+    assert project.airflow.run_state(SMOKE, run) == "running"
+    project.preview_is_unchanged()  # which serves the repository again
+    project.airflow.ends_green(SMOKE, run)
+    assert project.restarts() == before
+
+
 def scale_database(project: Project, replicas: int) -> None:
     project.kubernetes.patch(StatefulSet, DATABASE, {"spec": {"replicas": replicas}})
 
@@ -46,14 +58,7 @@ def has_database(project: Project) -> bool:
 
 @pytest.mark.usefixtures("kept")
 def test_without_the_git_server_nothing_restarts_and_a_task_waits_for_it(project: Project) -> None:
-    before = project.restarts()
-    stop_git_server(project)
-    run = project.airflow.trigger(SMOKE)
-    holds("the restarts", OUTAGE_SECONDS, project.restarts)
-    assert project.airflow.run_state(SMOKE, run) == "running"
-    project.preview_is_unchanged()  # which serves the repository again
-    project.airflow.ends_green(SMOKE, run)
-    assert project.restarts() == before
+    assert_bears_an_outage_of_git(project)
 
 
 @pytest.mark.usefixtures("kept")
