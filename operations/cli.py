@@ -19,7 +19,7 @@ from . import stack_file
 from .adoption.command import adopt
 from .dags import command as dags_command
 from .diff.command import diff
-from .doctor.checks import Part, Status
+from .doctor.checks import Part, Status, closing
 from .errors import StackError
 from .promotion.command import promote, rollback
 
@@ -144,6 +144,8 @@ def doctor(
             typer.echo(typer.style(f"{check.status.value:<8}", _COLOURS[check.status]) + str(check))
     if as_json:
         typer.echo(json.dumps([check.as_json() for check in checks], indent=2))
+    else:
+        typer.echo(closing(checks, f"pulumi up --stack {stack}"))
     if any(check.status is Status.FAIL for check in checks):
         raise typer.Exit(1)
 

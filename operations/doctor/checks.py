@@ -3,7 +3,8 @@
 Knows neither git nor clusters.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +27,9 @@ class Part(StrEnum):
 
     GIT = "git"
     CLUSTER = "cluster"
+
+
+_DOUBTS = {Status.WARN: "to look at", Status.SKIPPED: "not made"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,18 @@ def run(steps: Iterable[Step]) -> Iterator[Check]:
         if check.status in (Status.OK, Status.WARN):
             passed.add(step.name)
         yield check
+
+
+def closing(checks: Sequence[Check], command: str) -> str:
+    """What all checks come to, and the one thing to do next."""
+    count = Counter(check.status for check in checks)
+    if failed := count[Status.FAIL]:
+        unknown = f", {count[Status.SKIPPED]} could not be made" if count[Status.SKIPPED] else ""
+        return f"{failed} of {len(checks)} checks failed{unknown}. Next: mend them from the top, then ask again"
+    doubts = [f"{count[status]} {word}" for status, word in _DOUBTS.items() if count[status]]
+    return (
+        f"{len(checks)} checks, nothing stands in the way{''.join(f', {doubt}' for doubt in doubts)}. Next: `{command}`"
+    )
 
 
 def one_line(text: str) -> str:

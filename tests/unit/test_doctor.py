@@ -20,7 +20,7 @@ from lightkube.config.models import Cluster, User
 from components.settings import Chart, GithubApp, Settings
 from operations import cli, doctor
 from operations.doctor.chart import find_chart
-from operations.doctor.checks import Check, Part, Status, Step, UnwellError, one_line, run
+from operations.doctor.checks import Check, Part, Status, Step, UnwellError, closing, one_line, run
 from operations.doctor.cluster import ClusterChecks
 from operations.doctor.credential import generated_key, installation_token
 from operations.doctor.git_probe import GitProbe
@@ -58,6 +58,13 @@ def test_a_check_is_made_only_when_those_that_it_needs_went_well() -> None:
     assert [check.status.value for check in checks] == ["ok", "warn", "fail", "skipped", "skipped", "ok"]
     assert checks[3].message == "was not made, for it needs 'c'"
     assert str(checks[2]) == "c: bad; fix: a way out"
+
+
+def test_the_last_line_says_what_all_checks_come_to_and_what_is_next() -> None:
+    ok, warn, fail, skipped = (Check("a", status, "") for status in Status)
+    assert closing([ok, fail, skipped], "up").startswith("1 of 3 checks failed, 1 could not be made. Next: mend them")
+    assert closing([ok, ok], "up") == "2 checks, nothing stands in the way. Next: `up`"
+    assert closing([ok, warn], "up") == "2 checks, nothing stands in the way, 1 to look at. Next: `up`"
 
 
 def test_what_another_program_said_becomes_one_line_without_control_characters() -> None:
@@ -380,7 +387,9 @@ def test_the_command_prints_a_line_for_each_check_and_the_status_tells_whether_a
     stack = {"dags": {"repository": "https://github.com/acme/dags.git"}, "chart": chart_folder(tmp_path)}
     status, out = command(stack, "--only", "cluster")
     assert status == 1
-    assert [line.split(":")[0].split() for line in out.splitlines()] == [
+    *lines, last = out.splitlines()
+    assert last == "1 of 8 checks failed, 4 could not be made. Next: mend them from the top, then ask again"
+    assert [line.split(":")[0].split() for line in lines] == [
         ["ok", "settings"],
         ["ok", "secrets"],
         ["fail", "kubeconfig"],
@@ -410,7 +419,7 @@ def test_json_is_for_machines_and_names_missing_secrets_with_their_commands(
 def test_wrong_settings_end_the_examination(command: Callable[..., tuple[int, str]]) -> None:
     status, out = command({"dags": {"repository": "nowhere"}, "gitToken": _SECURE})
     assert status == 1
-    assert len(out.splitlines()) == 1
+    assert len(out.splitlines()) == 2, "the check, and what is next"
     assert "airflow-stack check --stack mine" in out
 
 
