@@ -10,7 +10,7 @@ READY := .venv/.ready
 LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz lint bench bench-real pictures generate lock clean
+.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz lint bench bench-real pictures generate released lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -76,8 +76,11 @@ pictures: setup ## Take the pictures of README and guides: of a comment, and fro
 	@$(BIN)/python -m sandbox.comment_picture
 	@$(BIN)/python -m sandbox.pictures --stack $(STACK)
 
-generate: setup ## Write what is generated from the settings: Pulumi.yaml, the JSON Schema, the table
+generate: setup ## Write what is generated from the code: Pulumi.yaml, the schemas, the reference, the README's graph
 	@$(BIN)/python -m operations.reference
+
+released: tools ## At a release: keep what its stacks leave in the state, to test upgrades from it
+	@$(BIN)/python -m tests.releases
 
 lock: setup ## Compile the locks again, newest versions within pyproject's bounds
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group dev -o requirements-dev.txt

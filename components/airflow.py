@@ -3,7 +3,7 @@
 It owns the order of the parts and the outputs; what each part is made of, and why, is in the part's own module.
 """
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pulumi
 from pydantic.alias_generators import to_camel
@@ -23,18 +23,15 @@ from .credentials import AirflowCredentials
 from .dag_source import DagSource
 from .database import USER, AirflowDatabase
 from .delivery import poll_warnings
+from .given import validated
 from .jobs import AdminUser, AirflowJobArgs, DatabaseMigration
-from .late import Late, checked, put_back, set_aside
+from .late import Late, put_back
 from .log_volume import log_volume
 from .namespace import AirflowNamespace, AirflowNamespaceArgs, one_in_each_namespace
 from .objects import PlacedArgs
 from .release import AirflowRelease, AirflowReleaseArgs
 from .settings import Settings
-from .stack_config import SECRETS, load
 from .values import base_url, chart_values
-
-if TYPE_CHECKING:
-    pass
 
 
 class Airflow(pulumi.ComponentResource):
@@ -80,7 +77,7 @@ class Airflow(pulumi.ComponentResource):
     def __init__(self, name: str, args: AirflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         # No component records its arguments: each change would show twice in a preview, once for every level above the object.
         super().__init__("airflow:index:Airflow", name, None, opts)
-        settings, late = _validated(name, args)
+        args, settings, late = validated(name, args)
         one_in_each_namespace(self, name, settings.namespace if "namespace" not in late else None)
         child = pulumi.ResourceOptions(parent=self)
         labels, existing = dict(settings.labels), settings.existing_secrets.model_dump(exclude_none=True)
@@ -169,20 +166,6 @@ class Airflow(pulumi.ComponentResource):
         """Every output under its camelCase name; those that do not apply are left out."""
         outputs = {to_camel(key): getattr(self, key) for key in Airflow.__annotations__}
         return {key: value for key, value in outputs.items() if value is not None}
-
-
-def _validated(name: str, args: AirflowArgs) -> tuple[Settings, Late]:
-    """The arguments as settings, and those that are known late; the same checks and words as for a stack file.
-
-    Raises:
-        SettingsError: one or more arguments are wrong.
-    """
-
-    def read(config: dict[str, Any]) -> Settings:
-        return load(name, config, SECRETS.keys() & config.keys(), by_name=True)
-
-    plain, late = set_aside({to_camel(key): value for key, value in args.items()})
-    return read(plain), checked(plain, late, read)
 
 
 def _database(

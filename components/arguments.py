@@ -15,8 +15,11 @@ class Executor(StrEnum):
     """Where task instances run; the names are Airflow's own."""
 
     KUBERNETES = "KubernetesExecutor"
+    """A pod for each task instance, gone with it."""
     LOCAL = "LocalExecutor"
+    """Processes in the scheduler's pod."""
     CELERY = "CeleryExecutor"
+    """Workers that stay, with a Redis beside Airflow."""
 
 
 class Size(StrEnum):
@@ -85,10 +88,15 @@ class SslMode(StrEnum):
     """PostgreSQL's `sslmode` (https://www.postgresql.org/docs/current/libpq-ssl.html)."""
 
     DISABLE = "disable"
+    """Not encrypted."""
     PREFER = "prefer"
+    """Encrypted if the server can."""
     REQUIRE = "require"
+    """Encrypted; who the server is, is not verified."""
     VERIFY_CA = "verify-ca"
+    """Encrypted, and the server's certificate is of an authority in `~/.postgresql/root.crt` of Airflow's image."""
     VERIFY_FULL = "verify-full"
+    """The same, and the certificate is of this host."""
 
 
 class GithubAppArgs(TypedDict):
@@ -380,6 +388,8 @@ class RotationArgs(TypedDict):
 
     fernet: NotRequired[int]
     """Encrypts connections and variables; the previous key stays behind the new one so that old rows stay readable."""
+    fernet_given: NotRequired[bool]
+    """Generation 1 of `fernet` is not made but comes along, as the secret `fernetKey` or in `existingSecrets.fernetKey`. With it set, taking that away before `fernet` is 3 is an error, and not a new key that cannot read the rows."""
     api_secret: NotRequired[int]
     """Signs UI sessions."""
     jwt: NotRequired[int]
@@ -452,4 +462,4 @@ class AirflowArgs(TypedDict):
     database_password: NotRequired[pulumi.Input[str]]
     """Password of the external database. Secret."""
     fernet_key: NotRequired[pulumi.Input[str]]
-    """Fernet key of an Airflow that is taken over, generation 1 of `rotation.fernet`; several with commas between them, the newest first. Secret."""
+    """Fernet key of an Airflow that is taken over, generation 1 of `rotation.fernet`, with `rotation.fernetGiven`; several with commas between them, the newest first. Secret."""

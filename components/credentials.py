@@ -3,7 +3,8 @@
 Every credential has a generation. All generations stay in the state, so that a protected one never has to be deleted; the newest is used,
 and Fernet keeps the one before it, without which older rows of the metadata database could not be read.
 What is protected are the random values: from them a lost Secret is made again, and a Secret must be free to change.
-A Fernet key that is brought along from another Airflow is generation 1: none is made then.
+A Fernet key that is brought along from another Airflow is generation 1: none is made then, and `rotation.fernet_given` says so for good. Were the
+key itself the only sign of it, a stack that loses it would make another, and could not read the rows of its database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ class AirflowCredentialsArgs(PlacedArgs):
     broker: NotRequired[bool]
     """Whether Celery's broker needs a password and a URL."""
     fernet_key: NotRequired[pulumi.Input[str]]
-    """Fernet key that is brought along, generation 1; several with commas between them, the newest first. Secret."""
+    """Fernet key that is brought along, generation 1, with `rotation.fernet_given`; several with commas between them, the newest first. Secret."""
     protect: NotRequired[bool]
     """Protects the Fernet key and the database password from deletion."""
     existing_secrets: NotRequired[ExistingSecretsArgs]
@@ -59,7 +60,7 @@ class AirflowCredentials(pulumi.ComponentResource):
         self.salt = random.RandomBytes(f"{name}-salt", length=16, opts=self._child()).hex
 
         if "fernet_key" not in existing:
-            fernet = self._fernet_keys(rotation.get("fernet", 1))
+            fernet = self._fernet_keys(rotation.get("fernet", 1), rotation.get("fernet_given", False))
             self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_joined(fernet[-2:][::-1]))})
         if "api_secret_key" not in existing:
             api_secret = self._password("api-secret-key", rotation.get("api_secret", 1), 64)
@@ -100,15 +101,19 @@ class AirflowCredentials(pulumi.ComponentResource):
         ]
         return made[-1].result
 
-    def _fernet_keys(self, generations: int) -> list[pulumi.Output[str]]:
+    def _fernet_keys(self, generations: int, is_given: bool) -> list[pulumi.Output[str]]:
         """Fernet keys, oldest first: urlsafe base64 of 32 bytes (https://cryptography.io/en/latest/fernet/)."""
         given = self._args.get("fernet_key", "")
+        if is_given == (given == "") and generations < 3:
+            raise pulumi.RunError(
+                "fernet_key goes with rotation.fernet_given, and while rotation.fernet is below 3 that goes with it"
+            )
         first = [] if given == "" else [pulumi.Output.secret(given).apply(_checked)]
         made = [
             random.RandomBytes(
                 f"{self._name}-fernet-key-{generation}", length=32, opts=self._child(protect=True)
             ).base64.apply(lambda key: key.replace("+", "-").replace("/", "_"))
-            for generation in range(1 + len(first), generations + 1)
+            for generation in range(2 if is_given else 1, generations + 1)
         ]
         return [*first, *made]
 

@@ -184,6 +184,9 @@ def _job(
         opts=pulumi.ResourceOptions(
             parent=parent,
             delete_before_replace=True,
+            # Not what the component was given: a Job holds nothing, and one that must stay could not run again for the next version.
+            protect=False,
+            retain_on_delete=False,
             custom_timeouts=pulumi.CustomTimeouts(create=f"{args.get('timeout_seconds', 900)}s"),
         ),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 
 from .settings import Settings
-from .stack_config import PROJECT, SettingsError
+from .stack_config import SettingsError
 
 _STAND_INS = {
     "namespace": "known-later",
@@ -51,16 +51,19 @@ def put_back(args: dict[str, Any], late: Mapping[str, object]) -> dict[str, Any]
     return args
 
 
-def checked(plain: dict[str, Any], late: Late, read: Callable[[dict[str, Any]], Settings]) -> Late:
-    """What is known late, each as the settings would take it; `read` makes them of arguments."""
+def checked(name: str, plain: dict[str, Any], late: Late, read: Callable[[dict[str, Any]], Settings]) -> Late:
+    """What is known late, each as the settings would take it; `read` makes them of the arguments of Airflow `name`."""
 
     def check(path: str, known: object) -> object:
+        which = f"Airflow {name!r}: {path}, an output of another resource or stack,"
+        if known is None:  # which in a setting would mean its default
+            raise pulumi.RunError(f"{which} has no value")
         try:
             settings = read(put_back(plain, {path: known}))
         except SettingsError as error:
             # Without the value, which may be a secret of another stack.
             reasons = "; ".join(problem.reason for problem in error.problems)
-            raise pulumi.RunError(f"{PROJECT}:{path}, an output of another resource, {reasons}") from None
+            raise pulumi.RunError(f"{which} {reasons}") from None
         return reduce(getattr, path.split("."), settings)
 
     return {path: value.apply(partial(check, path)) for path, value in late.items()}

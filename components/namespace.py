@@ -11,7 +11,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi.runtime.settings import get_monitor
 
-from .stack_config import PROJECT, Problem, SettingsError
+from .given import ArgumentsError
+from .stack_config import Problem
 
 # For each program that runs: who has which namespace of which cluster, known by its provider.
 _taken: WeakKeyDictionary[Any, dict[tuple[pulumi.ProviderResource | None, str], str]] = WeakKeyDictionary()
@@ -80,12 +81,12 @@ def one_in_each_namespace(airflow: pulumi.Resource, name: str, namespace: str | 
     """Refuse a second Airflow in a namespace; None is one that is known late, which the API server refuses.
 
     Raises:
-        SettingsError: another Airflow of the program is there.
+        ArgumentsError: another Airflow of the program is there.
     """
     if namespace is None:
         return
     place = airflow.get_provider("kubernetes:core/v1:Namespace"), namespace
     if (first := _taken.setdefault(get_monitor(), {}).setdefault(place, name)) != name:
         reason = f"is the namespace of {first!r} already, and the objects of both would have the same names"
-        problem = Problem(f"{PROJECT}:namespace", reason, f"give {name!r} a namespace of its own", repr(namespace))
-        raise SettingsError(name, [problem])
+        problem = Problem("namespace", reason, f"give {name!r} a namespace of its own", repr(namespace))
+        raise ArgumentsError(name, [problem])

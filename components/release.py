@@ -27,7 +27,7 @@ class AirflowReleaseArgs(TypedDict):
 
 
 class AirflowRelease(pulumi.ComponentResource):
-    """A `helm.v3.Release`: the v4 Chart drops hooks and the v3 Chart keeps Secrets in plain state (chart-facts, 8)."""
+    """A `helm.v3.Release`: the v4 Chart drops hooks and the v3 Chart keeps Secrets in plain state."""
 
     chart_version: pulumi.Output[str]
     """Version of the chart that is deployed."""

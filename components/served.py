@@ -1,6 +1,6 @@
 """`Airflow` for the other languages of Pulumi: a provider that builds it from camelCase inputs.
 
-The schema is `schemas/components.json`, written by `make generate` from annotations and docstrings. Inputs are read exactly as a stack file
+The schema is `schema.json`, written by `make generate` from annotations and docstrings. Inputs are read exactly as a stack file
 is, by `stack_config.load`, so that every language hears of a mistake in the same words (docs/decisions/0008-served-component.md).
 """
 
@@ -21,7 +21,7 @@ from .stack_config import PROJECT, SECRETS, Problem, SettingsError, arguments, l
 PACKAGE = PROJECT
 """First part of every type token; URNs hold it, so it stays."""
 TOKEN = f"{PACKAGE}:index:Airflow"
-SCHEMA = Path(__file__).parents[1] / "schemas" / "components.json"
+SCHEMA = Path(__file__).with_name("schema.json")
 
 
 class AirflowProvider(Provider):

@@ -235,6 +235,7 @@ class SecretKey(Model):  # noqa: D101
 
 class Rotation(Model):  # noqa: D101
     fernet: Generation = 1
+    fernet_given: bool = False
     api_secret: Generation = 1
     jwt: Generation = 1
     admin_password: Generation = 1
@@ -268,7 +269,9 @@ class Settings(Model):
     chart: Chart = Chart()
     namespace: Name = "airflow"
     create_namespace: bool = True
-    quota: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = {}
+    quota: dict[
+        str, Annotated[str, Field(coerce_numbers_to_str=True, json_schema_extra={"type": ["string", "number"]})]
+    ] = {}
     labels: Annotated[dict[LabelKey, LabelValue], AfterValidator(_no_labels_of_the_chart)] = {}
     service_account_annotations: dict[
         LabelKey, Annotated[str, Matching(r"^((?!\{\{)[^\n])*$", "one line without {{, a template to the chart")]

@@ -70,18 +70,17 @@ class Problem:
     def __str__(self) -> str:
         """Key and value, what is wrong, what is allowed, the way out: a line each."""
         lines = [f"  {self.key}" + (f" = {self.value}" if self.value is not None else ""), f"    {self.reason}"]
-        if self.allowed:
-            lines.append(f"    allowed: {self.allowed}")
-        return "\n".join([*lines, f"    fix: {self.way_out}"])
+        more = {"allowed": self.allowed, "fix": self.way_out}
+        return "\n".join([*lines, *(f"    {what}: {text}" for what, text in more.items() if text)])
 
 
 class SettingsError(pulumi.RunError, ValueError):  # of the first Pulumi prints the message alone
     """A stack whose settings are wrong; `problems` holds all of them."""
 
-    def __init__(self, stack: str, problems: list[Problem]) -> None:
-        self.stack, self.problems = stack, problems
-        count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
-        super().__init__(f"stack {stack!r} has {count} to correct\n\n" + "\n\n".join(map(str, problems)) + "\n")
+    def __init__(self, name: str, problems: list[Problem], *, of: str = "stack", each: str = "setting") -> None:
+        self.problems = problems
+        count = f"1 {each}" if len(problems) == 1 else f"{len(problems)} {each}s"
+        super().__init__(f"{of} {name!r} has {count} to correct\n\n" + "\n\n".join(map(str, problems)) + "\n")
 
 
 def load(
@@ -117,7 +116,10 @@ def load(
             adapter = _adapter(name)
             checked = adapter.validate_python(given.get(key, {}), by_alias=not by_name, by_name=by_name)
             adapter.dump_json(checked, fallback=lambda _: None)
-            read[name] = checked
+            if late := list(_outputs(key, checked)):
+                problems += map(_output_problem, late)
+            else:
+                read[name] = checked
         except ValidationError as error:
             problems += [_explained(key, field, dict(e), by_name=by_name) for e in error.errors()]
         except PydanticSerializationError:
@@ -173,12 +175,9 @@ def required_secrets(settings: Settings) -> list[str]:
     git = wanted.get(authentication, []) if authentication else []
     git = git + (["gitHostToken"] if settings.dags.register_deploy_key else [])
     wanted_here = git + (["databasePassword"] if settings.database.external else [])
+    if settings.rotation.fernet_given and settings.rotation.fernet < 3:  # the newest two are used
+        wanted_here += ["fernetKey"]
     return [key for key in wanted_here if not getattr(settings.existing_secrets, to_snake(key), None)]
-
-
-def _usable_secrets(settings: Settings) -> set[str]:
-    """The secrets that something would use: those which are required, and a Fernet key that is brought along."""
-    return {*required_secrets(settings), *(() if settings.existing_secrets.fernet_key else ("fernetKey",))}
 
 
 def _with_authentication(settings: Settings, given: Collection[str]) -> Settings:
@@ -230,7 +229,7 @@ def _image_without_dags(settings: Settings) -> Iterator[Problem]:
 
 def _unusable_keys(settings: Settings, given: Mapping[str, object], secret_keys: Collection[str]) -> Iterator[Problem]:
     """Keys whose text is at hand: not in a stack file, where it is encrypted, and not where it comes from another resource."""
-    for key in sorted(_KEY_CHECKS.keys() & secret_keys & _usable_secrets(settings)):
+    for key in sorted(_KEY_CHECKS.keys() & secret_keys & set(required_secrets(settings))):
         if isinstance(text := given.get(key), str):
             try:
                 _KEY_CHECKS[key](text)
@@ -251,12 +250,15 @@ def _unmet_needs(settings: Settings) -> Iterator[Problem]:
 
 
 def _unused_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
-    for key in sorted(SECRETS.keys() & given.keys() - _usable_secrets(settings)):
-        yield Problem(
-            f"{PROJECT}:{key}",
-            "is set, but nothing uses it with the stack's other settings",
-            f"pulumi config rm {PROJECT}:{key}, or correct dags.repository, dags.authentication or database",
-        )
+    for key in sorted(SECRETS.keys() & given.keys() - {*required_secrets(settings)}):
+        reason = "is set, but nothing uses it with the stack's other settings"
+        way_out = f"pulumi config rm {PROJECT}:{key}, or correct dags.repository, dags.authentication or database"
+        if key == "fernetKey" and not settings.rotation.fernet_given:
+            reason = "is set without rotation.fernetGiven, by which it is missed if it is taken away too early"
+            way_out = f"pulumi config set --path '{PROJECT}:rotation.fernetGiven' true"
+        elif key == "fernetKey" and not settings.existing_secrets.fernet_key:
+            way_out = f"pulumi config rm {PROJECT}:{key}, if `airflow rotate-fernet-key` ran with rotation.fernet 2"
+        yield Problem(f"{PROJECT}:{key}", reason, way_out)
 
 
 def _unknown_keys(given: Mapping[str, object], secret_keys: Collection[str]) -> Iterator[Problem]:
@@ -292,8 +294,7 @@ def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name:
     path = ".".join(steps)
     way_out = f"pulumi config set --path '{PROJECT}:{path}' <value>"
     if isinstance(error["input"], pulumi.Output):
-        reason = "is an output, known only once its resource is there, and decides what is made"
-        return Problem(f"{PROJECT}:{path}", reason, "give a plain value, such as one of the program's configuration")
+        return _output_problem(path)
     missing = error["type"] == "missing" or error.get("ctx") == {"field": "repository", "reason": "is required"}
     match "missing" if missing else error["type"]:
         case "missing":
@@ -340,6 +341,23 @@ def _fields_in(annotation: object) -> dict[str, FieldInfo]:
     """The fields of a model, or of the model in `Model | None`."""
     models = (annotation, *get_args(annotation))
     return next((m.model_fields for m in models if isinstance(m, type) and issubclass(m, BaseModel)), {})
+
+
+def _outputs(path: str, value: object) -> Iterator[str]:
+    """Where outputs are in a value of any form, such as chart values."""
+    if isinstance(value, pulumi.Output):
+        yield path
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _outputs(f"{path}.{key}", inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _outputs(f"{path}.{index}", inner)
+
+
+def _output_problem(path: str) -> Problem:
+    reason = "is a secret or known only once its resource is there, and decides what is made"
+    return Problem(f"{PROJECT}:{path}", reason, "give a plain value, such as one of the program's configuration")
 
 
 def _value_problem(found: ValueProblem) -> Problem:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +14,14 @@ import yaml
 from components.stack_config import SECRETS
 from operations.errors import StackError
 
-from .found import merged
+from .found import Given, merged, plain
 
 if TYPE_CHECKING:
     from .found import Adoption, Live
 
 _NOT_SAFE = 2
+_MOST_BYTES = 2**20
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def adopt(
@@ -44,6 +47,9 @@ def adopt(
             help="Stack file of yours whose settings win, such as one written before.",
         ),
     ] = None,
+    let_go: Annotated[
+        bool, typer.Option("--let-go", help="What managed the release until now, such as Flux, was stopped.")
+    ] = False,
     value: Annotated[
         str, typer.Option("--value", metavar="PATH", help="Print one value of the file, for a pipe alone.")
     ] = "",
@@ -53,14 +59,12 @@ def adopt(
         raise StackError(
             "give either --release and --namespace, for an Airflow that runs, or --values, for a values file"
         )
-    if output and (not re.fullmatch(r"Pulumi\.[\w.-]+\.yaml", output.name) or (output.exists() and not force)):
-        why = (
-            "exists already; --force writes over it"
-            if output.exists()
-            else "is not the name of a stack file, Pulumi.<stack>.yaml"
-        )
-        raise StackError(f"--output {output}: {why}")
+    if output and not re.fullmatch(r"Pulumi\.[\w.-]+\.yaml", output.name):
+        raise StackError(f"--output {output}: is not the name of a stack file, Pulumi.<stack>.yaml")
     stack = output.name.removeprefix("Pulumi.").removesuffix(".yaml") if output else "<stack>"
+    for file in [output, *([_import_file(output, stack)] if release else [])] if output and not force else []:
+        if file.exists():
+            raise StackError(f"{file} exists already; --force writes over it")
     from .live import read
 
     if values:
@@ -71,7 +75,8 @@ def adopt(
         safe = _values(given, values, _own(settings), output, stack)
     else:
         found = read(release, namespace, context, os.environ)
-        safe = _release(found, {**({"chart": {"path": str(chart)}} if chart else {}), **_own(settings)}, output, stack)
+        own = {**({"chart": {"path": str(chart)}} if chart else {}), **_own(settings)}
+        safe = _release(found, own, output, stack, let_go=let_go)
     if not safe:
         raise typer.Exit(_NOT_SAFE)
 
@@ -79,11 +84,7 @@ def adopt(
 def _values(given: dict[str, Any], file: Path, own: dict[str, Any], output: Path | None, stack: str) -> bool:
     from . import community, official, report, steps
 
-    more: list[str] = []
-    if community.is_community(given):
-        given, more = community.translated(given)
-    adoption = official.adopt(given)
-    adoption.advice += more
+    adoption = community.adopt(given) if community.is_community(given) else official.adopt(given)
     adoption.settings = merged(adoption.settings, own)
     source = f"--values {file.name}"
     _write(report.stack_file(adoption.settings, source), output)
@@ -103,7 +104,7 @@ def _values(given: dict[str, Any], file: Path, own: dict[str, Any], output: Path
     return not stops
 
 
-def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str) -> bool:
+def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str, *, let_go: bool) -> bool:
     from . import community, inline, official, report
 
     release, namespace = found.release, found.namespace
@@ -112,13 +113,14 @@ def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str
             f"release {release!r} is of the community chart, whose objects have other names and labels: it cannot be adopted in place. "
             f"`helm get values {release} --namespace {namespace} > values.yaml` and `airflow-stack adopt --values values.yaml` turn its values into a stack"
         )
+    chart = str(own.get("chart", {}).get("path", ""))
     if named := inline.replacements(found):
         raise StackError(
             "the release's values hold secrets in plain text, which the import would copy into the state. Let Helm name their Secrets instead, then "
-            f"adopt again; the pods roll once, and no key changes:\n\n{inline.keep(found, named)}{inline.upgrade(found, named)}\n"
+            f"adopt again; the pods roll once, and no key changes:\n\n{inline.keep(found, named)}{inline.upgrade(found, named, chart)}\n"
         )
     adoption = official.adopt(found.values, found)
-    official.check_chart(found, adoption)
+    official.check_release(found, adoption, let_go=let_go)
     adoption.settings = merged(adoption.settings, own)
     source = f"--release {release} --namespace {namespace}"
     _write(report.stack_file(adoption.settings, source), output)
@@ -152,7 +154,7 @@ def _steps(found: "Live", adoption: "Adoption", output: Path | None, stack: str)
     changes = compare(found.manifest, helm_template(settings.chart, inputs["name"], found.namespace, inputs["values"]))
     adoption.stops += [f"{refused}; keep the old value in airflow:values" for refused in changes.refused]
     _say(report.first_up(changes, steps.kept(found, adoption)))
-    file = (output.parent if output else Path()) / f"adopt-{stack.strip('<>')}.json"
+    file = _import_file(output, stack)
     text = json.dumps(steps.import_file(recording, found), indent=2) + "\n"
     make = f"pulumi stack init {stack}"
     if output:
@@ -171,18 +173,27 @@ def _steps(found: "Live", adoption: "Adoption", output: Path | None, stack: str)
     ]
 
 
+def _import_file(output: Path | None, stack: str) -> Path:
+    return (output.parent if output else Path()) / f"adopt-{stack.strip('<>')}.json"
+
+
 def _own(file: Path | None) -> dict[str, Any]:
     """The settings in a stack file, secrets aside."""
-    config = (_read(file).get("config") or {}) if file else {}
+    config = Given(_read(file)).part("config") if file else {}
     own = {key.removeprefix("airflow:"): value for key, value in config.items() if key.startswith("airflow:")}
     return {key: value for key, value in own.items() if key not in SECRETS}
 
 
 def _read(file: Path) -> dict[str, Any]:
+    if file.stat().st_size > _MOST_BYTES:
+        raise StackError(f"{file} is larger than 1 MiB, more than Helm could keep")
     try:
-        given = yaml.safe_load(file.read_text()) or {}
-    except (yaml.YAMLError, ValueError):  # whose message may show a secret
+        documents = list(yaml.load_all(file.read_text(), Loader=_LOADER)) or [{}]
+    except (yaml.YAMLError, ValueError, RecursionError):  # whose message may show a secret
         raise StackError(f"{file} is not YAML") from None
+    if len(documents) > 1:
+        raise StackError(f"{file} holds {len(documents)} documents with --- between them; give a file with one")
+    given = plain(documents[0] or {}, str(file))
     if not isinstance(given, dict):
         raise StackError(f"{file} is not a values file: there is no object at its top")
     return given
@@ -193,9 +204,10 @@ def _print_value(given: object, path: str) -> None:
     if sys.stdout.isatty():
         raise StackError("--value prints a secret: pipe it on, as in `... | pulumi config set --secret ...`")
     for step in _steps_of(given, path):
-        given = yaml.safe_load(given) if isinstance(given, str) else given
+        with suppress(yaml.YAMLError, ValueError, RecursionError):
+            given = yaml.load(given, Loader=_LOADER) if isinstance(given, str) else given  # noqa: S506  a safe one
         given = given.get(step) if isinstance(given, dict) else None
-    if not isinstance(given, str | int):
+    if not isinstance(given, str | int) or isinstance(given, bool):
         raise StackError(f"--value {path}: there is no such text in the file")
     sys.stdout.write(str(given))
 

@@ -20,10 +20,19 @@ def dags(given: Given, adoption: Adoption, live: Live | None) -> None:
         )
     if given.take("dags.gitSync.enabled") is True:
         _git_sync(given, adoption, live)
-    elif adoption.settings.get("images", {}).get("airflow", {}).get("repository") not in (
-        None,
-        AirflowImage().repository,
-    ):
+    else:
+        given.part("dags.gitSync")
+        _without_git_sync(adoption)
+    if given.take("dagProcessor.dagBundleConfigList"):
+        adoption.stops.append(
+            "dagProcessor.dagBundleConfigList: bundles are made from airflow:dags.delivery gitBundle, dags.repository and dags.moreRepositories; "
+            "write those by hand, and call the bundle of dags.repository dags-folder"
+        )
+
+
+def _without_git_sync(adoption: Adoption) -> None:
+    image = adoption.settings.get("images", {}).get("airflow", {})
+    if image.get("repository") not in (None, AirflowImage().repository):
         adoption.put("dags.delivery", "image")
         adoption.settings["dags"]["path"] = ""
         adoption.advice.append(
@@ -34,32 +43,28 @@ def dags(given: Given, adoption: Adoption, live: Live | None) -> None:
         adoption.advice.append(
             "dags: no git-sync, and no image of your own with DAGs in it: set airflow:dags.repository"
         )
-    if given.take("dagProcessor.dagBundleConfigList"):
-        adoption.stops.append(
-            "dagProcessor.dagBundleConfigList: bundles are made from airflow:dags.delivery gitBundle, dags.repository and dags.moreRepositories; "
-            "write those by hand, and call the bundle of dags.repository dags-folder"
-        )
 
 
 def _git_sync(given: Given, adoption: Adoption, live: Live | None) -> None:
-    def git(key: str, default: object = None) -> Any:  # noqa: ANN401  chart values are of any type
-        return given.take(f"dags.gitSync.{key}", default)
+    def git(key: str, default: str = "") -> str:
+        return given.text(f"dags.gitSync.{key}", default)
 
-    adoption.put("dags.repository", _without_user(git("repo", "https://github.com/apache/airflow.git"), adoption))
+    repository = _without_password(git("repo", "https://github.com/apache/airflow.git"), adoption)
+    adoption.put("dags.repository", repository or "<repository>")
     _ref(git("branch", "v2-2-stable"), git("ref"), git("rev"), adoption)
-    path = git("subPath", "tests/dags")
-    adoption.settings["dags"]["path"] = path.strip("/")
-    if (depth := git("depth", 1)) != 1:
+    adoption.settings["dags"]["path"] = git("subPath", "tests/dags").strip("/")
+    if (depth := given.take("dags.gitSync.depth", 1)) != 1:
         adoption.put("dags.depth", depth)
     for key in ("period", "wait"):
+        polled = given.take(f"dags.gitSync.{key}")
         adoption.drop(
-            f"dags.gitSync.{key}", git(key), "polling follows from airflow:dags.visibleWithinSeconds, 60 by default"
+            f"dags.gitSync.{key}", polled, "polling follows from airflow:dags.visibleWithinSeconds, 60 by default"
         )
     adoption.put("dags.knownHosts", git("knownHosts"))
     _access(git("sshKeySecret"), git("sshKey"), git("credentialsSecret"), given, adoption, live)
 
 
-def _ref(branch: str, ref: str | None, rev: str | None, adoption: Adoption) -> None:
+def _ref(branch: str, ref: str, rev: str, adoption: Adoption) -> None:
     if branch:
         adoption.put("dags.branch", branch)
         if ref and ref != branch:
@@ -67,8 +72,8 @@ def _ref(branch: str, ref: str | None, rev: str | None, adoption: Adoption) -> N
                 f"dags.gitSync.ref: {ref!r} was never followed, for git-sync lets branch {branch!r} win; kept is the branch"
             )
         return
-    pinned = rev if rev not in (None, "", "HEAD") else ref
-    hexadecimal = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", pinned or "")
+    pinned = rev if rev not in ("", "HEAD") else ref
+    hexadecimal = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", pinned)
     adoption.put("dags.commit" if hexadecimal else "dags.tag", pinned)
     if pinned and not hexadecimal:
         adoption.advice.append(
@@ -76,22 +81,25 @@ def _ref(branch: str, ref: str | None, rev: str | None, adoption: Adoption) -> N
         )
 
 
-def _without_user(url: str, adoption: Adoption) -> str:
-    found = re.match(r"(https?://)([^/@]+)@(.*)", url)
+def _without_password(url: str, adoption: Adoption) -> str:
+    """The URL without what stands before its host; a user who has no password may stay, as SSH needs one."""
+    found = re.match(r"(https?://)[^/@]+@(.*)|(\w+://[^/@:]*):[^/@]*(@.*)", url, re.DOTALL)
     if not found:
         return url
-    adoption.secrets["gitToken"] = "dags.gitSync.repo"
-    adoption.put("dags.authentication", "token")
+    if found[1]:
+        adoption.secrets["gitToken"] = ""
+        adoption.put("dags.authentication", "token")
     adoption.stops.append(
-        "dags.gitSync.repo: the URL holds a password, which would stay in Helm's records; make a new token and set it as airflow:gitToken"
+        "dags.gitSync.repo: the URL holds a password, which would stay in Helm's records; make a new token or key and set it as "
+        "airflow:gitToken or airflow:gitSshKey"
     )
-    return found[1] + found[3]
+    return "".join(part for part in found.groups() if part)
 
 
 def _access(
-    ssh_secret: str | None,
-    ssh_key: str | None,
-    token_secret: str | None,
+    ssh_secret: str,
+    ssh_key: str,
+    token_secret: str,
     given: Given,
     adoption: Adoption,
     live: Live | None,
@@ -126,7 +134,7 @@ def _access(
         )
 
 
-def _key_of(secret: str | None, extra: dict[str, Any], key: str) -> str | None:
+def _key_of(secret: str, extra: dict[str, Any], key: str) -> str | None:
     """Path of one key in the chart's `extraSecrets`, whose data are text that holds YAML."""
     for part in ("data", "stringData"):
         if f"{key}:" in str(extra.get(part, "")):

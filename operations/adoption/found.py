@@ -2,20 +2,53 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+from operations.errors import StackError
 
 Values = dict[str, Any]
 
+_Type = TypeVar("_Type")
+_MOST = 100_000
 _SECRET_NAME = re.compile(
-    r"(pass|password|passwd|secret|secretkey|token|private_?key|credentials?|access_?key(_?id)?|conn)$", re.IGNORECASE
+    r"(pass|password|passwd|(?<!existing)secret|secretkey|token|private_?key|credentials?|access_?key(_?id)?|conn)$",
+    re.IGNORECASE,
 )
+_SECRET_NUMBER = re.compile(r"pass(word|wd)?$", re.IGNORECASE)
+_REFERENCE = {"name", "secretName", "key", "items", "optional", "defaultMode"}  # of a Secret, in a volume and elsewhere
 _SECRET_TEXT = re.compile(r"://[^/@\s]*:[^@\s]+@|PRIVATE KEY")
 
 
+def plain(value: Any, words: str) -> Any:  # noqa: ANN401  chart values are of any type
+    """What YAML holds, as JSON would: anchors are written out, and dates, sets, and keys that are no text are refused.
+
+    Raises:
+        StackError: it holds what no values file can, or too much of it; `words` say what it is.
+    """
+    counted = iter(range(_MOST))
+
+    def copied(value: Any, depth: int) -> Any:  # noqa: ANN401
+        if next(counted, None) is None or depth > 50:
+            raise StackError(f"{words} is too large, or nested too deep")
+        if isinstance(value, dict):
+            if not all(isinstance(key, str) for key in value):
+                raise StackError(f"{words} has a key that is not text; put it in quotes")
+            return {key: copied(below, depth + 1) for key, below in value.items()}
+        if isinstance(value, list):
+            return [copied(below, depth + 1) for below in value]
+        if value is None or isinstance(value, str | int | float):
+            return value
+        raise StackError(f"{words} has a value of type {type(value).__name__}; put it in quotes")
+
+    return copied(value, 0)
+
+
 def looks_secret(name: str, value: object) -> bool:
-    """Whether a text is better not shown or written: by its name, or by what it looks like."""
+    """Whether a text is better not shown or written: by its name, or by what it looks like; a number by its name alone."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return bool(_SECRET_NUMBER.search(name))
     if not isinstance(value, str) or not value:
         return False
     return bool(
@@ -24,24 +57,43 @@ def looks_secret(name: str, value: object) -> bool:
 
 
 class Given:
-    """Chart values. What is taken is gone; what nobody took is left."""
+    """Chart values. What is taken is gone; what nobody took is left. What is not of the type that a rule reads is an error that names it."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], where: str = "") -> None:
         self._values: Values = copy.deepcopy(dict(values))
+        self._where = where
 
     def take(self, path: str, default: Any = None) -> Any:  # noqa: ANN401  chart values are of any type
         """The value at a path such as `dags.gitSync.repo`, once."""
         *parents, last = path.split(".")
-        place: Any = self._values
-        for step in parents:
-            place = place.get(step) if isinstance(place, dict) else None
-        value = place.pop(last, None) if isinstance(place, dict) else None
+        place = self._values
+        for number, step in enumerate(parents, 1):
+            below = place.get(step)
+            if below is None:
+                return default
+            place = self._typed(below, dict, "an object", ".".join(parents[:number]))
+        value = place.pop(last, None)
         return default if value is None else value
+
+    def text(self, path: str, default: str = "") -> str:
+        """The text at a path, once."""
+        return self._typed(self.take(path, default), str, "text, in quotes where it is a number", path)
 
     def part(self, path: str) -> Values:
         """The object at a path, once; empty where there is none."""
-        found = self.take(path)
-        return found if isinstance(found, dict) else {}
+        return self._typed(self.take(path, {}), dict, "an object", path)
+
+    def items(self, path: str, key: str = "name") -> "list[Given]":
+        """The objects of a list, once; a text in it stands for an object with that one key."""
+        found = self._typed(self.take(path, []), list, "a list", path)
+        objects = [{key: each} if isinstance(each, str) else each for each in found]
+        named = [(each, f"{path}[{number}]") for number, each in enumerate(objects)]
+        return [Given(self._typed(each, dict, "an object", here), f"{self._where}{here}.") for each, here in named]
+
+    def _typed(self, value: Any, type_: type[_Type], words: str, path: str) -> _Type:  # noqa: ANN401  as above
+        if isinstance(value, type_):
+            return value
+        raise StackError(f"{self._where}{path}: must be {words}, as in the chart's values.yaml")
 
     def left(self) -> Values:
         """What nobody took, without objects that are empty by now."""
@@ -66,21 +118,35 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Values:
     return {**below, **above, **inner}
 
 
-def secret_leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Paths of the texts that look like secrets, and of the lists that hold one."""
+def without_secrets(values: Mapping[str, Any], path: str = "") -> tuple[Values, list[str]]:
+    """The values without what looks like a secret, and the paths of that; of a list that holds one nothing is left."""
+    kept, secret = Values(), list[str]()
     for key, value in values.items():
         here = f"{path}.{key}" if path else key
-        if isinstance(value, dict):
-            yield from secret_leaves(value, here)
-        elif looks_secret(key, value) or (isinstance(value, list) and any(map(_holds_secret, value))):
-            yield here
+        if _holds_secret(key, value):
+            secret.append(here)
+        elif isinstance(value, dict):
+            kept[key], inner = without_secrets(value, here)
+            secret += inner
+        else:
+            kept[key] = value
+    return kept, secret
 
 
-def _holds_secret(item: object) -> bool:
-    """Whether an item of a list is, or holds, a secret; a variable is told by its name and value."""
+def _holds_secret(name: str, value: object) -> bool:
+    """Whether a text or number is a secret, a list holds one, or an object is one by its name."""
+    if isinstance(value, list):
+        return any(_is_variable(each) or _holds_secret(name, each) for each in value)
+    if isinstance(value, dict):
+        return bool(_SECRET_NAME.search(name)) and not value.keys() <= _REFERENCE
+    return looks_secret(name, value)
+
+
+def _is_variable(item: object) -> bool:
+    """Whether an item of a list is an environment variable that is a secret, or an object that has one."""
     if not isinstance(item, dict):
-        return looks_secret("", item)
-    return looks_secret(str(item.get("name", "")), item.get("value")) or any(secret_leaves(item))
+        return False
+    return looks_secret(str(item.get("name", "")), item.get("value")) or bool(without_secrets(item)[1])
 
 
 @dataclass(frozen=True)
@@ -100,6 +166,8 @@ class Live:
     connections: Mapping[str, str] = field(default_factory=dict)
     """Dialect of each metadata connection, such as `postgresql`, by the Secret's name."""
     other_releases: tuple[str, ...] = ()
+    managers: frozenset[str] = frozenset()
+    """What wrote Helm's record, by its program's name, such as `helm` or `helm-controller`."""
 
     def secret(self, given: str | None, suffix: str) -> str:
         """The Secret that was named, or else the one that the chart made, by the end of its name."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from .found import Given, Live
 
-# Value, the value that names a Secret instead, and the end of the name of the one that the chart made (chart-facts, 1).
+# Value, the value that names a Secret instead, and the end of the name of the one that the chart made.
 _BY_NAME = {
     "fernetKey": ("fernetKeySecretName", "fernet-key"),
     "apiSecretKey": ("apiSecretKeySecretName", "api-secret-key"),
@@ -51,13 +51,14 @@ def replacements(live: Live) -> dict[str, str]:
     return found
 
 
-def upgrade(live: Live, set_: Mapping[str, str]) -> str:
+def upgrade(live: Live, set_: Mapping[str, str], chart: str = "") -> str:
     """The command; it holds names alone.
 
     With --reuse-values Helm would keep what is set to null, as a default of the chart (action/upgrade.go, `reuseValues`).
     """
     pairs = " ".join(f"--set '{path}={value}'" for path, value in set_.items())
-    return f"helm upgrade {live.release} airflow --repo https://airflow.apache.org --version {live.chart_version} --namespace {live.namespace} --reset-then-reuse-values {pairs}"
+    source = chart or f"airflow --repo https://airflow.apache.org --version {live.chart_version}"
+    return f"helm upgrade {live.release} {source} --namespace {live.namespace} --reset-then-reuse-values {pairs}"
 
 
 def keep(live: Live, set_: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from .found import Adoption, Given, Live
 
 def database(given: Given, adoption: Adoption, live: Live | None) -> None:
     """The metadata database; of a release that runs, the one that it has."""
-    connection, name = given.part("data.metadataConnection"), given.take("data.metadataSecretName")
+    connection, name = given.part("data.metadataConnection"), given.text("data.metadataSecretName")
     bundled = given.take("postgresql.enabled", True)
     if live:
         secret = live.secret(name, "metadata")
@@ -41,9 +41,8 @@ def database(given: Given, adoption: Adoption, live: Live | None) -> None:
     ):
         adoption.put(f"database.external.{setting}", connection.get(key, "<host>" if key == "host" else default))
     adoption.put("database.external.port", connection.get("port"))
-    adoption.secrets["databasePassword"] = (
-        "data.metadataConnection.pass" if not name else f"Secret {name}, the password in its key connection"
-    )
+    inline = "data.metadataConnection.pass" if connection.get("pass") else ""
+    adoption.secrets["databasePassword"] = f"Secret {name}, the password in its key connection" if name else inline
     if name:
         adoption.stops.append(
             f"data.metadataSecretName: host, name and user of the database are in Secret {name}; write them to airflow:database.external"
@@ -53,12 +52,19 @@ def database(given: Given, adoption: Adoption, live: Live | None) -> None:
 
 def keys(given: Given, adoption: Adoption, live: Live | None) -> None:
     """The Fernet key, and the secrets that sign sessions and tokens."""
-    fernet = given.take("fernetKeySecretName")
+    fernet = given.text("fernetKeySecretName")
     if not live:
         if given.take("fernetKey"):
             adoption.secrets["fernetKey"] = "fernetKey"
         elif fernet:
             adoption.secrets["fernetKey"] = f"Secret {fernet}, key fernet-key"
+        elif "external" in adoption.settings["database"]:
+            adoption.advice.append(
+                "fernetKey: is not in the values, so a new one will be made. If an Airflow has used this database, its key has to come along, or what "
+                "it encrypted cannot be read: that of the Secret <release>-fernet-key, or of the community chart the one in its own values.yaml. "
+                "Set it as airflow:fernetKey, with airflow:rotation.fernetGiven"
+            )
+        adoption.put("rotation.fernetGiven", "fernetKey" in adoption.secrets or None)
         for path in ("apiSecretKeySecretName", "jwtSecretName"):
             adoption.drop(
                 path,
@@ -67,10 +73,11 @@ def keys(given: Given, adoption: Adoption, live: Live | None) -> None:
             )
         return
     given.take("fernetKey")
+    adoption.put("rotation.fernetGiven", True)
     for setting, name, suffix, key in (
         ("fernetKey", fernet, "fernet-key", "fernet-key"),
-        ("apiSecretKey", given.take("apiSecretKeySecretName"), "api-secret-key", "api-secret-key"),
-        ("jwtSecret", given.take("jwtSecretName"), "jwt-secret", "jwt-secret"),
+        ("apiSecretKey", given.text("apiSecretKeySecretName"), "api-secret-key", "api-secret-key"),
+        ("jwtSecret", given.text("jwtSecretName"), "jwt-secret", "jwt-secret"),
     ):
         _existing(setting, live.secret(name, suffix), key, adoption, live)
 
@@ -78,7 +85,7 @@ def keys(given: Given, adoption: Adoption, live: Live | None) -> None:
 def broker(given: Given, adoption: Adoption, live: Live | None) -> None:
     """Celery's broker."""
     ours = given.take("redis.enabled", True)
-    url, password = given.take("data.brokerUrlSecretName"), given.take("redis.passwordSecretName")
+    url, password = given.text("data.brokerUrlSecretName"), given.text("redis.passwordSecretName")
     if live:
         _existing("brokerUrl", live.secret(url, "broker-url"), "connection", adoption, live)
         if ours:

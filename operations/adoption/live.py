@@ -6,6 +6,7 @@ Of the Secrets only names and keys leave this module, and of a metadata connecti
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,8 @@ def of_secrets(release: str, namespace: str, secrets: "list[Secret]") -> Live:
     names = {
         (s.metadata.labels or {}).get("name", "") for s in secrets if s.metadata and s.type == "helm.sh/release.v1"
     }
-    record = _record(_deployed(release, namespace, records, names))
+    kept = _deployed(release, namespace, records, names, secrets)
+    record = _record(kept)
     chart = record["chart"]["metadata"]
     return Live(
         release=release,
@@ -72,10 +74,18 @@ def of_secrets(release: str, namespace: str, secrets: "list[Secret]") -> Live:
         secrets={name: frozenset(data) for name, data in others.items()},
         connections={name: _dialect(data["connection"]) for name, data in others.items() if "connection" in data},
         other_releases=tuple(sorted(names - {release, ""})),
+        managers=_managers(kept),
     )
 
 
-def _deployed(release: str, namespace: str, records: "list[Secret]", names: set[str]) -> "Secret":
+def _managers(secret: "Secret") -> frozenset[str]:
+    entries = (secret.metadata.managedFields if secret.metadata else None) or []
+    return frozenset(entry.manager or "" for entry in entries)
+
+
+def _deployed(
+    release: str, namespace: str, records: "list[Secret]", names: set[str], secrets: "list[Secret]"
+) -> "Secret":
     def label(secret: "Secret", key: str) -> str:
         labels = (secret.metadata.labels if secret.metadata else None) or {}
         return str(labels.get(key, ""))
@@ -88,6 +98,8 @@ def _deployed(release: str, namespace: str, records: "list[Secret]", names: set[
     deployed = [each for each in records if label(each, "status") == "deployed"]
     if not deployed:
         there = f"; there are {', '.join(sorted(names - {''}))}" if names - {""} else ""
+        if any(manager.startswith("argocd") for secret in secrets for manager in _managers(secret)):
+            there += ". Argo CD deploys into it, and leaves no record of Helm's: what it deploys cannot be adopted in place, but its values can (--values)"
         raise StackError(
             f"namespace {namespace!r} has no release {release!r} that Helm deployed{there}; `helm list --all-namespaces` shows all"
         )
@@ -96,8 +108,11 @@ def _deployed(release: str, namespace: str, records: "list[Secret]", names: set[
 
 def _record(secret: "Secret") -> dict[str, Any]:
     """Helm's record: JSON, gzipped, in Base64, in the Base64 of every Secret."""
-    packed = base64.b64decode(base64.b64decode((secret.data or {}).get("release", "")))
-    record: dict[str, Any] = json.loads(gzip.decompress(packed))
+    try:
+        packed = base64.b64decode(base64.b64decode((secret.data or {})["release"]))
+        record: dict[str, Any] = json.loads(gzip.decompress(packed))
+    except (KeyError, ValueError, OSError, EOFError, zlib.error):
+        raise StackError("Helm's record of the release cannot be read; does `helm status` know it?") from None
     return record
 
 

@@ -13,8 +13,9 @@ from components.images import AIRFLOW_VERSION
 from components.settings import CHART_VERSION
 
 from .dags import dags
-from .found import Adoption, Given, Live, merged, secret_leaves
+from .found import Adoption, Given, Live, merged, without_secrets
 from .keys import broker, database, keys
+from .managers import managed_by_others
 from .parts import environment, ingress, logs, workloads
 
 # What the program decides otherwise, and what happens to it.
@@ -54,7 +55,7 @@ def adopt(values: Mapping[str, Any], live: Live | None = None) -> Adoption:
     given, adoption = Given(values), Adoption()
     if live and live.namespace != "airflow":
         adoption.put("namespace", live.namespace)
-    executor = given.take("executor", Executor.CELERY.value)
+    executor = given.text("executor", Executor.CELERY.value)
     if executor in list(Executor):
         adoption.put("executor", executor)
     else:
@@ -66,7 +67,7 @@ def adopt(values: Mapping[str, Any], live: Live | None = None) -> Adoption:
     if executor == Executor.CELERY:
         broker(given, adoption, live)
     _admin(given, adoption, live)
-    environment(given, adoption)
+    environment(given, adoption, live)
     workloads(given, adoption)
     ingress(given, adoption)
     logs(given, adoption, live)
@@ -89,23 +90,27 @@ def adopt(values: Mapping[str, Any], live: Live | None = None) -> Adoption:
 
 
 def _images(given: Given, adoption: Adoption, live: Live | None) -> None:
-    own = given.part("images.airflow")
-    adoption.put("images.airflow.repository", own.get("repository") or given.take("defaultAirflowRepository"))
-    tag = own.get("tag") or given.take("defaultAirflowTag") or (live.airflow_version if live else None)
+    running = live.airflow_version if live else ""
+    repository, tag, digest = (
+        given.text(f"images.airflow.{part}") or given.text(f"defaultAirflow{part.capitalize()}")
+        for part in ("repository", "tag", "digest")
+    )
+    tag = tag or running
+    adoption.put("images.airflow.repository", repository)
     adoption.put("images.airflow.tag", tag if tag != AIRFLOW_VERSION else None)
-    adoption.put("images.airflow.digest", own.get("digest") or given.take("defaultAirflowDigest"))
-    version = given.take("airflowVersion") or (live.airflow_version if live else None)
-    if version and not str(tag or AIRFLOW_VERSION).startswith(str(version)):
-        adoption.put("images.airflow.version", str(version))
-    if version and not str(version).startswith("3."):
+    adoption.put("images.airflow.digest", digest)
+    version = given.text("airflowVersion") or running or tag.partition("-")[0]
+    if version and not (tag or AIRFLOW_VERSION).startswith(version):
+        adoption.put("images.airflow.version", version)
+    if version.startswith(("1.", "2.")):
         adoption.stops.append(
             f"Airflow {version}: the program runs Airflow 3; upgrade with the chart that you have, then adopt"
         )
     for name in ("gitSync", "statsd", "redis"):
         for part in ("repository", "tag"):
             adoption.put(f"images.{name}.{part}", given.take(f"images.{name}.{part}"))
-    pull = [each["name"] if isinstance(each, dict) else each for each in given.take("imagePullSecrets", [])]
-    adoption.put("images.pullSecrets", pull + [name for name in [given.take("registry.secretName")] if name])
+    pull = [each.text("name") for each in given.items("imagePullSecrets")]
+    adoption.put("images.pullSecrets", [name for name in [*pull, given.text("registry.secretName")] if name])
 
 
 def _admin(given: Given, adoption: Adoption, live: Live | None) -> None:
@@ -136,23 +141,19 @@ def _rest(given: Given, adoption: Adoption) -> None:
             else ""
         )
         adoption.drop(key, left.pop(key), why + more)
-    for path in list(secret_leaves(left)):
-        Given.take(holder := Given(left), path)
-        left = holder.left()
-        adoption.stops.append(
-            f"{path}: looks like a secret and stands in plain text; put it into a Secret and name that in airflow:environmentFrom"
-        )
-    adoption.settings["values"] = merged(left, adoption.settings.get("values", {}))
-    if not adoption.settings["values"]:
-        del adoption.settings["values"]
-    else:
-        adoption.advice.append(
-            f"airflow:values holds what has no setting, merged last: {', '.join(sorted(adoption.settings['values']))}"
-        )
+    kept, secret = without_secrets(merged(left, adoption.settings.pop("values", {})))
+    adoption.stops += [
+        f"{path}: looks like a secret and stands in plain text; put it into a Secret and name that in airflow:environmentFrom"
+        for path in secret
+    ]
+    if kept := Given(kept).left():
+        adoption.settings["values"] = kept
+        adoption.advice.append(f"airflow:values holds what has no setting, merged last: {', '.join(sorted(kept))}")
 
 
-def check_chart(live: Live, adoption: Adoption) -> None:
-    """What the chart's name and version and the release's name mean for an `up`."""
+def check_release(live: Live, adoption: Adoption, *, let_go: bool = False) -> None:
+    """What the chart's version, the release's name and who manages it mean for an `up`."""
+    adoption.stops += () if let_go else managed_by_others(live)
     if live.release != "airflow":
         adoption.stops.append(
             f"the release is named {live.release!r} and the program's airflow: Helm cannot rename one, so this is a move, not an adoption. "

@@ -1,12 +1,12 @@
 """Parts of the official chart's values that map one by one: environment, workloads, ingress and logs."""
 
-from typing import Any
+import json
 
 import yaml
 
 from components.settings import MANAGED_ENVIRONMENT
 
-from .found import Adoption, Given, Live, looks_secret
+from .found import Adoption, Given, Live, looks_secret, plain
 
 _COMPONENTS = {
     "apiServer": "apiServer",
@@ -19,35 +19,55 @@ _COMPONENTS = {
 }
 
 
-def environment(given: Given, adoption: Adoption) -> None:
+def environment(given: Given, adoption: Adoption, live: Live | None) -> None:
     """Variables of every container; those that look like secrets are not written."""
-    variables = [*given.take("env", []), *_as_list(given.take("extraEnv"), adoption)]
-    for each in variables:
-        name, reference = each.get("name", ""), (each.get("valueFrom") or {}).get("secretKeyRef")
-        if name in MANAGED_ENVIRONMENT:
-            adoption.advice.append(f"env {name}: the program sets it from its Secrets")
-        elif reference:
-            adoption.put(f"environmentFrom.{name}", {"secret": reference.get("name"), "key": reference.get("key")})
-        elif looks_secret(name, each.get("value")):
+    for each in [*given.items("env"), *_extra(given, adoption)]:
+        name, value, reference = each.text("name"), each.take("value"), Given(each.part("valueFrom.secretKeyRef"))
+        if secret := reference.text("name"):
+            _from_secret(name, secret, reference.text("key"), adoption, live)
+        elif name in MANAGED_ENVIRONMENT:
+            _managed(name, "", adoption, live)
+        elif looks_secret(name, value):
             adoption.stops.append(
                 f"env {name}: looks like a secret and stands in plain text; put it into a Secret and name that in airflow:environmentFrom.{name}"
             )
-        elif "value" in each:
-            adoption.put(f"environment.{name}", str(each["value"]))
+        elif isinstance(value, str | int | float):
+            adoption.put(f"environment.{name}", value if isinstance(value, str) else json.dumps(value))
         else:
             adoption.stops.append(f"env {name}: is from neither text nor a Secret; give it in airflow:values.extraEnv")
-    for each in given.take("secret", []):
-        adoption.put(f"environmentFrom.{each['envName']}", {"secret": each["secretName"], "key": each["secretKey"]})
+    for each in given.items("secret", "envName"):
+        _from_secret(each.text("envName"), each.text("secretName"), each.text("secretKey"), adoption, live)
 
 
-def _as_list(text: object, adoption: Adoption) -> list[dict[str, Any]]:
+def _from_secret(name: str, secret: str, key: str, adoption: Adoption, live: Live | None) -> None:
+    if name in MANAGED_ENVIRONMENT:
+        _managed(name, f"Secret {secret}, key {key}", adoption, live)
+    else:
+        adoption.put(f"environmentFrom.{name}", {"secret": secret, "key": key})
+
+
+def _managed(name: str, source: str, adoption: Adoption, live: Live | None) -> None:
+    """A variable that the program sets from the Secret that a setting names: another one must not get lost."""
+    if live:
+        adoption.stops.append(
+            f"env {name}: wins over the chart's own, and the program sets it from what airflow:existingSecrets names; let the chart's Secret hold the same, "
+            "and take the variable out of the release"
+        )
+    elif name == "AIRFLOW__CORE__FERNET_KEY":
+        adoption.secrets["fernetKey"] = source
+        adoption.put("rotation.fernetGiven", True)
+    else:
+        adoption.advice.append(f"env {name}: the program sets it from its Secrets")
+
+
+def _extra(given: Given, adoption: Adoption) -> list[Given]:
     """The chart's `extraEnv`: text that holds a YAML list, perhaps with templates in it."""
     try:
-        found = yaml.safe_load(text) if isinstance(text, str) else []
-    except yaml.YAMLError:
+        found = yaml.safe_load(given.text("extraEnv")) or []
+    except (yaml.YAMLError, ValueError, RecursionError):
         found = None
     if isinstance(found, list):
-        return found
+        return Given({"extraEnv": plain(found, "extraEnv")}).items("extraEnv")
     adoption.stops.append(
         "extraEnv: is a template; give its variables in airflow:environment and airflow:environmentFrom"
     )
@@ -59,10 +79,8 @@ def workloads(given: Given, adoption: Adoption) -> None:
     for chart, ours in _COMPONENTS.items():
         if chart != "workers.kubernetes":  # task pods are as many as there are tasks
             adoption.put(f"components.{ours}.replicas", given.take(f"{chart}.replicas"))
-        resources = given.take(f"{chart}.resources")
-        if not resources:
-            continue
-        wants, limits = resources.get("requests") or {}, resources.get("limits") or {}
+        resources = Given(found := given.part(f"{chart}.resources"), f"{chart}.resources.")
+        wants, limits = resources.part("requests"), resources.part("limits")
         if (
             set(limits) <= {"memory"}
             and set(wants) <= {"cpu", "memory"}
@@ -71,7 +89,7 @@ def workloads(given: Given, adoption: Adoption) -> None:
             adoption.put(f"components.{ours}.cpu", wants.get("cpu"))
             adoption.put(f"components.{ours}.memory", wants.get("memory"))
         else:
-            adoption.put(f"values.{chart}.resources", resources)
+            adoption.put(f"values.{chart}.resources", found)
     adoption.advice += [
         "resources: every container gets requests and a memory limit by airflow:size (small by default); see that they fit what your pods take",
         "networkPolicies: the chart's come, so that nothing outside the release reaches its pods but the ingress; for a scraper of metrics see "
@@ -83,17 +101,16 @@ def ingress(given: Given, adoption: Adoption) -> None:
     """How the UI is reached; who controls the ingress is not in the values."""
     given.take("ingress.enabled")
     for name in ("apiServer", "web"):
-        part = given.part(f"ingress.{name}")
-        if not part.get("enabled"):
+        part = Given(given.part(f"ingress.{name}"), f"ingress.{name}.")
+        if not part.take("enabled"):
             continue
-        hosts = part.get("hosts") or [{"name": part.get("host", "<host>"), "tls": part.get("tls")}]
-        host = hosts[0] if isinstance(hosts[0], dict) else {"name": hosts[0]}
-        tls = host.get("tls") or {}
-        adoption.put("ingress.host", host["name"])
+        hosts = part.items("hosts") or [part]
+        adoption.put("ingress.host", hosts[0].text("name") or part.text("host", "<host>"))
         adoption.put("ingress.controllerNamespace", "<namespace of the ingress controller>")
-        adoption.put("ingress.className", part.get("ingressClassName"))
-        adoption.put("ingress.tlsSecret", tls.get("secretName") if tls.get("enabled") else None)
-        adoption.put("ingress.annotations", part.get("annotations"))
+        adoption.put("ingress.className", part.text("ingressClassName"))
+        if hosts[0].take("tls.enabled"):
+            adoption.put("ingress.tlsSecret", hosts[0].text("tls.secretName"))
+        adoption.put("ingress.annotations", part.part("annotations"))
         if len(hosts) > 1:
             adoption.advice.append(f"ingress.{name}.hosts: there is one host; give the others in airflow:values")
         return

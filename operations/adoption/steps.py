@@ -66,7 +66,9 @@ def set_secrets(secrets: Mapping[str, str], source: str, stack: str) -> Iterator
     """How each secret of a values file gets into the stack, unseen."""
     for setting, where in secrets.items():
         into = f"pulumi config set --secret airflow:{setting} --stack {stack}"
-        if where.startswith("Secret "):
+        if not where:
+            yield f"airflow:{setting}", into
+        elif where.startswith("Secret "):
             yield f"airflow:{setting}, which is in {where}", into
         else:
             yield f"airflow:{setting}", f"airflow-stack adopt {source} --value {shlex.quote(where)} | {into}"

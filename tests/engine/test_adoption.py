@@ -3,16 +3,16 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from cryptography.fernet import Fernet
 from lightkube import Client
 from lightkube.models.meta_v1 import ObjectMeta
@@ -20,12 +20,11 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.core_v1 import Namespace, Secret
 
 from operations import cli
-from operations.adoption import live, steps
-from operations.adoption.official import adopt
+from sandbox import pins, toolchain
 from sandbox.simulated import Simulated
-from sandbox.stack import Result, Stack
+from sandbox.stack import Stack, environment
 from sandbox.toolchain import Found
-from tests.cases import CONTRACT_CHART, KEY
+from tests.cases import CONTRACT_CHART, KEY, ROOT
 
 CANARY = "canary-7a21"
 NAMESPACE = "by-hand"
@@ -111,69 +110,64 @@ def recorded(client: Client) -> str:
 
 
 @pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """This project as its user has it, without stack files."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for each in ROOT.iterdir():
+        if not each.name.startswith("Pulumi.") or each.name == "Pulumi.yaml":
+            (folder / each.name).symlink_to(each)
+    return folder
+
+
+@pytest.fixture
 def adopted(
     installed: None,
     cluster: Simulated,
-    client: Client,
-    open_stack: Callable[..., Stack],
-    tmp_path: Path,
+    project: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[tuple[Stack, Path, str]]:
-    """A stack with the settings that `adopt` wrote, the import file, and what was said."""
-    file = tmp_path / "Pulumi.adopted.yaml"
-    monkeypatch.setenv("KUBECONFIG", cluster.kubeconfig)
-    words = ["--release", "airflow", "--namespace", NAMESPACE, "--chart", str(CHART), "--output", str(file)]
+) -> Iterator[tuple[Stack, str, list[str]]]:
+    """The stack whose settings `adopt` wrote, what it said, and the commands in that."""
+    toolchain.ensure([pins.KUBECTL])
+    env = environment(ROOT, project, cluster.kubeconfig, toolchain.cache_folder())
+    env["PULUMI_SKIP_CONFIRMATIONS"] = "true"  # instead of the user's "yes"
+    for name in env.keys() - os.environ.keys() | {"KUBECONFIG", "PATH"}:
+        monkeypatch.setenv(name, env[name])
+    monkeypatch.chdir(project)
+    words = ["--release", "airflow", "--namespace", NAMESPACE, "--chart", str(CHART), "--output", "Pulumi.adopted.yaml"]
     monkeypatch.setattr(sys, "argv", ["airflow-stack", "adopt", *words])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     printed = capsys.readouterr()
     assert ended.value.code == 0, printed.err
-    stack = open_stack("adopted")
-    salt = yaml.safe_load(stack.config_file.read_text()) or {}  # of `pulumi stack init`, which comes after in the steps
-    stack.config_file.write_text(yaml.safe_dump({**salt, **yaml.safe_load(file.read_text())}))
-    yield stack, tmp_path / "adopt-adopted.json", printed.out + printed.err
+    stack = Stack(project, "adopted", project, env)
+    yield stack, printed.out + printed.err, re.findall(r"^\d\. .*:\n     (.*)$", printed.err, re.MULTILINE)
     gone = stack.destroy()
     assert gone.ok, gone.output
 
 
-def take_the_first_steps(client: Client) -> None:
-    """What the printed commands do with kubectl."""
-    found = live.read("airflow", NAMESPACE, None, os.environ)
-    for name in steps.kept(found, adopt(found.values, found)):
-        keep = {"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}}
-        client.patch(Secret, name, keep, namespace=NAMESPACE)
-    url = b64decode(contents(client)["airflow-metadata"]["connection"]).decode()
-    second = url.replace("postgresql:", "postgresql+asyncpg:").replace("sslmode=", "ssl=")
-    client.patch(Secret, "airflow-metadata", {"stringData": {"asyncConnection": second}}, namespace=NAMESPACE)
-
-
-def operations_on(result: Result, type_: str) -> set[str]:
-    return {
-        step for step, urns in result.steps.items() if any(type_ in urn.split("::")[2].split("$")[-1] for urn in urns)
-    }
+def take(step: str) -> str:
+    """Do as a step says, in a shell."""
+    done = subprocess.run(["sh", "-c", step], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_replaced(
-    adopted: tuple[Stack, Path, str], client: Client
+    adopted: tuple[Stack, str, list[str]], client: Client
 ) -> None:
-    stack, import_file, said = adopted
+    stack, said, steps = adopted
     before = contents(client)
     assert {"my-fernet", "my-ssh", "airflow-jwt-secret", "airflow-api-secret-key", "airflow-metadata"} <= before.keys()
-    take_the_first_steps(client)
-    where = ["--config-file", str(stack.config_file), "--stack", stack.name]
-    flags = ["--yes", "--protect=false", "--generate-code=false"]
-    imported = stack.run("import", "--file", str(import_file), *flags, *where)
-    assert imported.ok, imported.output
-
-    preview = stack.preview("--diff")
-    assert preview.ok, preview.output
-    assert not {"replace", "delete", "create-replacement", "delete-replaced"} & preview.changes.keys(), preview.output
-    assert operations_on(preview, "helm.sh/v3:Release") == {"update"}
-    up = stack.up("--diff")
-    assert up.ok, up.output
-    assert not {"replace", "delete"} & up.changes.keys(), up.output
-
+    assert [step.split(" --")[0].split(" secret")[0] for step in steps] == [
+        "kubectl annotate", "kubectl get", "pulumi stack init adopted", "pulumi import", "pulumi preview", "pulumi up",
+    ]  # fmt: skip
+    done = [take(step) for step in steps]
+    assert re.findall(r"(\S+) kubernetes:helm.sh/v3:Release: \((\w+)\)", done[-2]) == [("~", "update")]
+    for shown in done[-2:]:  # creations and that update, and no replacement or deletion
+        assert re.search(r"Resources:\n +\+ \d+ (to create|created)\n +~ 1 (to update|updated)\n", shown), shown
+        assert not re.search(r"\d+ (to replace|replaced|to delete|deleted)$", shown, re.MULTILINE), shown
     after = contents(client)
     assert {name: {key: after[name][key] for key in data} for name, data in before.items()} == before
     again = stack.preview("--diff")
@@ -194,10 +188,32 @@ def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_r
 
     seen = {
         "what was said": said,
-        "the output of Pulumi": "".join(each.output for each in (imported, preview, up, again)),
+        "what was printed": "".join([*done, again.output]),
         "the state": json.dumps(stack.export()),
         "the stack file": stack.config_file.read_text(),
         "Helm's values": recorded(client),
     }
     for place, text in seen.items():
         assert [secret for secret in secret_texts(client) if secret in text] == [], f"in plain text in {place}"
+    a_fernet_key_that_is_taken_away_is_missed(stack, client)
+
+
+def a_fernet_key_that_is_taken_away_is_missed(stack: Stack, client: Client) -> None:
+    """First the Secret that is named, then the key that was set in its place."""
+
+    def missed() -> None:
+        before = contents(client)
+        refused = stack.up()
+        assert not refused.ok
+        assert re.search(r"airflow:fernetKey\s+is a secret that this stack needs and has not got", refused.output)
+        assert contents(client) == before
+
+    take("pulumi config rm --path airflow:existingSecrets.fernetKey --stack adopted")
+    missed()
+    key = f"kubectl get secret my-fernet --namespace {NAMESPACE} --output jsonpath='{{.data.fernet-key}}' | base64 --decode"
+    take(f"{key} | pulumi config set --secret airflow:fernetKey --stack adopted")
+    up = stack.up()
+    assert up.ok, up.output
+    assert contents(client)["airflow-fernet-key"] == contents(client)["my-fernet"]
+    take("pulumi config rm airflow:fernetKey --stack adopted")
+    missed()

@@ -1,10 +1,12 @@
 """Adoption: chart values become settings, keys stay where they are, and nothing secret is written, shown or put into a command."""
 
 import base64
+import copy
 import gzip
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,20 +14,24 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.fernet import Fernet
-from lightkube.models.meta_v1 import ObjectMeta
+from hypothesis import given
+from hypothesis import strategies as st
+from lightkube.models.meta_v1 import ManagedFieldsEntry, ObjectMeta
 from lightkube.resources.core_v1 import Secret
+from pulumi import RunError
+from typer.testing import CliRunner
 
 from components.credentials import AirflowCredentials
 from components.fernet_key import usable_fernet_keys
 from components.git_key import UnusableKeyError
-from components.stack_config import load
+from components.stack_config import SettingsError, load
 from operations import cli
 from operations.adoption import changes, community, inline, live, official, report, steps
 from operations.adoption.found import Adoption, Live, looks_secret
 from operations.errors import StackError
 from operations.recording import record
 from operations.render import record_stack
-from tests.cases import CONTRACT_CHART
+from tests.cases import CONTRACT_CHART, SSH, problems
 
 CANARY = "canary-5e0c"
 
@@ -87,7 +93,7 @@ def running(values: dict[str, Any] | None = None, **changed: Any) -> Live:
 
 def adopted(found: Live) -> Adoption:
     adoption = official.adopt(found.values, found)
-    official.check_chart(found, adoption)
+    official.check_release(found, adoption)
     return adoption
 
 
@@ -156,6 +162,10 @@ def test_a_stack_file_that_exists_is_left_alone_unless_forced(run: Any, tmp_path
     assert "--force" in err
     assert run("--values", "values.yaml", "--output", str(file), "--force")[0] == 0
     assert "airflow:dags" in yaml.safe_load(file.read_text())["config"]
+    (tmp_path / "adopt-new.json").write_text("mine")
+    status, _, err = run("--release", "airflow", "--output", str(tmp_path / "Pulumi.new.yaml"))
+    assert (status, (tmp_path / "adopt-new.json").read_text()) == (1, "mine")
+    assert "adopt-new.json exists already; --force writes over it" in err
     assert "not the name of a stack file" in run("--values", "values.yaml", "--output", "prod.yaml")[2]
     assert "give either" in run()[2]
 
@@ -214,8 +224,7 @@ def test_values_of_the_community_chart_are_translated_as_far_as_they_map() -> No
     }
     assert community.is_community(values)
     assert not community.is_community(BY_NAME)
-    words, advice = community.translated(values)
-    adoption = official.adopt(words)
+    adoption = community.adopt(values)
     assert adoption.stops == []
     assert adoption.settings["dags"] == {
         "repository": "git@github.com:acme/dags.git",
@@ -233,10 +242,137 @@ def test_values_of_the_community_chart_are_translated_as_far_as_they_map() -> No
     assert adoption.settings["environment"] == {"AIRFLOW__CORE__PARALLELISM": "16"}
     assert adoption.settings["images"]["airflow"]["repository"] == "acme/airflow"
     assert adoption.secrets.keys() == {"fernetKey", "databasePassword", "gitSshKey"}
-    assert any(line.startswith("airflow.users:") for line in advice)
-    assert any(line.startswith("workers.autoscaling") for line in advice)
+    assert any(line.startswith("airflow.users:") for line in adoption.advice)
+    assert any("workers.autoscaling" in line for line in adoption.advice)
     assert report.to_correct(adoption) == []
-    assert CANARY not in str(adoption) + str(advice)
+    assert CANARY not in str(adoption)
+
+
+def test_where_the_community_chart_has_other_names_and_defaults_it_is_translated() -> None:
+    values = {
+        "airflow": {
+            "image": {"tag": "3.2.2", "pullSecret": "pull"},
+            "config": {
+                "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+                "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "s3://logs",
+                "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "aws",
+            },
+            "extraEnv": [
+                {"name": "AIRFLOW__CORE__FERNET_KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "fernet"}}},
+                {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "tokens", "key": "one"}}},
+            ],
+            "extraPipPackages": ["requests"],
+        },
+        "dags": {"gitSync": {"enabled": True, "repo": "https://github.com/acme/dags.git", "revision": "v1", "httpSecret": "git"}},
+        "externalDatabase": {"passwordSecret": "db", "properties": "?sslmode=require"},
+        "postgresql": {"enabled": False},
+        "serviceAccount": {"annotations": {"example.com/role": "airflow"}},
+        "ingress": {"enabled": True, "web": {"host": "a.example.com", "tls": {"enabled": True, "secretName": "cert"}}},
+    }  # fmt: skip
+    adoption = community.adopt(values)
+    assert adoption.settings["images"]["pullSecrets"] == ["pull"]
+    assert adoption.settings["dags"]["tag"] == "v1"
+    assert adoption.settings["database"]["external"] == {
+        "host": "localhost", "name": "airflow", "user": "airflow", "sslMode": "require",
+    }  # fmt: skip
+    assert adoption.settings["logs"] == {"remote": {"folder": "s3://logs", "connection": "aws"}}
+    assert adoption.settings["environmentFrom"] == {"TOKEN": {"secret": "tokens", "key": "one"}}
+    assert adoption.settings["serviceAccountAnnotations"] == {"example.com/role": "airflow"}
+    assert adoption.settings["ingress"]["tlsSecret"] == "cert"
+    assert adoption.settings["rotation"] == {"fernetGiven": True}
+    assert adoption.secrets == {
+        "fernetKey": "Secret keys, key fernet",
+        "gitToken": "Secret git, key password",
+        "databasePassword": "Secret db, key postgresql-password",
+    }
+    assert any("airflow.extraPipPackages: packages belong into the image" in line for line in adoption.advice)
+
+
+def test_a_database_that_comes_along_without_its_fernet_key_is_spoken_of() -> None:
+    for adoption in (
+        official.adopt({**BY_NAME, "fernetKeySecretName": None, "data": {"metadataConnection": {"host": "db"}}}),
+        community.adopt({"airflow": {}, "postgresql": {"enabled": False}}),
+    ):
+        assert any(line.startswith("fernetKey: is not in the values") for line in adoption.advice)
+        assert "rotation" not in adoption.settings
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- a", "there is no object at its top"),
+        ("a: 1\n---\nb: 1", "holds 2 documents"),
+        ("a: &a [*a]", "is too large, or nested too deep"),
+        ("a: &a [x, x]\nb: &b [" + "*a," * 999 + "]\nc: [" + "*b," * 999 + "]", "is too large"),
+        (f"{'[' * 5000}", "is not YAML"),
+        (f"a: [{CANARY}", "is not YAML"),
+        ("x: y" * 300_000, "is larger than 1 MiB"),
+        ("dags: yes", "dags: must be an object"),
+        ("env: {}", "env: must be a list"),
+        ("env: [[a]]", "env[0]: must be an object"),
+        ("1: a", "has a key that is not text"),
+        ("executor: 2026-01-01", "has a value of type date"),
+        ("dags: {gitSync: {enabled: true, branch: 1.0}}", "dags.gitSync.branch: must be text, in quotes"),
+    ],
+)
+def test_a_file_that_holds_no_values_is_refused_in_one_message(run: Any, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "values.yaml").write_text(text)
+    status, out, err = run("--values", "values.yaml")
+    assert (status, out) == (1, "")
+    assert told in err
+    assert "Traceback" not in err
+    assert CANARY not in err
+
+
+def test_anchors_are_written_out_and_an_empty_file_is_one_without_values(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("scheduler: &a {tolerations: [{key: a}]}\ntriggerer: *a")
+    _, out, _ = run("--values", "values.yaml")
+    assert "&" not in out
+    assert yaml.safe_load(out)["config"]["airflow:values"]["triggerer"] == {"tolerations": [{"key": "a"}]}
+    (tmp_path / "values.yaml").write_text("# nothing")
+    assert run("--values", "values.yaml")[0] == 2
+
+
+HELD = (
+    "fernetKey apiSecretKey jwtSecret webserverSecretKey data.metadataConnection.pass data.brokerUrl redis.password dags.gitSync.sshKey "
+    "registry.connection.pass createUserJob.defaultUser.password postgresql.auth.password flower.password config.smtp.smtp_password "
+    "extraSecrets.a.data elasticsearch.connection airflow.fernetKey airflow.users airflow.connections externalDatabase.password"
+).split()
+READ = (
+    "executor images images.airflow images.airflow.tag imagePullSecrets registry.secretName dags dags.persistence dags.gitSync dags.gitSync.enabled "
+    "dags.gitSync.repo dags.gitSync.branch dags.gitSync.ref dags.gitSync.subPath dags.gitSync.sshKeySecret data data.metadataConnection "
+    "data.metadataSecretName postgresql postgresql.enabled fernetKeySecretName redis redis.enabled env secret extraEnv scheduler scheduler.replicas "
+    "scheduler.resources scheduler.resources.limits workers ingress ingress.apiServer ingress.apiServer.enabled ingress.apiServer.hosts logs "
+    "logs.persistence config config.logging labels quotas createUserJob extraSecrets airflow airflow.image airflow.config airflow.extraEnv web "
+    "web.replicas externalDatabase externalDatabase.host serviceAccount serviceAccount.annotations dags.gitSync.revision"
+).split()
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["", "a", "https://u:p@h/x", "2"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "enabled", "a.b", "value"]), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+canaries = st.sampled_from([CANARY, [CANARY], {"a": CANARY}, [{"name": "a", "password": CANARY}], [[CANARY]]])
+
+
+@given(
+    st.dictionaries(st.sampled_from(READ), junk, max_size=5), st.dictionaries(st.sampled_from(HELD), canaries, max_size=3)
+)  # fmt: skip
+def test_values_of_the_wrong_type_end_in_settings_and_advice_or_in_one_message(
+    read: dict[str, Any], held: dict[str, Any]
+) -> None:
+    values: dict[str, Any] = {}
+    for path, value in sorted(read.items()) + sorted(held.items()):
+        *parents, last = path.split(".")
+        place = values
+        for step in parents:
+            place = place[step] = place[step] if isinstance(place.get(step), dict) else {}
+        place[last] = copy.deepcopy(value)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(values, file)
+        file.flush()
+        done = CliRunner().invoke(cli.app, ["adopt", "--values", file.name])
+    assert done.exception is None or isinstance(done.exception, StackError | SystemExit), done.exc_info
+    assert CANARY not in done.output + str(done.exception)
 
 
 def test_the_branch_that_git_sync_followed_is_the_one_that_is_kept() -> None:
@@ -432,6 +568,11 @@ def test_helms_record_is_read_and_of_the_secrets_nothing_but_their_names_and_key
     assert CANARY not in str(vars(found))
     with pytest.raises(StackError, match="takes an operation on release 'airflow' for running"):
         live.of_secrets("airflow", "data", [helm_record(1, "deployed"), helm_record(2, "pending-upgrade")])
+    for broken in ({}, {"release": ""}, {"release": base64.b64encode(b"bm8=").decode()}):
+        record = helm_record(1, "deployed")
+        record.data = broken
+        with pytest.raises(StackError, match="record of the release cannot be read"):
+            live.of_secrets("airflow", "data", [record])
     with pytest.raises(StackError, match=r"no release 'other'.* there are airflow"):
         live.of_secrets("other", "data", [helm_record(1, "deployed")])
 
@@ -442,6 +583,42 @@ def test_a_release_is_not_called_safe_while_its_values_hold_secrets(run: Any, mo
     assert (status, out) == (1, "")
     assert "--set 'fernetKey=null' --set 'fernetKeySecretName=airflow-fernet-key'" in err
     assert CANARY not in err
+
+
+@pytest.mark.parametrize(
+    ("manager", "label", "told"),
+    [
+        ("helm-controller", "", "`flux suspend helmrelease <name>`"),
+        ("helm", "helm.toolkit.fluxcd.io/name", "`flux suspend helmrelease <name>`"),
+        ("pulumi-resource-kubernetes", "", "`pulumi state delete <urn>`"),
+        ("terraform-provider-helm_v3.0.2_x5", "", "`terraform state rm <address>`"),
+        ("helm", "", ""),
+        ("Helm", "app.kubernetes.io/managed-by", ""),
+    ],
+)
+def test_a_release_that_something_else_manages_is_not_called_safe_before_that_has_let_go(
+    manager: str, label: str, told: str
+) -> None:
+    manifest = [{"kind": "Secret", "metadata": {"name": "airflow-metadata", "labels": {label: "airflow"}}}]
+    found = running(managers=frozenset({manager}), manifest=manifest)
+    stops = adopted(found).stops
+    assert [told in stop for stop in stops] == ([True] if told else [])
+    adoption = Adoption()
+    official.check_release(found, adoption, let_go=True)
+    assert adoption.stops == []
+
+
+def test_who_wrote_helms_record_is_read_and_argo_cd_is_told_apart_from_nothing_there() -> None:
+    def by(manager: str, secret: Secret) -> Secret:
+        assert secret.metadata
+        secret.metadata.managedFields = [ManagedFieldsEntry(manager=manager)]
+        return secret
+
+    released = [by("Helm", helm_record(1, "superseded")), by("helm-controller", helm_record(2, "deployed"))]
+    assert live.of_secrets("airflow", "data", released).managers == {"helm-controller"}
+    theirs = by("argocd-controller", Secret(metadata=ObjectMeta(name="airflow-metadata")))
+    with pytest.raises(StackError, match="Argo CD deploys into it"):
+        live.of_secrets("airflow", "data", [theirs])
 
 
 # -- a Fernet key that is brought along
@@ -458,11 +635,47 @@ def fernet(**args: Any) -> tuple[str, set[str]]:
 
 def test_a_given_fernet_key_is_generation_1_and_stays_behind_the_next() -> None:
     old = Fernet.generate_key().decode()
-    assert fernet(fernet_key=f" {old}\n") == (old, {"c-salt"})
-    both, made = fernet(fernet_key=old, rotation={"fernet": 2})
+    assert fernet(fernet_key=f" {old}\n", rotation={"fernet_given": True}) == (old, {"c-salt"})
+    both, made = fernet(fernet_key=old, rotation={"fernet_given": True, "fernet": 2})
     assert made == {"c-salt", "c-fernet-key-2"}
     assert both.split(",")[1] == old
-    assert old not in fernet(fernet_key=old, rotation={"fernet": 3})[0]
+    third, made = fernet(rotation={"fernet_given": True, "fernet": 3})
+    assert made == {"c-salt", "c-fernet-key-2", "c-fernet-key-3"}
+    assert third.split(",")[1] == both.split(",")[0]
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_given_fernet_key_that_is_taken_away_too_early_is_missed_and_no_new_one_is_made(generation: int) -> None:
+    old, rotation = Fernet.generate_key().decode(), {"fernet": generation, "fernetGiven": True}
+    load("test", {"dags": SSH, "rotation": rotation, "fernetKey": old}, {"fernetKey"})
+    with pytest.raises(SettingsError) as missed:
+        load("test", {"dags": SSH, "rotation": rotation}, set())
+    (problem,) = missed.value.problems
+    assert (problem.key, problem.reason) == ("airflow:fernetKey", "is a secret that this stack needs and has not got")
+    (problem,) = problems({"dags": SSH, "rotation": {"fernet": generation}, "fernetKey": old}).problems
+    assert problem.way_out == "pulumi config set --path 'airflow:rotation.fernetGiven' true"
+    for alone in ({"fernet_key": old}, {"rotation": {"fernet": generation, "fernet_given": True}}):
+        with pytest.raises(RunError, match="goes with rotation"):
+            fernet(**alone)
+
+
+def test_a_given_fernet_key_may_go_once_two_newer_ones_are_in_use() -> None:
+    third = {"dags": SSH, "rotation": {"fernet": 3, "fernetGiven": True}}
+    load("test", third, set())
+    (problem,) = problems({**third, "fernetKey": Fernet.generate_key().decode()}).problems
+    assert (
+        problem.way_out
+        == "pulumi config rm airflow:fernetKey, if `airflow rotate-fernet-key` ran with rotation.fernet 2"
+    )
+
+
+def test_an_existing_fernet_key_is_missed_as_well() -> None:
+    settings = adopted(running()).settings
+    assert settings["rotation"] == {"fernetGiven": True}
+    load("test", settings, set())
+    del settings["existingSecrets"]["fernetKey"]
+    with pytest.raises(SettingsError, match="airflow:fernetKey"):
+        load("test", settings, set())
 
 
 def test_what_is_no_fernet_key_is_refused_without_showing_it() -> None:

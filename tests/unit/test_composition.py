@@ -9,10 +9,11 @@ from typing import Any, cast
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
+from cryptography.fernet import Fernet
 
 from components.airflow import Airflow
 from components.arguments import AirflowArgs
-from components.stack_config import SettingsError
+from components.given import ArgumentsError
 from operations.recording import Recording, record
 from tests.cases import AUTHENTICATIONS, HTTPS, ROOT, SSH, Config, deployed, in_python, problems
 
@@ -246,9 +247,21 @@ def test_the_first_preview_knows_nothing_of_the_other_stack_and_shows_every_reso
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
-        ("namespace", "Not A Name", "airflow:namespace, an output of another resource, must be a name of lowercase"),
-        ("host", "db.example.com:5432", "database.external.host, an output of another resource, must be a host name"),
-        ("port", 99999, "database.external.port, an output of another resource, must be less than or equal to 65535"),
+        (
+            "namespace",
+            "Not A Name",
+            "Airflow 'airflow': namespace, an output of another resource or stack, must be a name of",
+        ),
+        (
+            "host",
+            "db.example.com:5432",
+            "database.external.host, an output of another resource or stack, must be a host name",
+        ),
+        (
+            "port",
+            99999,
+            "database.external.port, an output of another resource or stack, must be less than or equal to 65535",
+        ),
     ],
 )
 def test_an_output_is_checked_as_soon_as_it_is_known_and_the_value_is_not_repeated(
@@ -266,8 +279,52 @@ def test_an_output_is_checked_as_soon_as_it_is_known_and_the_value_is_not_repeat
 
 
 def test_an_output_that_decides_what_is_made_is_refused_in_words() -> None:
-    with pytest.raises(SettingsError, match=r"airflow:size\n    is an output, known only once its resource is there"):
-        record(lambda: airflow(size=elsewhere("small")))
+    def program() -> None:
+        airflow(size=elsewhere("small"), values={"apiServer": {"podAnnotations": [elsewhere("x")]}})
+
+    with pytest.raises(ArgumentsError, match="Airflow 'airflow' has 2 arguments to correct") as refused:
+        record(program)
+    assert [problem.key for problem in refused.value.problems] == ["size", "values.apiServer.podAnnotations.0"]
+    assert {problem.reason for problem in refused.value.problems} == {
+        "is a secret or known only once its resource is there, and decides what is made"
+    }
+
+
+@pytest.mark.parametrize("late", ["namespace", "database_password", "fernet_key"])
+def test_an_output_without_a_value_is_an_error_and_not_the_default(late: str) -> None:
+    external: Config = {
+        "database": {"external": {"host": "db"}},
+        "database_password": "x",
+        "rotation": {"fernet_given": True},
+    }
+    given: Config = {**external, "fernet_key": Fernet.generate_key().decode()}
+    given.pop(late, None)
+    with pytest.raises(pulumi.RunError, match=f"Airflow 'airflow': {late}, an output .* has no value"):
+        record(lambda: airflow(**{**given, late: elsewhere(None)}))
+
+
+def test_an_argument_that_is_none_is_left_out() -> None:
+    nothing: Config = dict.fromkeys(("fernet_key", "git_token", "database_password", "namespace", "ingress"))
+    assert record(lambda: airflow(**nothing)).resources == record(airflow).resources
+
+
+def test_a_name_in_camel_case_is_no_argument_of_a_program() -> None:
+    with pytest.raises(ArgumentsError, match=r"fernetKey\n    is not an argument; did you mean 'fernet_key'\?"):
+        record(lambda: airflow(fernetKey=elsewhere("x")))
+
+
+def test_words_for_a_program_name_no_command_for_a_stack_file() -> None:
+    with pytest.raises(ArgumentsError) as refused:
+        record(lambda: airflow(executor="CeleryExecuter", existing_secrets={"fernet": "x"}))
+    assert "pulumi config" not in str(refused.value)
+    assert [problem.key for problem in refused.value.problems] == ["executor", "existing_secrets.fernet"]
+
+
+def test_what_is_protected_does_not_keep_the_jobs_from_running_again() -> None:
+    seen = record(lambda: airflow(opts=pulumi.ResourceOptions(protect=True)))
+    protected = {resource.type for resource in seen.resources.values() if resource.protect}
+    assert {RELEASE, SECRET} <= protected
+    assert JOB not in protected
 
 
 # Clusters, and many in one
@@ -297,9 +354,7 @@ def test_the_same_namespace_of_two_clusters_is_two_places() -> None:
 
 
 def test_two_in_one_namespace_are_refused_before_anything_of_the_second_is_made() -> None:
-    with pytest.raises(
-        SettingsError, match=r"airflow:namespace = 'shared'\n    is the namespace of 'one' already"
-    ) as refused:
+    with pytest.raises(ArgumentsError, match=r"namespace = 'shared'\n    is the namespace of 'one' already") as refused:
         record(lambda: [airflow("one", namespace="shared"), airflow("two", namespace="shared")])
     assert "give 'two' a namespace of its own" in str(refused.value)
     record(lambda: airflow("two", namespace="shared"))  # another program, another matter

@@ -1,4 +1,4 @@
-"""One vocabulary: the arguments, the models, `Pulumi.yaml`, the JSON Schema and the table of settings say the same."""
+"""One vocabulary: the arguments, the models, `Pulumi.yaml` and the JSON Schema say the same; and what is generated is up to date."""
 
 import enum
 import json
@@ -17,7 +17,8 @@ from pydantic.alias_generators import to_camel, to_snake
 from components.arguments import AirflowArgs
 from components.settings import Settings
 from components.stack_config import SECRETS
-from operations.reference import documentation, generated, stack_schema
+from operations.documentation import documentation
+from operations.reference import generated, stack_schema
 from tests.cases import AUTHENTICATIONS, DATABASES, LOGS, ROOT, SSH, STACKS, Config, settings
 
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
@@ -122,6 +123,7 @@ def test_editors_accept_the_stack_files_and_find_the_schema(stack: str) -> None:
         {"dags": SSH, "gitSshKey": {"secure": "v1:abc"}},
         {"dags": SSH, "environmentFrom": {"A": {"secret": "s", "key": "k"}}, "labels": {"a/b": "c"}},
         {"dags": SSH, "values": {"nodeSelector": {"disk": "ssd"}}},
+        {"dags": SSH, "quota": {"pods": 60, "requests.memory": "32Gi"}},
     ],
     ids=str,
 )

@@ -270,9 +270,9 @@ def test_a_program_gets_the_same_words_under_its_own_names() -> None:
 def test_the_component_refuses_wrong_arguments_before_it_makes_anything() -> None:
     made: list[Airflow] = []
     wrong: Any = {"dags": {**SSH, "dept": 1}, "namespace": "X"}
-    with pytest.raises(SettingsError, match="stack 'mine' has 2 settings to correct") as refused:
+    with pytest.raises(SettingsError, match="Airflow 'mine' has 2 arguments to correct") as refused:
         record(lambda: made.append(Airflow("mine", wrong)))
-    assert {problem.key for problem in refused.value.problems} == {"airflow:dags.dept", "airflow:namespace"}
+    assert {problem.key for problem in refused.value.problems} == {"dags.dept", "namespace"}
     assert not made
 
 

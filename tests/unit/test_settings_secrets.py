@@ -86,7 +86,7 @@ USED: dict[str, Config] = {
     "githubAppPrivateKey": {"dags": AUTHENTICATIONS["github-app"]},
     "gitHostToken": {"dags": {**SSH, "registerDeployKey": True}},
     "databasePassword": {"dags": SSH, **EXTERNAL},
-    "fernetKey": {"dags": SSH},
+    "fernetKey": {"dags": SSH, "rotation": {"fernetGiven": True}},
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from operations.recording import Recording
 from operations.render import record_stack
 from tests.cases import ROOT, STACKS, stack_settings
+from tests.releases import RELEASED, version
 
 LISTS = ROOT / "tests" / "urns"
 
@@ -17,8 +18,9 @@ An upgrade would delete these of stack {stack} and make them anew, and what they
 If they were renamed or moved:
   1. give each its earlier URN: pulumi.ResourceOptions(aliases=[pulumi.Alias(name=..., type_=..., parent=...)]); the name of an object in
      the cluster has no alias: leave it as it is
-  2. add a test to tests/engine/test_composition.py that deploys the release before and upgrades: no step but "same" and "update"
-If they are to go: say so in CHANGELOG.md, under "Upgrading", with what becomes of their data.
+  2. run tests/engine/test_upgrade.py, which upgrades from each released version: nothing may be replaced or deleted
+If they are to go: say so in CHANGELOG.md under "Upgrading", a line for each that begins "- `name` is deleted" or "is replaced", with what
+becomes of its data.
 Then, in {file}, by hand:
 {edit}"""
 NEW = """\
@@ -71,3 +73,10 @@ def test_a_moved_resource_is_told_with_the_alias_and_a_new_one_with_its_line() -
     assert "no danger" in added
     assert added.endswith("+ a::new")
     assert complaint("prod", {"a::old"}, {"a::old"}) == ""
+
+
+def test_the_version_of_this_checkout_is_among_those_that_are_upgraded_from() -> None:
+    folder = RELEASED / version()
+    kept = {file.name for file in folder.glob("*")}
+    wanted = {name for stack in STACKS for name in (f"Pulumi.{stack}.yaml", f"{stack}.json")}
+    assert kept == wanted, f"`make released`, as part of the release, writes {folder.relative_to(ROOT)}"
