@@ -48,7 +48,7 @@ for team in range(int(Path("count").read_text())):
     Airflow(f"team-{team}", {"chart": {"path": "<chart>"}, "dags": dags, **place})
 """
 COUNTS = (1, 10, 50)
-ALLOWED_GROWTH = 1.3  # of what one more costs, from the first ten to fifty: on a busy machine a fifth is noise
+ALLOWED_GROWTH = 1.3  # of what one more costs, from the first ten to fifty: on a busy machine a quarter is noise
 IMPORTS = {
     "empty": "import pulumi",
     "release alone": "import pulumi, pulumi_kubernetes as k8s; k8s.helm.v3.Release",
