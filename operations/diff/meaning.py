@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .existing import existing
 from .findings import Finding, dangerous
 from .sides import Side
 from .words import code, listed
@@ -13,14 +14,17 @@ Settings = Mapping[str, Any]
 def meaning(before: Side, after: Side) -> Iterator[Finding]:
     """The findings that follow from the settings."""
     old, new = before.settings, after.settings
-    for rule in (_namespace, _versions, _database, _executor, _rotation, _dags, _ingress, _users, _logs, _protection):
+    rules = (_namespace, existing, _versions, _database, _executor, _rotation, _dags, _ingress, _users, _logs)
+    for rule in (*rules, _protection):
         yield from rule(old, new)
     for secret in sorted(after.renewed):
         yield Finding("secret", f"The secret {code(f'airflow:{secret}')} was encrypted anew, so it may be another one.")
 
 
 def database(settings: Settings) -> str:
-    """Which database a stack uses, in a word or by its address."""
+    """Which database a stack uses, in a word, by its address, or by the Secret that has it."""
+    if secret := (settings.get("existingSecrets") or {}).get("metadataConnection"):
+        return f"Secret {secret}"
     chosen = settings.get("database") or {}
     if external := chosen.get("external"):
         return f"{external['host']}:{external['port']}/{external['name']}"
@@ -133,7 +137,7 @@ _NEW_SECRETS = {
 
 def _rotation(old: Settings, new: Settings) -> Iterator[Finding]:
     was, then = old.get("rotation") or {}, new.get("rotation") or {}
-    for key in sorted(was.keys() & then.keys()):
+    for key in sorted((was.keys() & then.keys()) - {"fernetGiven"}):
         steps = then[key] - was[key]
         if steps < 0:
             yield dangerous("secret", f"{code(f'rotation.{key}')} goes back from {was[key]} to {then[key]}: the newer generation is deleted, and what it made is worth nothing.")  # fmt: skip

@@ -139,6 +139,37 @@ def test_two_clusters_in_one_program_take_each_their_own_provider(
     assert not {"in-blue", "in-green"} & namespaces(client)
 
 
+KEPT = f"""
+import pulumi
+from components.airflow import Airflow
+
+tag = pulumi.Config().require("tag")
+images, dags = {{"airflow": {{"tag": tag}}}}, {{"repository": "https://github.com/acme/dags.git"}}
+args = {{"chart": {{"path": {CHART!r}}}, "dags": dags, "images": images, "namespace": "kept"}}
+Airflow("airflow", args, pulumi.ResourceOptions(protect=True, retain_on_delete=True))
+"""
+
+
+def test_what_is_protected_and_kept_is_upgraded_all_the_same(
+    open_stack: OpenStack, tmp_path: Path, client: Client
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: kept\nruntime: python\n")
+    (tmp_path / "__main__.py").write_text(KEPT)
+    (tmp_path / "components").symlink_to(ROOT / "components")
+    stack = open_stack("dev", tmp_path)
+    try:
+        first = stack.up("--config", "kept:tag=3.2.1")
+        assert first.ok, first.output
+        again = stack.up("--config", "kept:tag=3.2.2")
+        assert again.ok, again.output
+        assert again.changes["replace"] == 2, "the Jobs"
+    finally:
+        stack.unprotect()
+        goes(stack)
+    assert "kept" in namespaces(client)
+    client.delete(Namespace, "kept")
+
+
 def test_an_airflow_stands_in_the_namespace_and_on_the_database_of_another_stack(
     cluster: Simulated, tmp_path: Path, examples: Path, client: Client
 ) -> None:
