@@ -3,7 +3,7 @@
 What may be known late is in `late.py`; here is what happens to all of it before anything is registered.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -20,8 +20,8 @@ from .stack_config import PROJECT, SECRETS, Problem, SettingsError, load
 class ArgumentsError(SettingsError):
     """An Airflow of a program whose arguments are wrong."""
 
-    def __init__(self, name: str, problems: list[Problem]) -> None:
-        super().__init__(name, [_in_a_program(problem) for problem in problems], of="Airflow", each="argument")
+    def __init__(self, name: str, problems: list[Problem], spelt: Callable[[str], str] = to_snake) -> None:
+        super().__init__(name, [_in_a_program(problem, spelt) for problem in problems], of="Airflow", each="argument")
 
 
 def validated(name: str, args: AirflowArgs) -> tuple[AirflowArgs, Settings, Late]:
@@ -55,11 +55,11 @@ def _present(name: str, key: str, secret: str | None) -> str:
     return secret
 
 
-def _in_a_program(problem: Problem) -> Problem:
-    """The problem with the argument's name and without the command for a stack file."""
+def _in_a_program(problem: Problem, spelt: Callable[[str], str]) -> Problem:
+    """The problem with the argument's name, as the program spells it, and without the command for a stack file."""
     key = problem.key
     if key.startswith(f"{PROJECT}:"):
         first, dot, rest = key.removeprefix(f"{PROJECT}:").partition(".")
-        key = f"{to_snake(first)}{dot}{rest}"
+        key = f"{spelt(first)}{dot}{rest}"
     way_out = "" if "pulumi config" in problem.way_out else problem.way_out
     return replace(problem, key=key, way_out=way_out)

@@ -1,22 +1,26 @@
 """`Airflow` for the other languages of Pulumi: a provider that builds it from camelCase inputs.
 
 The schema is `schema.json`, written by `make generate` from annotations and docstrings. Inputs are read exactly as a stack file
-is, by `stack_config.load`, so that every language hears of a mistake in the same words (docs/decisions/0008-served-component.md).
+is, by `stack_config.load`, so that every language hears of a mistake in the same words (docs/decisions/0008-served-component.md). No error names a
+property as gRPC could, for then the engine prints the property's value beside it, secret or not (seen with 3.250).
 """
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pulumi
-from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
+from pulumi.errors import InputPropertiesError
 from pulumi.provider import ConstructResult, Provider
 
 from .airflow import Airflow
 from .arguments import AirflowArgs
+from .git_key import UnusableKeyError
+from .given import ArgumentsError
 from .late import put_back, set_aside
-from .stack_config import PROJECT, SECRETS, Problem, SettingsError, arguments, load
+from .stack_config import KEY_CHECKS, PROJECT, SECRETS, SettingsError, arguments, load
 
 PACKAGE = PROJECT
 """First part of every type token; URNs hold it, so it stays."""
@@ -43,15 +47,29 @@ class AirflowProvider(Provider):
             raise ValueError(f"{resource_type} is not served; {TOKEN} is")
         given, late = set_aside({key: _with_integers(value) for key, value in inputs.items()})
         secrets: dict[str, pulumi.Input[str]] = {
-            key: pulumi.Output.secret(given[key]) for key in SECRETS if given.get(key)
+            key: pulumi.Output.secret(given[key]).apply(partial(_usable, name, key))
+            for key in SECRETS
+            if given.get(key)
         }
         try:
             settings = load(name, given, SECRETS.keys() & given.keys())
             args = put_back(cast(dict[str, Any], arguments(settings, secrets)), late)
             airflow = Airflow(name, cast(AirflowArgs, args), options)
+        except ArgumentsError as error:
+            raise InputPropertiesError(str(error), []) from None
         except SettingsError as error:
-            raise InputPropertiesError("", [_property_error(problem) for problem in error.problems]) from None
+            raise InputPropertiesError(str(ArgumentsError(name, error.problems, spelt=str)), []) from None
         return ConstructResult(airflow.urn, airflow.outputs())
+
+
+def _usable(name: str, key: str, secret: str) -> str:
+    """The secret as it is, if it can be used. Told as an input's error, for any other would reach the user as a fault of the provider."""
+    if secret and (check := KEY_CHECKS.get(key)):
+        try:
+            check(secret)
+        except UnusableKeyError as error:
+            raise InputPropertiesError(f"Airflow {name!r}: {key} {error}", []) from None
+    return secret
 
 
 def _with_integers(value: object) -> object:
@@ -61,8 +79,3 @@ def _with_integers(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _with_integers(inner) for key, inner in value.items()}
     return [_with_integers(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _property_error(problem: Problem) -> InputPropertyErrorDetails:
-    allowed = f" (allowed: {problem.allowed})" if problem.allowed else ""
-    return {"property_path": problem.key.removeprefix(f"{PROJECT}:"), "reason": problem.reason + allowed}

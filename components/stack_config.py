@@ -40,7 +40,8 @@ SECRETS = {
     "databasePassword": "pulumi config set --secret airflow:databasePassword",
     "fernetKey": "pulumi config set --secret airflow:fernetKey",
 }
-_KEY_CHECKS = {"gitSshKey": usable, "githubAppPrivateKey": usable_for_github_app, "fernetKey": usable_fernet_keys}
+# Of the secrets that can be checked, what raises `UnusableKeyError` or gives the key as it is to be used.
+KEY_CHECKS = {"gitSshKey": usable, "githubAppPrivateKey": usable_for_github_app, "fernetKey": usable_fernet_keys}
 _NO_DAGS = Dags(repository="https://no.invalid/dags")
 _KEYS = [field.alias or name for name, field in Settings.model_fields.items()]
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
@@ -229,10 +230,10 @@ def _image_without_dags(settings: Settings) -> Iterator[Problem]:
 
 def _unusable_keys(settings: Settings, given: Mapping[str, object], secret_keys: Collection[str]) -> Iterator[Problem]:
     """Keys whose text is at hand: not in a stack file, where it is encrypted, and not where it comes from another resource."""
-    for key in sorted(_KEY_CHECKS.keys() & secret_keys & set(required_secrets(settings))):
+    for key in sorted(KEY_CHECKS.keys() & secret_keys & set(required_secrets(settings))):
         if isinstance(text := given.get(key), str):
             try:
-                _KEY_CHECKS[key](text)
+                KEY_CHECKS[key](text)
             except UnusableKeyError as error:
                 yield Problem(f"{PROJECT}:{key}", error.reason, f"{error.way_out}, then {SECRETS[key]}")
 

@@ -105,11 +105,28 @@ def test_wrong_inputs_are_told_by_name_and_nothing_is_made(checkout: Path, open_
     stack = open_stack("dev", project)
     refused = stack.up()
     assert not refused.ok
-    assert "property dags.commit with value '{main}' has a problem: must be a full commit hash" in refused.output
-    assert "property labels with value" in refused.output
+    assert "problem: Airflow 'airflow' has 2 arguments to correct" in refused.output
+    assert "dags.commit = 'main'\n        must be a full commit hash" in refused.output
     assert "tier is a label that the chart sets" in refused.output
     assert "Traceback" not in refused.output
     assert not [urn for urn in stack.export()["deployment"].get("resources", []) if "kubernetes" in urn["type"]]
+
+
+def test_a_wrong_secret_is_told_as_an_input_and_never_shown(checkout: Path, open_stack: OpenStack) -> None:
+    project = checkout / "examples" / "wrong-key"
+    shutil.copytree(ROOT / "examples" / "yaml", project)
+    program, secret = project / "Pulumi.yaml", "\n      gitSshKey:\n        fn::secret: canary-key"
+    public = program.read_text().replace("branch: main", f"branch: main{secret}")
+    stack = open_stack("dev", project)
+    for text, told in (
+        (public, "gitSshKey\n        is set, but nothing uses it"),
+        (public.replace("https://github.com/acme", "git@github.com:acme"), "gitSshKey is no private key; give one in"),
+    ):
+        program.write_text(text)
+        refused = stack.preview()
+        assert not refused.ok
+        assert told in refused.output
+        assert "canary" not in refused.output
 
 
 def test_the_engine_reads_the_committed_schema_from_the_plugin(checkout: Path, open_stack: OpenStack) -> None:
