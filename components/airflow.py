@@ -29,7 +29,9 @@ from .late import Late, put_back
 from .log_volume import log_volume
 from .namespace import AirflowNamespace, AirflowNamespaceArgs, one_in_each_namespace
 from .objects import PlacedArgs
+from .protection import TO_DESTROY, stop_before_all
 from .release import AirflowRelease, AirflowReleaseArgs
+from .rollout import ReleaseRollout
 from .settings import Settings
 from .values import base_url, chart_values
 
@@ -73,6 +75,8 @@ class Airflow(pulumi.ComponentResource):
     """Service of the API server and UI."""
     service_port: pulumi.Output[int]
     """Its port."""
+    to_destroy: str | None
+    """Commands that remove a protected stack; `pulumi destroy` alone stops before it deletes anything."""
 
     def __init__(self, name: str, args: AirflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         # No component records its arguments: each change would show twice in a preview, once for every level above the object.
@@ -128,8 +132,21 @@ class Airflow(pulumi.ComponentResource):
             _release(settings, values, namespace.name),
             pulumi.ResourceOptions(parent=self, depends_on=before, protect=settings.protect or None),
         )
+        rollout = ReleaseRollout(
+            f"{name}-rollout",
+            {
+                **placed,
+                "image": job["image"],
+                "pull_secrets": job.get("pull_secrets", []),
+                "timeout_seconds": settings.chart.timeout_seconds,
+                "values": values,
+                "chart": settings.chart.path or f"{settings.chart.repository} {settings.chart.version}",
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[release]),
+        )
+        everything: list[pulumi.Resource] = [namespace, *before, release, rollout]
         if settings.admin.create:
-            AdminUser(
+            admin = AdminUser(
                 f"{name}-admin",
                 {
                     **job,
@@ -141,11 +158,16 @@ class Airflow(pulumi.ComponentResource):
                 },
                 pulumi.ResourceOptions(parent=self, depends_on=[migration]),
             )
+            everything.append(admin)
+        if settings.protect or (opts and opts.protect):
+            stop_before_all(name, placed, everything, self)
 
         self.namespace = namespace.name
-        # The release's own output, so that a program which uses the address waits until something answers there.
-        self.url = release.service_name.apply(lambda _: base_url(settings))
-        self.port_forward = pulumi.Output.all(namespace.name, release.service_name).apply(
+        # After the rollout, so that a program which uses the address waits until something answers there.
+        self.service_name = pulumi.Output.all(release.service_name, rollout.ready).apply(lambda known: str(known[0]))
+        self.service_port = self.service_name.apply(lambda _: names.API_SERVER_PORT)
+        self.url = self.service_name.apply(lambda _: base_url(settings))
+        self.port_forward = pulumi.Output.all(namespace.name, self.service_name).apply(
             lambda known: None if settings.ingress else _port_forward(*known)
         )
         self.admin_user = settings.admin.username if settings.admin.create else None
@@ -159,7 +181,7 @@ class Airflow(pulumi.ComponentResource):
             pulumi.log.warn(warning, self)
         self.chart_version = release.chart_version
         self.secret_names = {secret.removeprefix(f"{names.RELEASE}-"): secret for secret in sorted(made)}
-        self.service_name, self.service_port = release.service_name, release.service_port
+        self.to_destroy = TO_DESTROY if settings.protect else None
         self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, Any]:

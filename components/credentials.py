@@ -7,6 +7,7 @@ A Fernet key that is brought along from another Airflow is generation 1: none is
 key itself the only sign of it, a stack that loses it would make another, and could not read the rows of its database.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import NotRequired
 
@@ -57,7 +58,7 @@ class AirflowCredentials(pulumi.ComponentResource):
         self.digests = {}
         names = SecretNames()
         rotation, existing = args.get("rotation", {}), args.get("existing_secrets", {})
-        self.salt = random.RandomBytes(f"{name}-salt", length=16, opts=self._child()).hex
+        self.salt = self._made(f"{name}-salt", 32)
 
         if "fernet_key" not in existing:
             fernet = self._fernet_keys(rotation.get("fernet", 1), rotation.get("fernet_given", False))
@@ -93,16 +94,22 @@ class AirflowCredentials(pulumi.ComponentResource):
 
     def _password(self, suffix: str, generations: int, length: int, *, protect: bool = False) -> pulumi.Output[str]:
         """The newest generation: letters and digits only, so that it stands in any URL as it is."""
-        made = [
-            random.RandomPassword(
-                f"{self._name}-{suffix}-{generation}", length=length, special=False, opts=self._child(protect=protect)
-            )
-            for generation in range(1, generations + 1)
-        ]
-        return made[-1].result
+        names = [f"{self._name}-{suffix}-{generation}" for generation in range(1, generations + 1)]
+        return [self._made(name, length, protect=protect) for name in names][-1]
+
+    def _made(self, name: str, length: int, *, protect: bool = False) -> pulumi.Output[str]:
+        """Random letters and digits, about 5.95 bits each.
+
+        Never `RandomBytes`, `RandomString` or `RandomId`: their resource id is the value itself, and an id is never secret in the state.
+        """
+        opts = self._child(protect=protect)
+        return random.RandomPassword(name, length=length, special=False, opts=opts).result
 
     def _fernet_keys(self, generations: int, is_given: bool) -> list[pulumi.Output[str]]:
-        """Fernet keys, oldest first: urlsafe base64 of 32 bytes (https://cryptography.io/en/latest/fernet/)."""
+        """Fernet keys, oldest first: URL-safe Base64 of 32 bytes (https://cryptography.io/en/latest/fernet/).
+
+        The bytes are 32 random letters and digits, about 190 bits; Fernet takes half of them to sign and half to encrypt with AES-128.
+        """
         given = self._args.get("fernet_key", "")
         if is_given == (given == "") and generations < 3:
             raise pulumi.RunError(
@@ -110,9 +117,7 @@ class AirflowCredentials(pulumi.ComponentResource):
             )
         first = [] if given == "" else [pulumi.Output.secret(given).apply(_checked)]
         made = [
-            random.RandomBytes(
-                f"{self._name}-fernet-key-{generation}", length=32, opts=self._child(protect=True)
-            ).base64.apply(lambda key: key.replace("+", "-").replace("/", "_"))
+            self._made(f"{self._name}-fernet-key-{generation}", 32, protect=True).apply(_as_fernet_key)
             for generation in range(2 if is_given else 1, generations + 1)
         ]
         return [*first, *made]
@@ -127,6 +132,10 @@ class AirflowCredentials(pulumi.ComponentResource):
             type_,
         )
         self.digests[name] = digest(self.salt, data)
+
+
+def _as_fernet_key(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def _checked(fernet_key: str) -> str:

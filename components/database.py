@@ -8,11 +8,10 @@ from typing import NotRequired
 from urllib.parse import quote
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .arguments import CloudNativePGDatabaseArgs, DatabaseArgs, ExternalDatabaseArgs, SslMode
 from .names import RELEASE, SecretNames
-from .objects import PlacedArgs, digest, make_secret, metadata
+from .objects import KubernetesObject, PlacedArgs, digest, make_secret, metadata
 from .postgres import POSTGRES_PORT, allow_airflow, run_postgres
 
 USER = "airflow"
@@ -81,7 +80,7 @@ class AirflowDatabase(pulumi.ComponentResource):
             )
             return pulumi.Output.format("{}://{}:{}@{}:{}/{}{}", driver, login, password, host, port, name, query)
 
-        # Airflow 3.2 would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
+        # Airflow would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
         data = {
             "connection": url("postgresql", "sslmode"),
             "asyncConnection": url("postgresql+asyncpg", "ssl"),
@@ -102,17 +101,18 @@ def _cloud_native_pg(
     storage = {"size": args.get("storage", "20Gi")}
     if storage_class := args.get("storage_class"):
         storage["storageClass"] = storage_class
-    k8s.apiextensions.CustomResource(
+    initial = {"database": DATABASE, "owner": USER, "secret": {"name": SecretNames().database}}
+    KubernetesObject(
         f"{name}-cluster",
-        api_version="postgresql.cnpg.io/v1",
-        kind="Cluster",
-        metadata=metadata(f"{RELEASE}-database", placed, {"pulumi.com/waitFor": "condition=Ready"}),
-        spec={
-            "instances": args.get("instances", 3),
-            "storage": storage,
-            "bootstrap": {
-                "initdb": {"database": DATABASE, "owner": USER, "secret": {"name": SecretNames().database}},
+        "postgresql.cnpg.io/v1",
+        "Cluster",
+        {
+            "metadata": metadata(f"{RELEASE}-database", placed, {"pulumi.com/waitFor": "condition=Ready"}),
+            "spec": {
+                "instances": args.get("instances", 3),
+                "storage": storage,
+                "bootstrap": {"initdb": initial},
             },
         },
-        opts=opts,
+        opts,
     )

@@ -6,18 +6,14 @@ a refresh would find it gone.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NotRequired, cast
+from typing import NotRequired, cast
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from . import sizes
 from .arguments import ExistingSecretsArgs, SecretKeyArgs
 from .names import AUTH_MANAGER, RELEASE, SecretNames
-from .objects import PlacedArgs, from_secret, metadata
-
-if TYPE_CHECKING:
-    from pulumi_kubernetes.core.v1 import EnvVarArgsDict
+from .objects import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
 # Several commands in one process, by the entry point of `airflow` itself: each process of its own would spend seconds on imports.
 _AIRFLOW = """
@@ -42,21 +38,26 @@ airflow("users", "reset-password", *user)
 """
 
 
-class AirflowJobArgs(PlacedArgs):
-    """What both Jobs need to be Airflow."""
+class JobArgs(PlacedArgs):
+    """Arguments of every Job."""
 
     image: str
     """Airflow's image."""
     pull_secrets: NotRequired[Sequence[str]]
     """Pull Secrets of the image."""
+    timeout_seconds: NotRequired[int]
+    """Seconds until the Job must be complete."""
+
+
+class AirflowJobArgs(JobArgs):
+    """Arguments of a Job that runs Airflow's own commands."""
+
     environment: NotRequired[Mapping[str, str]]
     """Environment variables besides Airflow's own."""
     environment_from: NotRequired[Mapping[str, SecretKeyArgs]]
     """Environment variables from Secrets."""
     auth_manager: NotRequired[str]
     """Class of the auth manager; FAB when left out."""
-    timeout_seconds: NotRequired[int]
-    """Seconds until the Job must be complete."""
     existing_secrets: NotRequired[ExistingSecretsArgs]
     """Secrets that something else makes."""
 
@@ -103,7 +104,7 @@ class AdminUser(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AdminUser", name, None, opts)
-        environment: list[EnvVarArgsDict] = [
+        environment: list[Manifest] = [
             from_secret("ADMIN_PASSWORD", _secret_names(args).admin, "password"),
             {"name": "ADMIN_USERNAME", "value": args["username"]},
             {"name": "ADMIN_EMAIL", "value": args["email"]},
@@ -123,16 +124,10 @@ def _job(
     args: AirflowJobArgs,
     script: str,
     annotations: Mapping[str, pulumi.Input[str]],
-    environment: "list[EnvVarArgsDict]",
+    environment: list[Manifest],
 ) -> None:
-    labels: dict[str, pulumi.Input[str]] = {
-        **args.get("labels", {}),
-        "tier": "airflow",
-        "release": RELEASE,
-        "component": role,
-    }
     names = _secret_names(args)
-    own: list[EnvVarArgsDict] = [
+    own: list[Manifest] = [
         from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", names.metadata, "connection"),
         from_secret("AIRFLOW__CORE__FERNET_KEY", names.fernet, "fernet-key"),
         from_secret("AIRFLOW__API__SECRET_KEY", names.api_secret, "api-secret-key"),
@@ -140,54 +135,92 @@ def _job(
         *_variables(args.get("environment", {})),
         *(from_secret(k, ref["secret"], ref["key"]) for k, ref in sorted(args.get("environment_from", {}).items())),
     ]
-    k8s.batch.v1.Job(
-        f"{name}-job",
-        metadata=metadata(
-            f"{RELEASE}-{role}",
-            {"namespace": args["namespace"], "labels": labels},
-            {"pulumi.com/replaceUnready": "true"},  # or the `up` after a failed one would wait for the same failed Job
-        ),
-        spec={
-            "backoff_limit": 2,
-            "template": {
-                "metadata": {"labels": labels, "annotations": annotations},
-                "spec": {
-                    # Never, and the end of the log as the message: a failed pod stays, and `pulumi up` prints why it failed.
-                    "restart_policy": "Never",
-                    "automount_service_account_token": False,
-                    "enable_service_links": False,
-                    "image_pull_secrets": [{"name": secret} for secret in args.get("pull_secrets", [])],
-                    "security_context": {
-                        "run_as_user": 50000,
-                        "run_as_group": 0,
-                        "fs_group": 0,
-                        "run_as_non_root": True,
-                        "seccomp_profile": {"type": "RuntimeDefault"},
-                    },
-                    "containers": [
-                        {
-                            "name": role,
-                            "image": args["image"],
-                            "args": ["python", "-c", f"{_AIRFLOW}{script}"],
-                            "env": [*own, *environment],
-                            "resources": sizes.JOB.as_kubernetes(),
-                            "termination_message_policy": "FallbackToLogsOnError",
-                            "security_context": {
-                                "allow_privilege_escalation": False,
-                                "capabilities": {"drop": ["ALL"]},
-                            },
-                        }
-                    ],
-                },
+    container = {
+        "args": ["python", "-c", f"{_AIRFLOW}{script}"],
+        "env": [*own, *environment],
+        "resources": sizes.JOB.as_kubernetes(),
+    }
+    run_job(parent, name, role, args, annotations, container)
+
+
+def run_job(
+    parent: pulumi.Resource,
+    name: str,
+    role: str,
+    args: JobArgs,
+    annotations: Mapping[str, pulumi.Input[str]],
+    container: Manifest,
+    opts: pulumi.ResourceOptions | None = None,
+    backoff_limit: int = 2,
+    **pod: object,
+) -> KubernetesObject:
+    """A Job of one container in Airflow's image, complete before the resource is; a changed one runs again.
+
+    Args:
+        parent: The component that it belongs to.
+        name: Beginning of the resource's name and, for want of a fixed one, of the Job's: each replacement has a name of its own.
+        role: Label `component` of the pod.
+        args: What every Job is told.
+        annotations: Of the pod: what is to make the Job run again.
+        container: What the container runs, with what environment and resources.
+        opts: What it waits for.
+        backoff_limit: How often a failed pod is followed by another.
+        pod: Further fields of the pod.
+    """
+    labels: dict[str, pulumi.Input[str]] = {
+        **args.get("labels", {}),
+        "tier": "airflow",
+        "release": RELEASE,
+        "component": role,
+    }
+    pull_secrets = [{"name": secret} for secret in args.get("pull_secrets", [])]
+    template = {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": {
+            # Never, and the end of the log as the message: a failed pod stays, and `pulumi up` prints why it failed.
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
+            "securityContext": {
+                "runAsUser": 50000,
+                "runAsGroup": 0,
+                "fsGroup": 0,
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
             },
+            "containers": [
+                {
+                    "name": role,
+                    "image": args["image"],
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                    **container,
+                }
+            ],
+            **pod,
         },
-        opts=pulumi.ResourceOptions(
-            parent=parent,
-            delete_before_replace=True,
-            # Not what the component was given: a Job holds nothing, and one that must stay could not run again for the next version.
-            protect=False,
-            retain_on_delete=False,
-            custom_timeouts=pulumi.CustomTimeouts(create=f"{args.get('timeout_seconds', 900)}s"),
+    }
+    # Or the `up` after a failed one would wait for the same failed Job.
+    again = {"pulumi.com/replaceUnready": "true"}
+    return KubernetesObject(
+        f"{name}-job",
+        "batch/v1",
+        "Job",
+        {
+            "metadata": metadata(None, {"namespace": args["namespace"], "labels": labels}, again),
+            "spec": {"backoffLimit": backoff_limit, "template": template},
+        },
+        pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                parent=parent,
+                delete_before_replace=True,  # two migrations at a time would be one too many
+                # Not what the component was given: a Job holds nothing, and one that must stay could not run again for the next version.
+                protect=False,
+                retain_on_delete=False,
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{args.get('timeout_seconds', 900)}s"),
+            ),
         ),
     )
 
@@ -196,5 +229,5 @@ def _secret_names(args: AirflowJobArgs) -> SecretNames:
     return SecretNames.of(cast(Mapping[str, str], args.get("existing_secrets", {})))
 
 
-def _variables(environment: Mapping[str, str]) -> "list[EnvVarArgsDict]":
+def _variables(environment: Mapping[str, str]) -> list[Manifest]:
     return [{"name": key, "value": value} for key, value in sorted(environment.items())]

@@ -8,10 +8,10 @@ from typing import Any, NotRequired, TypedDict
 from weakref import WeakKeyDictionary
 
 import pulumi
-import pulumi_kubernetes as k8s
 from pulumi.runtime.settings import get_monitor
 
 from .given import ArgumentsError
+from .objects import KubernetesObject, PlacedArgs, metadata
 from .stack_config import Problem
 
 # For each program that runs: who has which namespace of which cluster, known by its provider.
@@ -39,7 +39,7 @@ class AirflowNamespace(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     """Name of the namespace, known once it exists."""
-    resource: k8s.core.v1.Namespace | None = None
+    resource: KubernetesObject | None = None
     """The namespace itself, if it is made here."""
 
     def __init__(self, name: str, args: AirflowNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -55,25 +55,28 @@ class AirflowNamespace(pulumi.ComponentResource):
             f"pod-security.kubernetes.io/{mode}": "restricted"  # https://kubernetes.io/docs/concepts/security/pod-security-standards/
             for mode in ("enforce", "audit", "warn")
         }
-        namespace = k8s.core.v1.Namespace(
-            f"{name}-namespace", metadata={"name": args["name"], "labels": {**labels, **level}}, opts=child
+        namespace = KubernetesObject(
+            f"{name}-namespace",
+            "v1",
+            "Namespace",
+            {"metadata": {"name": args["name"], "labels": {**labels, **level}}},
+            child,
         )
         self.resource = namespace
         self.name = namespace.metadata["name"].apply(str)
 
-        k8s.networking.v1.NetworkPolicy(
+        placed: PlacedArgs = {"namespace": self.name, "labels": labels}
+        KubernetesObject(
             f"{name}-deny-ingress",
-            metadata={"name": "deny-ingress", "namespace": self.name, "labels": labels},
-            spec={"pod_selector": {}, "policy_types": ["Ingress"]},
-            opts=child,
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            # No podSelector: every pod.
+            {"metadata": metadata("deny-ingress", placed), "spec": {"policyTypes": ["Ingress"]}},
+            child,
         )
         if quota := args.get("quota"):
-            k8s.core.v1.ResourceQuota(
-                f"{name}-quota",
-                metadata={"name": "airflow", "namespace": self.name, "labels": labels},
-                spec={"hard": quota},
-                opts=child,
-            )
+            manifest = {"metadata": metadata("airflow", placed), "spec": {"hard": quota}}
+            KubernetesObject(f"{name}-quota", "v1", "ResourceQuota", manifest, child)
         self.register_outputs({"name": self.name})
 
 

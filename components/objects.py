@@ -1,4 +1,4 @@
-"""What every component's objects have in common: where they are placed, and Secrets with a digest that may be shown.
+"""Kubernetes objects as resources, Secrets among them, and salted digests that may be shown.
 
 Pods read Secrets when they start, so a changed Secret needs a changed pod. The digest goes into pod annotations for that; it is salted,
 or a short password could be guessed from it.
@@ -7,14 +7,16 @@ or a short password could be guessed from it.
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from importlib.metadata import version
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
-if TYPE_CHECKING:
-    from pulumi_kubernetes.core.v1 import EnvVarArgsDict
-    from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+"""Annotation for an object that nothing has to wait for."""
+
+Manifest = dict[str, Any]
+"""Fields of an object as Kubernetes' reference spells them; any value may be an output."""
 
 
 class PlacedArgs(TypedDict):
@@ -26,21 +28,45 @@ class PlacedArgs(TypedDict):
     """Labels of every object."""
 
 
+class KubernetesObject(pulumi.CustomResource):
+    """An object of the Kubernetes provider, declared by its manifest.
+
+    State and URN are those of the class in `pulumi_kubernetes`, whose modules take longer to import than a whole preview
+    (docs/decisions/0011-manifests.md).
+    """
+
+    kind: pulumi.Output[str]
+    """The object's kind, once it exists."""
+    metadata: pulumi.Output[dict[str, Any]]
+    """The object's metadata, once it exists."""
+
+    def __init__(
+        self, resource_name: str, api_version: str, kind: str, manifest: Manifest, opts: pulumi.ResourceOptions
+    ) -> None:
+        group = api_version if "/" in api_version else f"core/{api_version}"
+        super().__init__(
+            f"kubernetes:{group}:{kind}",
+            resource_name,
+            {"apiVersion": api_version, "kind": kind, **manifest},
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=version("pulumi-kubernetes"))),
+        )
+
+
 def metadata(
-    name: pulumi.Input[str], placed: PlacedArgs, annotations: Mapping[str, str] | None = None
-) -> "ObjectMetaArgsDict":
-    """Metadata of an object with a fixed name: the chart and the Jobs are told names before the objects exist."""
-    return {
-        "name": name,
-        "namespace": placed["namespace"],
-        "labels": placed.get("labels", {}),
-        **({"annotations": annotations} if annotations else {}),
-    }
+    name: pulumi.Input[str] | None, placed: PlacedArgs, annotations: Mapping[str, pulumi.Input[str]] | None = None
+) -> Manifest:
+    """Metadata of an object.
+
+    Names are fixed, for the chart and the Jobs are told them before the objects exist. Without one Pulumi makes up a name, a new one for
+    each replacement. Empty maps are left out: the API server drops them, so that each preview would show them as a change.
+    """
+    given = {"name": name, "namespace": placed["namespace"], "labels": placed.get("labels"), "annotations": annotations}
+    return {key: value for key, value in given.items() if value is not None and value != {}}
 
 
-def from_secret(variable: str, secret: str, key: str) -> "EnvVarArgsDict":
+def from_secret(variable: str, secret: str, key: str) -> Manifest:
     """An environment variable that the kubelet fills in from a Secret."""
-    return {"name": variable, "value_from": {"secret_key_ref": {"name": secret, "key": key}}}
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
 def make_secret(
@@ -50,14 +76,14 @@ def make_secret(
     data: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
     type_: str = "Opaque",
-) -> k8s.core.v1.Secret:
+) -> KubernetesObject:
     """A Secret; its content is secret in Pulumi's state too."""
-    return k8s.core.v1.Secret(
+    return KubernetesObject(
         resource_name,
-        metadata=metadata(name, placed),
-        type=type_,
-        string_data=data,
-        opts=opts,
+        "v1",
+        "Secret",
+        {"metadata": metadata(name, placed), "type": type_, "stringData": pulumi.Output.secret(data)},
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])),
     )
 
 

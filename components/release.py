@@ -1,4 +1,4 @@
-"""The official Airflow chart as one Helm release, which the program waits for."""
+"""The official Airflow chart as one Helm release. Its pods are awaited by `rollout.py`."""
 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from .names import API_SERVER_PORT, RELEASE
+from .names import RELEASE
 
 
 class AirflowReleaseArgs(TypedDict):
@@ -23,7 +23,7 @@ class AirflowReleaseArgs(TypedDict):
     chart_path: NotRequired[str]
     """Local chart; wins over the repository."""
     timeout_seconds: NotRequired[int]
-    """Seconds until every pod must be ready."""
+    """Seconds that Helm may take."""
 
 
 class AirflowRelease(pulumi.ComponentResource):
@@ -33,8 +33,6 @@ class AirflowRelease(pulumi.ComponentResource):
     """Version of the chart that is deployed."""
     service_name: pulumi.Output[str]
     """Service of the API server and UI."""
-    service_port: pulumi.Output[int]
-    """Its port."""
 
     def __init__(self, name: str, args: AirflowReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AirflowRelease", name, None, opts)
@@ -45,20 +43,13 @@ class AirflowRelease(pulumi.ComponentResource):
             values=args["values"],
             timeout=args.get("timeout_seconds", 900),
             max_history=10,
+            skip_await=True,
             **_source(args),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # Outputs of the release, so that whoever uses them waits until it serves.
         self.chart_version = release.status.apply(lambda status: status.version or args["chart_version"])
         self.service_name = release.name.apply(lambda release_name: f"{release_name}-api-server")
-        self.service_port = pulumi.Output.from_input(API_SERVER_PORT)
-        self.register_outputs(
-            {
-                "chart_version": self.chart_version,
-                "service_name": self.service_name,
-                "service_port": self.service_port,
-            }
-        )
+        self.register_outputs({"chart_version": self.chart_version, "service_name": self.service_name})
 
 
 def _source(args: AirflowReleaseArgs) -> dict[str, Any]:

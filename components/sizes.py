@@ -4,13 +4,9 @@ The smallest fits one Airflow into the 1.1 GiB that it was measured to take at r
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from .arguments import Executor, Size
 from .settings import Component, Components
-
-if TYPE_CHECKING:
-    from pulumi_kubernetes.core.v1 import ResourceRequirementsArgsDict
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,7 @@ class Resources:
         """The preset with what a stack changed."""
         return replace(self, **given.model_dump(exclude_none=True))
 
-    def as_kubernetes(self) -> "ResourceRequirementsArgsDict":
+    def as_kubernetes(self) -> dict[str, dict[str, str]]:
         """`resources` of a container: no CPU limit, for a throttled scheduler misses its heartbeat."""
         return {"requests": {"cpu": self.cpu, "memory": self.memory}, "limits": {"memory": self.memory}}
 
@@ -61,6 +57,7 @@ STATSD = _sidecar("20m", "128Mi")
 REDIS = _sidecar("50m", "256Mi")
 POSTGRES = _sidecar("100m", "512Mi")
 JOB = _sidecar("100m", "1Gi")
+WATCH = _sidecar("20m", "128Mi")
 
 # Workers: one task pod (KubernetesExecutor); the other executors run `parallelism` tasks in one pod, at about 256Mi each.
 _PRESETS = {

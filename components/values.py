@@ -38,38 +38,40 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
         Values for chart 1.22.x, the stack's own `values` merged last. Rendered twice, they give the same bytes.
     """
     secrets = settings.secret_names
-    base = _merge(
-        {
-            "useStandardNaming": True,
-            "executor": settings.executor.value,
-            "airflowVersion": settings.images.airflow.airflow_version,
-            "enableServiceLinks": False,
-            "labels": dict(settings.labels),
-            "fernetKeySecretName": secrets.fernet,
-            "apiSecretKeySecretName": secrets.api_secret,
-            "jwtSecretName": secrets.jwt,
-            # Without a broker's name the chart writes a junk Secret for every executor.
-            "data": {"metadataSecretName": secrets.metadata, "brokerUrlSecretName": secrets.broker_url},
-            "postgresql": {"enabled": False},
-            "migrateDatabaseJob": {"enabled": False},
-            "createUserJob": {"enabled": False},
-            "config": _config(settings),
-            "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
-            "secret": [
-                *(_from_secret(*variable) for variable in _async_connection(settings, secrets)),
-                *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
-                *(_from_secret(*variable) for variable in delivery.connection_variables(settings.dags)),
-            ],
-        },
-        delivery.delivery_values(settings),
-        _images(settings),
-        _security(),
-        _workloads(settings),
-        _service_accounts(settings),
-        _network(settings),
-        _celery(settings, secrets),
-        _logs(settings),
-        _digests(settings, secrets, digests or {}),
+    base = without_empty(
+        _merge(
+            {
+                "useStandardNaming": True,
+                "executor": settings.executor.value,
+                "airflowVersion": settings.images.airflow.airflow_version,
+                "enableServiceLinks": False,
+                "labels": dict(settings.labels),
+                "fernetKeySecretName": secrets.fernet,
+                "apiSecretKeySecretName": secrets.api_secret,
+                "jwtSecretName": secrets.jwt,
+                # Without a broker's name the chart writes a junk Secret for every executor.
+                "data": {"metadataSecretName": secrets.metadata, "brokerUrlSecretName": secrets.broker_url},
+                "postgresql": {"enabled": False},
+                "migrateDatabaseJob": {"enabled": False},
+                "createUserJob": {"enabled": False},
+                "config": _config(settings),
+                "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
+                "secret": [
+                    *(_from_secret(*variable) for variable in _async_connection(settings, secrets)),
+                    *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
+                    *(_from_secret(*variable) for variable in delivery.connection_variables(settings.dags)),
+                ],
+            },
+            delivery.delivery_values(settings),
+            _images(settings),
+            _security(),
+            _workloads(settings),
+            _service_accounts(settings),
+            _network(settings),
+            _celery(settings, secrets),
+            _logs(settings),
+            _digests(settings, secrets, digests or {}),
+        )
     )
     merged = _merge(base, settings.values)
     for key in ("volumes", "volumeMounts"):  # theirs would take the place of ours, which hold the keys of git bundles
@@ -97,6 +99,12 @@ def _merge(*layers: Mapping[str, Any]) -> Values:
             below = merged.get(key)
             merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
     return merged
+
+
+def without_empty(values: Mapping[str, Any]) -> Values:
+    """Leave out empty maps and lists, and what holds nothing else: they are the chart's defaults."""
+    kept = {key: without_empty(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {key: value for key, value in kept.items() if not (isinstance(value, dict | list) and not value)}
 
 
 def _config(settings: Settings) -> Values:

@@ -22,8 +22,10 @@ def judge(root: Path, stack: str, settings: Settings) -> tuple[Choice, list[Find
         choice = chosen(stack, config)
     except PolicySettingsError as error:
         raise StackError(str(error)) from None
-    recorded = record_stack(settings, stack).resources.values()
-    return choice, choice.judge(Resource(each.type, each.name, each.inputs, each.protect) for each in recorded)
+    recorded = record_stack(settings, stack).resources
+    return choice, choice.judge(
+        Resource(each.type, each.name, each.inputs, each.protect, urn) for urn, each in recorded.items()
+    )
 
 
 def table(choice: Choice, findings: list[Finding]) -> str:

@@ -72,14 +72,17 @@ class Recording:
         return plain
 
 
-def made_up(type_: str, name: str) -> dict[str, str]:
+def named(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The inputs of an object with a name; where Pulumi is to make one up, that of the resource stands for it."""
+    return {**inputs, "metadata": {"name": name, **inputs["metadata"]}}
+
+
+def made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, str]:
     """Outputs of the random and TLS resources: a different value for each resource, the same in every run."""
     seed = hashlib.sha256(name.encode()).digest()
     match type_.split(":")[-1]:
         case "RandomPassword":
-            return {"result": seed.hex()}
-        case "RandomBytes":
-            return {"base64": base64.b64encode(seed).decode(), "hex": seed.hex()}
+            return {"result": seed.hex()[: int(inputs["length"])]}
         case "PrivateKey":
             return {
                 "privateKeyOpenssh": f"-----BEGIN OPENSSH PRIVATE KEY-----\n{seed.hex()}\n-----END OPENSSH PRIVATE KEY-----\n",
@@ -88,7 +91,7 @@ def made_up(type_: str, name: str) -> dict[str, str]:
     return {}
 
 
-_SECRET_OUTPUTS = {"result", "base64", "hex", "privateKeyOpenssh"}
+_SECRET_OUTPUTS = {"result", "privateKeyOpenssh"}
 
 
 class _Echo(Mocks):
@@ -97,7 +100,7 @@ class _Echo(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         outputs = {
             key: {rpc._special_sig_key: rpc._special_secret_sig, "value": value} if key in _SECRET_OUTPUTS else value
-            for key, value in made_up(args.typ, args.name).items()
+            for key, value in made_up(args.typ, args.name, args.inputs).items()
         }
         return f"{args.name}-id", {"status": {}, **args.inputs, **outputs}
 
@@ -160,6 +163,10 @@ def _event_loop() -> Iterator[None]:
     try:
         yield
     finally:
+        # A program that failed leaves outputs behind that nobody awaits any more.
+        for task in (left := asyncio.all_tasks(loop)):
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         asyncio.set_event_loop(None)
         loop.close()
 

@@ -19,7 +19,7 @@ from components.stack_config import arguments, required_secrets
 from . import made_up
 from .errors import StackError
 from .helm import find_helm
-from .recording import Recording, record
+from .recording import Recording, named, record
 
 SECRET = "[secret]"  # noqa: S105  what stands where a secret was
 _RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -44,7 +44,7 @@ def render(settings: Settings, stack: str) -> list[dict[str, Any]]:
     """
     recording = record_stack(settings, stack)
     manifests = [
-        _manifest(resource.inputs)
+        _manifest(named(resource.inputs, resource.name))
         for resource in recording.resources.values()
         if resource.type.startswith("kubernetes:") and resource.type != _RELEASE
     ]

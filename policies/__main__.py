@@ -44,7 +44,7 @@ def validation(rule: Rule, environment: Environment) -> Callable[[ResourceValida
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         props = {key: _guarded(args.props, key) for key in args.props}
-        resource = Resource(args.resource_type, args.name, props, args.opts.protect)
+        resource = Resource(args.resource_type, args.name, props, args.opts.protect, args.urn)
         try:
             for violation in rule.violations(resource, environment):
                 report(f"{violation}\nsee: {rule.source}", None)

@@ -29,11 +29,12 @@ def _pinned_chart(resource: Resource) -> Iterator[Violation]:
 
 
 def _awaited(resource: Resource) -> Iterator[Violation]:
-    if resource.type == RELEASE and truth(resource.at("skipAwait", False)):
+    followed = "airflow:index:AirflowRelease$" in resource.urn  # by its rollout, which is awaited
+    if resource.type == RELEASE and truth(resource.at("skipAwait", False)) and not followed:
         yield Violation(
             "skipAwait",
             "`pulumi up` would report success while no pod is ready",
-            "leave skipAwait out, and give the release time with airflow:chart.timeoutSeconds",
+            "leave skipAwait out, or make the release with the component `Airflow`, whose rollout is awaited",
             True,
         )
 

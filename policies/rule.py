@@ -47,6 +47,8 @@ class Resource:
     name: str
     props: Mapping[str, Any]
     protect: bool = False
+    urn: str = ""
+    """Names the types of the components that it belongs to."""
 
     def at(self, path: str, default: object = None) -> Any:  # noqa: ANN401  any property of any resource
         """As the function of this name."""

@@ -163,10 +163,15 @@ def official_chart() -> Path:
 
 
 def changed(before: Recording, after: Recording) -> set[str]:
-    """Logical names of the resources, components aside, that are not the same in both."""
+    """Logical names of the resources that are not the same in both: without components, and without the rollout, which follows the release."""
 
     def inputs(recording: Recording) -> dict[str, object]:
         return {urn: r.inputs for urn, r in recording.resources.items() if not r.type.startswith("airflow:")}
 
     old, new = inputs(before), inputs(after)
-    return {urn.split("::")[-1] for urn in old.keys() | new.keys() if old.get(urn) != new.get(urn)}
+    names = {urn.split("::")[-1] for urn in old.keys() | new.keys() if old.get(urn) != new.get(urn)}
+    follows = {name for name in names if name.endswith("-rollout-job")}
+    assert bool(follows) == any(name.endswith("-release") for name in names), (
+        "a rollout goes with each change of a release"
+    )
+    return names - follows

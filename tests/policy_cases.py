@@ -9,7 +9,6 @@ CANARY = "canary-5e1b"
 RESOURCES = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
 KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}\n-----END OPENSSH PRIVATE KEY-----\n"
 _OFF = {"enabled": False}
-_RANDOM = "random:index/randomBytes:RandomBytes"
 _PASSWORD = "random:index/randomPassword:RandomPassword"
 _CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
 
@@ -226,7 +225,7 @@ CASES = {
         [
             namespace("restricted"),
             pod(**_POSTGRES),
-            Resource(_RANDOM, "airflow-fernet-key-2", {}),
+            Resource(_PASSWORD, "airflow-fernet-key-2", {}),
             Resource(_PASSWORD, "airflow-database-password-1", {}),
             Resource(_CLUSTER, "airflow-database-cluster", {}),
         ],
@@ -234,7 +233,7 @@ CASES = {
             namespace("restricted", protect=True),
             pod(protect=True, **_POSTGRES),
             pod(),
-            Resource(_RANDOM, "airflow-fernet-key-2", {}, protect=True),
+            Resource(_PASSWORD, "airflow-fernet-key-2", {}, protect=True),
             Resource(_PASSWORD, "airflow-jwt-secret-1", {}),
         ],
         _PRODUCTION,

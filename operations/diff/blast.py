@@ -16,8 +16,8 @@ from .workloads import Restart, is_workload, part, restarts, template
 
 _TASKS = {"LocalExecutor": "Deployment/airflow-scheduler", "CeleryExecutor": "Deployment/airflow-worker"}
 _JOBS = {
-    "Job/airflow-migrate-database": "The database migration runs again; the pods wait for it.",
-    "Job/airflow-create-user": "The user Job runs again: it makes the admin user, or sets its password.",
+    "Job/airflow-migration-job": "The database migration runs again; the pods wait for it.",
+    "Job/airflow-admin-job": "The user Job runs again: it makes the admin user, or sets its password.",
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from components.names import SecretNames
 from operations.errors import StackError
+from operations.recording import named
 
 Manifest = dict[str, Any]
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -52,13 +53,18 @@ class Tree:
 
 def side(described: Mapping[str, Any], released: Iterable[Manifest], renewed: frozenset[str] = frozenset()) -> Side:
     """A rendering, from what the program registered and what Helm made of the release."""
-    own = [r for r in described["resources"] if r["type"].startswith("kubernetes:") and r["type"] != RELEASE]
+    own = [
+        (named(r["inputs"], r["name"]), r["protect"])
+        for r in described["resources"]
+        # The rollout runs again with every change of the release, and changes nothing itself.
+        if r["type"].startswith("kubernetes:") and r["type"] != RELEASE and not r["name"].endswith("-rollout-job")
+    ]
     charts = {_key(manifest): manifest for manifest in released}
-    objects = {**{_key(r["inputs"]): r["inputs"] for r in own}, **charts}
+    objects = {**{_key(manifest): manifest for manifest, _ in own}, **charts}
     return Side(
         settings=described["settings"],
         objects=_renewed(objects, renewed) if renewed else objects,
-        protected=frozenset(_key(r["inputs"]) for r in own if r["protect"]),
+        protected=frozenset(_key(manifest) for manifest, is_protected in own if is_protected),
         released=frozenset(charts),
         renewed=renewed,
     )

@@ -167,7 +167,7 @@ def test_a_moved_resource_is_lost_without_an_alias_and_keeps_key_and_identity_wi
     moved(tmp_path, aliases="")
     words = complaint(name, version, stack.preview().steps)
     was = "airflow:index:Airflow$airflow:index:AirflowCredentials"
-    assert f"  delete: {was}$random:index/randomBytes:RandomBytes::airflow-fernet-key-1\n" in words
+    assert f"  delete: {was}$random:index/randomPassword:RandomPassword::airflow-fernet-key-1\n" in words
     assert f"  delete: {was}$kubernetes:core/v1:Secret::airflow-fernet-key\n" in words
     assert "pulumi.Alias" in words
 
@@ -178,7 +178,7 @@ def test_a_moved_resource_is_lost_without_an_alias_and_keeps_key_and_identity_wi
     assert "airflow-release" in {urn.split("::")[-1] for urn in preview.steps["update"]}, "a change is part of it"
     upgraded = stack.up()
     assert upgraded.ok, upgraded.output
-    assert f"${MOVED}$random:index/randomBytes:RandomBytes::airflow-fernet-key-1" in json.dumps(stack.export())
+    assert f"${MOVED}$random:index/randomPassword:RandomPassword::airflow-fernet-key-1" in json.dumps(stack.export())
     assert before <= held(stack)
     assert client.get(Secret, "airflow-fernet-key", namespace="airflow").data == key
 

@@ -629,18 +629,18 @@ def fernet(**args: Any) -> tuple[str, set[str]]:
     (secret,) = (
         r for r in seen.of_type("kubernetes:core/v1:Secret") if r.inputs["metadata"]["name"] == "airflow-fernet-key"
     )
-    made = {r.name for r in seen.of_type("random:index/randomBytes:RandomBytes")}
+    made = {r.name for r in seen.of_type("random:index/randomPassword:RandomPassword") if "fernet" in r.name}
     return secret.inputs["stringData"]["fernet-key"], made
 
 
 def test_a_given_fernet_key_is_generation_1_and_stays_behind_the_next() -> None:
     old = Fernet.generate_key().decode()
-    assert fernet(fernet_key=f" {old}\n", rotation={"fernet_given": True}) == (old, {"c-salt"})
+    assert fernet(fernet_key=f" {old}\n", rotation={"fernet_given": True}) == (old, set())
     both, made = fernet(fernet_key=old, rotation={"fernet_given": True, "fernet": 2})
-    assert made == {"c-salt", "c-fernet-key-2"}
+    assert made == {"c-fernet-key-2"}
     assert both.split(",")[1] == old
     third, made = fernet(rotation={"fernet_given": True, "fernet": 3})
-    assert made == {"c-salt", "c-fernet-key-2", "c-fernet-key-3"}
+    assert made == {"c-fernet-key-2", "c-fernet-key-3"}
     assert third.split(",")[1] == both.split(",")[0]
 
 

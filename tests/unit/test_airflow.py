@@ -63,7 +63,7 @@ def test_every_resource_is_a_child_of_the_component_and_only_it_stands_at_the_to
 def test_every_component_registers_its_outputs(name: str) -> None:
     seen = deployed(**MANY[name])
     components = {urn for urn, r in seen.resources.items() if r.type.startswith("airflow:")}
-    assert len(components) == 7 + 1
+    assert len(components) == 8 + 1
     assert components <= seen.outputs.keys()
 
 
@@ -74,7 +74,7 @@ def test_two_airflows_in_one_program_get_in_each_others_way_nowhere() -> None:
         ]
     )
     assert len(seen.of_type(AIRFLOW)) == 2
-    places = [(r.type, r.inputs["metadata"].get("namespace"), r.inputs["metadata"]["name"])
+    places = [(r.type, r.inputs["metadata"].get("namespace"), r.inputs["metadata"].get("name", r.name))
               for r in seen.resources.values() if "metadata" in r.inputs]  # fmt: skip
     assert len(places) == len(set(places))
     assert len(seen.resources) == 2 * len(deployed().resources)
@@ -109,7 +109,7 @@ def test_protection_reaches_what_cannot_be_made_again_and_leaves_secrets_free_to
         seen = deployed(**{**MANY[name], **more}).resources.values()
         return {r.name for r in seen if r.protect and not r.type.startswith("airflow:")}
 
-    assert protected(protect=True) == expected
+    assert protected(protect=True) == expected | {"airflow-is-protected"}
     assert protected() == set()
 
 
@@ -165,13 +165,30 @@ def test_the_migration_waits_for_the_database_and_the_release_and_the_admin_user
     assert "airflow-release" not in user, "the two go on side by side"
 
 
-def test_the_release_is_the_official_chart_at_one_version_and_is_waited_for() -> None:
+def test_the_outputs_wait_for_the_rollout_and_the_rollout_for_the_release() -> None:
+    seen = deployed()
+    assert "airflow-release" in waits_for(seen, seen_urn(seen, "airflow-rollout-job"))
+    assert {"airflow-rollout-account", "airflow-rollout-role", "airflow-rollout-binding"} <= waits_for(
+        seen, seen_urn(seen, "airflow-rollout-job")
+    )
+
+
+def test_what_stops_the_destroy_of_a_protected_stack_is_deleted_first() -> None:
+    """It is protected, and depends on everything that is not a component."""
+    seen = deployed(**{**MANY["in-cluster"], "protect": True})
+    first = waits_for(seen, seen_urn(seen, "airflow-is-protected"))
+    everything = {r.name for r in seen.resources.values() if not r.type.startswith("airflow:")}
+    assert everything - first == {"airflow-is-protected"}
+
+
+def test_the_release_is_the_official_chart_at_one_version_and_the_rollout_waits_for_it() -> None:
     release = deployed().only(RELEASE).inputs
     assert release["name"] == "airflow"
     assert (release["chart"], release["version"]) == ("airflow", "1.22.0")
     assert release["repositoryOpts"] == {"repo": "https://airflow.apache.org"}
     assert release["timeout"] >= 300
-    assert not {"skipAwait", "atomic"} & release.keys()
+    assert release["skipAwait"] is True
+    assert "atomic" not in release
 
 
 @pytest.mark.parametrize(

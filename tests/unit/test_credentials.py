@@ -55,7 +55,6 @@ def test_fernet_takes_every_key() -> None:
         for key in data(made(rotation={"fernet": generation}))["airflow-fernet-key"]["fernet-key"].split(",")
     ]
     assert len(set(keys)) == 6
-    assert {"-", "_"} & set("".join(keys)), "none of them would show that + and / are replaced"
     for key in keys:
         token = Fernet(key).encrypt(b"connection")
         assert Fernet(key).decrypt(token) == b"connection"
@@ -79,7 +78,7 @@ def test_the_newest_generation_is_the_one_in_use(generation: int) -> None:
     assert [r.name for r in seen.of_type(PASSWORD) if "jwt" in r.name] == [
         f"c-jwt-secret-{number}" for number in range(1, generation + 1)
     ]
-    newest = made_up(PASSWORD, f"c-jwt-secret-{generation}")["result"]
+    newest = made_up(PASSWORD, f"c-jwt-secret-{generation}", {"length": 64})["result"]
     assert data(seen)["airflow-jwt-secret"] == {"jwt-secret": newest}
 
 

@@ -71,14 +71,14 @@ def test_the_oldest_key_that_is_kept_is_in_use_and_every_kept_one_is_shown(gener
     kept = [str(number) for number in range(dropped + 1, generation + 1)]
     assert [key.name for key in seen.of_type(TLS_KEY)] == [f"git-ssh-key-{number}" for number in kept]
     assert sorted(public_keys(seen)) == kept
-    in_use = made_up(TLS_KEY, f"git-ssh-key-{kept[0]}")["privateKeyOpenssh"]
+    in_use = made_up(TLS_KEY, f"git-ssh-key-{kept[0]}", {})["privateKeyOpenssh"]
     assert seen.only(SECRET).inputs["stringData"] == {"gitSshKey": in_use}
 
 
 def test_a_rotation_is_at_no_moment_without_a_key_that_the_git_host_knows() -> None:
     """The user adds the newest key to the host between the steps, and takes away what the stack no longer has after them."""
     at_the_host: set[str] = set()
-    private_half = {made_up(TLS_KEY, f"airflow-git-ssh-key-{n}")["publicKeyOpenssh"].strip(): n for n in (1, 2, 3)}
+    private_half = {made_up(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["publicKeyOpenssh"].strip(): n for n in (1, 2, 3)}
     used_before = None
     for generation, dropped in STEPS:
         seen = deployed(rotation={"git_ssh_key": generation, "git_ssh_key_dropped": dropped})
@@ -89,7 +89,7 @@ def test_a_rotation_is_at_no_moment_without_a_key_that_the_git_host_knows() -> N
         (number,) = (
             n
             for n in private_half.values()
-            if made_up(TLS_KEY, f"airflow-git-ssh-key-{n}")["privateKeyOpenssh"] == used
+            if made_up(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["privateKeyOpenssh"] == used
         )
         known = {private_half[key] for key in at_the_host}
         assert number in known

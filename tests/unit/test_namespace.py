@@ -27,7 +27,7 @@ def test_pods_that_are_not_restricted_are_refused_and_no_label_of_the_stack_chan
 def test_nothing_comes_in_that_no_other_policy_lets_in() -> None:
     policy = made().only(POLICY).inputs
     assert policy["metadata"]["namespace"] == "mine"
-    assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    assert policy["spec"] == {"policyTypes": ["Ingress"]}, "without a podSelector it is for every pod"
 
 
 def test_there_is_a_quota_when_one_is_asked_for() -> None:

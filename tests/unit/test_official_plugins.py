@@ -94,5 +94,5 @@ def test_a_job_has_a_name_of_its_own_each_time_it_is_replaced(programs: dict[str
         for r in recording.resources.values()
         if r.type == "kubernetes:batch/v1:Job"
     }
-    assert {job for job, _ in names} == {"airflow-migration-job", "airflow-admin-job"}
+    assert {job for job, _ in names} == {"airflow-migration-job", "airflow-admin-job", "airflow-rollout-job"}
     assert {name for _, name in names} == {None}

@@ -79,7 +79,7 @@ def test_no_message_shows_a_secret() -> None:
 
 def judged(recording: Recording, choice: Choice) -> list[Finding]:
     return choice.judge(
-        Resource(each.type, each.name, each.inputs, each.protect) for each in recording.resources.values()
+        Resource(each.type, each.name, each.inputs, each.protect, urn) for urn, each in recording.resources.items()
     )
 
 

@@ -92,7 +92,7 @@ def test_the_first_state_of_all_has_no_resources_yet() -> None:
 
 
 def test_an_interrupted_update_is_applied_again_even_when_the_setting_is_taken_back() -> None:
-    bytes_ = resource("random:index/randomBytes:RandomBytes", "airflow-fernet-1", id="none")
+    bytes_ = resource("random:index/randomPassword:RandomPassword", "airflow-fernet-1", id="none")
     after = known_after(a_state(a_secret(id="a"), bytes_, a_secret(id="old", delete=True), updating=a_secret()))
     assert [bool(each.get("initErrors")) for each in after] == [True, False, False]
 

@@ -1,0 +1,99 @@
+"""The rollout of a release: a Job beside it that is complete once every workload is ready, and fails early with the cause.
+
+Helm's own wait ends with `context deadline exceeded`, and only after its whole timeout (docs/decisions/0012-rollout.md).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from . import sizes
+from .jobs import JobArgs, run_job
+from .names import RELEASE
+from .objects import KubernetesObject, metadata
+
+_NAME = f"{RELEASE}-rollout"
+_RBAC = "rbac.authorization.k8s.io"
+_WATCH = (Path(__file__).parent / "rollout_watch.py").read_text()
+_READ = ("get", "list")
+_RULES = [
+    {"apiGroups": [""], "resources": ["events", "pods", "pods/log"], "verbs": list(_READ)},
+    {"apiGroups": ["apps"], "resources": ["deployments", "replicasets", "statefulsets"], "verbs": list(_READ)},
+]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class ReleaseRolloutArgs(JobArgs):
+    """Arguments of `ReleaseRollout`."""
+
+    values: Mapping[str, Any]
+    """Chart values of the release: changed ones are awaited again."""
+    chart: str
+    """What is installed: a chart's name and version, or a path."""
+
+
+class ReleaseRollout(pulumi.ComponentResource):
+    """A Job that watches the pods of the release, and the account with which it reads them and nothing else.
+
+    Depends on the release: make it with `depends_on`.
+    """
+
+    ready: pulumi.Output[str]
+    """Resolves once every workload is ready; known in a preview, and without a use of its own."""
+
+    def __init__(self, name: str, args: ReleaseRolloutArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:ReleaseRollout", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        account = {"kind": "ServiceAccount", "name": _NAME, "namespace": args["namespace"]}
+        manifests: dict[str, tuple[str, str, dict[str, Any]]] = {
+            "account": ("v1", "ServiceAccount", {}),
+            "role": (f"{_RBAC}/v1", "Role", {"rules": _RULES}),
+            "binding": (
+                f"{_RBAC}/v1",
+                "RoleBinding",
+                {"roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": _NAME}, "subjects": [account]},
+            ),
+        }
+        made = [
+            KubernetesObject(f"{name}-{what}", api_version, kind, {"metadata": metadata(_NAME, args), **content}, child)
+            for what, (api_version, kind, content) in manifests.items()
+        ]
+        seconds = args.get("timeout_seconds", 900)
+        # Beyond its own end, which tells more than Pulumi's.
+        job_args: JobArgs = {
+            "namespace": args["namespace"],
+            "labels": args.get("labels", {}),
+            "image": args["image"],
+            "pull_secrets": args.get("pull_secrets", []),
+            "timeout_seconds": seconds + 120,
+        }
+        container = {
+            "args": ["python", "-c", _WATCH],
+            "env": [
+                {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+                {"name": "RELEASE", "value": RELEASE},
+                {"name": "SECONDS", "value": str(seconds)},
+            ],
+            "resources": sizes.WATCH.as_kubernetes(),
+        }
+        released = pulumi.Output.json_dumps({"chart": args["chart"], "values": args["values"]}, sort_keys=True)
+        job = run_job(
+            self,
+            name,
+            "rollout",
+            job_args,
+            {"checksum/release": released.apply(_digest)},
+            container,
+            pulumi.ResourceOptions(depends_on=made),
+            backoff_limit=0,
+            serviceAccountName=_NAME,
+            automountServiceAccountToken=True,
+        )
+        self.ready = job.kind
+        self.register_outputs({})
