@@ -140,7 +140,7 @@ def test_rights_that_are_missing_are_grouped_in_one_line(
     check = examine()["permissions"]
     assert check.status is Status.FAIL
     assert check.message == (
-        "'ada' may not, in namespace 'airflow': create, delete, patch namespaces; create, delete, list, patch, watch deployments.apps"
+        "'ada' may not, in namespace 'airflow': create, delete, list, patch, watch namespaces; create, delete, list, patch, watch deployments.apps"
     )
 
 
@@ -162,7 +162,14 @@ def test_the_rights_follow_from_the_objects_and_from_what_their_roles_grant() ->
     assert Right("", "secrets", "update") in found, "Helm's records"
     (log,) = (right for right in found if right.resource == "pods/log")
     assert log.attributes("airflow")["subresource"] == "log"
-    assert "namespace" not in Right("", "namespaces", "create").attributes("airflow")
+
+
+def test_to_see_the_end_of_a_namespace_the_rights_to_watch_all_of_them_are_asked_for() -> None:
+    """Without them the provider waits for ever for a namespace that it deletes (pulumi-kubernetes, `await.Deletion`)."""
+    wanted = [right for right in rights([{"apiVersion": "v1", "kind": "Namespace"}]) if right.resource == "namespaces"]
+    of_cluster = {right.verb for right in wanted if "namespace" not in right.attributes("airflow")}
+    assert of_cluster == {"create", "list", "watch"}
+    assert {right.verb for right in wanted} - of_cluster == {"delete", "get", "patch"}
 
 
 @pytest.mark.parametrize(
