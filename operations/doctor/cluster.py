@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Find = Callable[[], "tuple[KubeConfig, str | None]"]
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _AT_ONCE = 8
+_WITHOUT_NAMESPACE = "; rights on namespaces are not needed in one that exists: airflow:createNamespace false"
 
 
 class ClusterChecks:
@@ -129,7 +130,8 @@ class ClusterChecks:
         if missing := [right for right, has in zip(wanted, allowed, strict=True) if not has]:
             raise UnwellError(
                 f"{self._user} may not, in namespace {self._namespace!r}: {grouped(missing)}",
-                "have an administrator of the cluster grant that, or run `up` as somebody who may",
+                "have an administrator of the cluster grant that, or run `up` as somebody who may"
+                + (_WITHOUT_NAMESPACE if any(right.resource == "namespaces" for right in missing) else ""),
             )
         return f"{self._user} may do all that `up` does ({len(wanted)} rights)"
 

@@ -24,11 +24,11 @@ class Right(NamedTuple):
     verb: str
 
     def attributes(self, namespace: str) -> dict[str, str]:
-        """The right as an access review asks for it; to create a namespace is asked of the whole cluster."""
+        """The right as an access review asks for it; to create, list and watch namespaces is asked of the whole cluster."""
         resource, _, sub = self.resource.partition("/")
         asked = {"group": self.group, "resource": resource, "verb": self.verb}
         if resource == "namespaces":
-            return asked if self.verb == "create" else {**asked, "namespace": namespace, "name": namespace}
+            return asked if self.verb in ("create", "list", "watch") else {**asked, "namespace": namespace, "name": namespace}
         return {**asked, "namespace": namespace, **({"subresource": sub} if sub else {})}
 
 
@@ -40,9 +40,8 @@ def rights(manifests: Manifests) -> list[Right]:
     wanted = {Right(*kind, verb) for kind, verbs in _BESIDES.items() for verb in verbs}
     for manifest in manifests:
         kind = _resource(manifest)
-        # The provider watches every kind, to see the end of an object that it deletes; all namespaces it can do without.
-        verbs = ("get", *_CHANGE) if manifest["kind"] == "Namespace" else (*_READ, *_CHANGE)
-        wanted |= {Right(*kind, verb) for verb in verbs}
+        # The provider watches every kind, to see the end of an object that it deletes; a namespace among all of them.
+        wanted |= {Right(*kind, verb) for verb in (*_READ, *_CHANGE)}
         for rule in manifest["rules"] if manifest["kind"] == "Role" else ():
             granted = [(group, resource) for group in rule["apiGroups"] for resource in rule["resources"]]
             wanted |= {Right(*kind, verb) for kind in granted for verb in rule["verbs"]}
