@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from httpx2 import Timeout
 from lightkube import Client, KubeConfig
+from lightkube.config import client_adapter
 
+from components.rollout_watch import watch
 from sandbox import pins, toolchain
 from sandbox.simulated import Simulated
 from sandbox.stack import Stack, environment
@@ -54,6 +57,25 @@ def client(cluster: Simulated) -> Client:
     """A client with all rights on the cluster."""
     config = KubeConfig.from_file(cluster.kubeconfig)
     return Client(config, field_manager="tests", timeout=Timeout(60), trust_env=False)  # a busy machine is no failure
+
+
+@pytest.fixture(scope="session")
+def roll_out(cluster: Simulated) -> Callable[..., list[str]]:
+    """Do what the rollout Job does, whose program no simulated node runs: wait for a release's pods, or return what hinders them."""
+    config = KubeConfig.from_file(cluster.kubeconfig).get()
+    assert config
+    api = client_adapter.Client(config, client_adapter.ConnectionParams(trust_env=False))
+
+    def rolled_out(namespace: str, *, patience: float = 60.0) -> list[str]:
+        def read(version: str, path: str) -> Any:
+            answer = api.get(f"/{version}/namespaces/{namespace}/{path}")
+            if "/log?" in path:  # a simulated node has none
+                return []
+            return answer.raise_for_status().json()["items"]
+
+        return watch(read, "airflow", 120, patience)
+
+    return rolled_out
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ The nodes are simulated, and the plugins and the chart are the official ones onl
 """
 
 import base64
-import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -18,12 +17,15 @@ from lightkube.resources.core_v1 import Pod, Secret
 
 from sandbox import stackfile
 from sandbox.stack import Result, Stack
+from tests.canaries import SHORTEST, leaks, unpacked
 from tests.cases import AUTHENTICATIONS, GIVEN, SERVED
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
 Open = Callable[..., Stack]
 OpenStack = Callable[..., Stack]
+RollOut = Callable[..., list[str]]
+ROLLOUT = "airflow-rollout-job"
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +70,12 @@ def configure(stack: Stack, changes: dict[str, Any]) -> None:
 
 
 def touched(result: Result) -> dict[str, set[str]]:
-    """The resources of each operation, by logical name; components have no operations of their own."""
+    """The resources of each operation, by logical name: without components, and without the rollout, which follows each release."""
     steps = {
         operation: {urn.rsplit("::", 1)[1] for urn in urns if "$airflow:" not in urn.rsplit("::", 1)[0][-40:]}
         for operation, urns in result.steps.items()
     }
-    return {operation: names for operation, names in steps.items() if names}
+    return {operation: names - {ROLLOUT} for operation, names in steps.items() if names - {ROLLOUT}}
 
 
 def last_changes(stack: Stack) -> dict[str, str]:
@@ -83,7 +85,7 @@ def last_changes(stack: Stack) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["dev", "staging", "prod"])
-def test_a_stack_is_created_then_unchanged_then_gone(name: str, up: Open, client: Client) -> None:
+def test_a_stack_is_created_then_unchanged_then_gone(name: str, up: Open, client: Client, roll_out: RollOut) -> None:
     stack = up(name)
     preview = stack.preview("--diff")
     assert preview.ok, preview.output
@@ -93,6 +95,7 @@ def test_a_stack_is_created_then_unchanged_then_gone(name: str, up: Open, client
     namespace = {"dev": "airflow", "staging": "airflow-staging", "prod": "airflow-prod"}[name]
     assert outputs["namespace"] == namespace
     assert outputs["dagRef"] == {"dev": "main", "staging": "main", "prod": "release"}[name]
+    assert roll_out(namespace) == []
     running = [pod for pod in client.list(Pod, namespace=namespace) if pod.status and pod.status.phase == "Running"]
     assert {"api-server", "scheduler", "dag-processor", "triggerer"} <= {
         (pod.metadata.labels or {}).get("component") for pod in running if pod.metadata
@@ -150,20 +153,24 @@ def test_a_misspelt_chart_value_is_refused_before_anything_is_touched(up: Open) 
     assert last_changes(stack) == before
 
 
-def test_a_failed_upgrade_leaves_the_previous_release_serving_and_the_next_good_one_recovers(
-    up: Open, client: Client
+def test_an_upgrade_that_cannot_roll_out_leaves_the_previous_pods_serving_and_the_next_good_one_recovers(
+    up: Open, client: Client, roll_out: RollOut
 ) -> None:
-    stack = up("dev", {"airflow:chart.timeoutSeconds": 30})
+    stack = up("dev")
+    assert roll_out("airflow") == []
     serving = ready_pods(client, "dag-processor")
     assert serving
     configure(stack, {"airflow:images.gitSync.tag": "does-not-exist"})
-    failed = stack.up()
-    assert not failed.ok
-    assert "ImagePullBackOff" in failed.output, failed.output
+    changed = stack.up()
+    assert changed.ok, "a simulated node does not run the program that would fail"
+    assert any(urn.endswith(f"::{ROLLOUT}") for urn in changed.steps["create-replacement"]), "it is awaited again"
+    hindered = roll_out("airflow", patience=2)
+    assert any("airflow-dag-processor" in line and "ImagePullBackOff" in line for line in hindered), hindered
     assert ready_pods(client, "dag-processor") == serving
     configure(stack, {"airflow:images": {}})
     recovered = stack.up()
     assert recovered.ok, recovered.output
+    assert roll_out("airflow") == []
     assert set(stack.preview().changes) == {"same"}
 
 
@@ -195,17 +202,23 @@ def test_a_failed_migration_ends_the_up_with_its_log_and_the_next_good_one_recov
         assert stack.destroy().ok
 
 
-def test_a_protected_stack_survives_a_destroy_by_mistake(up: Open, client: Client) -> None:
+def test_a_destroy_by_mistake_of_a_protected_stack_stops_before_it_deletes_anything(up: Open, client: Client) -> None:
     stack = up("prod")
-    fernet = client.get(Secret, "airflow-fernet-key", namespace="airflow-prod").data
+    before = held(stack)
     serving = ready_pods(client, "scheduler", "airflow-prod")
-    assert serving
     mistaken = stack.destroy()
     assert not mistaken.ok
-    assert "protected" in mistaken.output
-    assert client.get(Secret, "airflow-fernet-key", namespace="airflow-prod").data == fernet
-    assert {pod.metadata.name for pod in client.list(Pod, namespace="airflow-prod") if pod.metadata} >= serving
-    assert stack.up().ok
+    assert "airflow-is-protected" in mistaken.output
+    assert "protect" in mistaken.output
+    assert held(stack) == before
+    assert ready_pods(client, "scheduler", "airflow-prod") >= serving
+    assert set(stack.preview().changes) == {"same"}
+    assert stack.outputs()["toDestroy"].endswith("&& pulumi destroy")
+
+
+def held(stack: Stack) -> set[tuple[str, str]]:
+    """What the stack has: URN and id of every resource."""
+    return {(each["urn"], each.get("id", "")) for each in stack.export()["deployment"]["resources"]}
 
 
 CANARY = "canary-7f3a"
@@ -225,24 +238,32 @@ def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open
         "airflow:namespace": (namespace := f"canary-{authentication.lower()}"),
     }
     stack = up("staging", changes, given)
-    again = [stack.preview("--diff"), stack.run("config", "--config-file", str(stack.config_file))]
+    again = [stack.preview("--diff", "--show-sames"), stack.run("config", "--config-file", str(stack.config_file))]
     configure(stack, {f"airflow:rotation.{key}": 2 for key in ("fernet", "jwt", "apiSecret", "redisPassword")})
-    outputs = [result.output for result in [*again, stack.preview("--diff"), stack.up("--diff"), stack.preview("-v=9")]]
+    again += [stack.preview("--diff"), stack.up("--diff"), stack.preview("-v=9"), stack.refresh("--diff")]
+    again.append(stack.run("stack", "--show-ids", "--show-urns", "--stack", stack.name))
 
-    secrets = secret_contents(client, namespace)
-    assert len(secrets) >= 10, "the generated ones count too"
+    secrets = secret_contents(client, namespace) | generated(stack)
+    assert len(secrets) >= 20, "the generated ones count too"
     assert any(CANARY in secret for secret in secrets), "the canaries must have arrived"
     assert max(secret.splitlines(), key=len) in secrets, "and so must the key"
+    helm = client.list(Secret, namespace=namespace, labels={"owner": "helm"})
     seen = {
-        "the output of Pulumi": "\n".join(outputs),
+        "the output of Pulumi": "\n".join(result.output for result in again),
         "the exported state": json.dumps(stack.export()),
         "the stack file": stack.config_file.read_text(),
-        "the Helm release": helm_payloads(client, namespace),
+        "the Helm release": "\n".join((secret.data or {})["release"] for secret in helm),
         "the pods": json.dumps([pod.to_dict() for pod in client.list(Pod, namespace=namespace)]),
+        "the backend's files": "\n".join(
+            file.read_text(errors="replace")
+            for file in (stack.config_file.parent / "pulumi").rglob("*")
+            if file.is_file()
+        ),
     }
+    assert "release" in unpacked(seen["the Helm release"]), "it was unpacked"
     for where, text in seen.items():
         assert text, f"nothing was read from {where}"
-        assert [secret for secret in secrets if secret in text] == [], f"in plain text in {where}"
+        assert leaks(secrets, text) == set(), f"in {where}"
 
 
 def secret_contents(client: Client, namespace: str) -> set[str]:
@@ -253,15 +274,17 @@ def secret_contents(client: Client, namespace: str) -> set[str]:
             for key, value in (secret.data or {}).items():
                 if "USERNAME" not in key.upper():
                     text = base64.b64decode(value).decode()
-                    found |= {text, value, *(line for line in text.splitlines() if "-----" not in line)}
-    return {text for text in found if len(text) > 8}
+                    found |= {text, *(line for line in text.splitlines() if "-----" not in line)}
+    return {text for text in found if len(text) >= SHORTEST}
 
 
-def helm_payloads(client: Client, namespace: str) -> str:
-    """What Helm keeps of every revision: chart, values, manifests and notes."""
-    payloads = [
-        gzip.decompress(base64.b64decode(base64.b64decode((secret.data or {})["release"]))).decode()
-        for secret in client.list(Secret, namespace=namespace)
-        if secret.type == "helm.sh/release.v1"
+def generated(stack: Stack) -> set[str]:
+    """Every secret output of the resources that generate something."""
+    state = json.loads(stack.run("stack", "export", "--show-secrets", "--stack", stack.name).output)
+    outputs = [
+        output
+        for resource in state["deployment"]["resources"]
+        if resource["type"].startswith(("random:", "tls:"))
+        for output in resource["outputs"].values()
     ]
-    return "\n".join(payloads)
+    return {json.loads(each["plaintext"]) for each in outputs if isinstance(each, dict) and "plaintext" in each}
