@@ -51,13 +51,16 @@ class Tree:
         return (self.folder / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml").is_file()
 
 
+# One runs again with every change of the release, the other comes and goes with `protect`; neither changes anything itself.
+_FOLLOWERS = ("-rollout-job", "-is-protected")
+
+
 def side(described: Mapping[str, Any], released: Iterable[Manifest], renewed: frozenset[str] = frozenset()) -> Side:
     """A rendering, from what the program registered and what Helm made of the release."""
     own = [
         (named(r["inputs"], r["name"]), r["protect"])
         for r in described["resources"]
-        # The rollout runs again with every change of the release, and changes nothing itself.
-        if r["type"].startswith("kubernetes:") and r["type"] != RELEASE and not r["name"].endswith("-rollout-job")
+        if r["type"].startswith("kubernetes:") and r["type"] != RELEASE and not r["name"].endswith(_FOLLOWERS)
     ]
     charts = {_key(manifest): manifest for manifest in released}
     objects = {**{_key(manifest): manifest for manifest, _ in own}, **charts}

@@ -28,7 +28,11 @@ class Right(NamedTuple):
         resource, _, sub = self.resource.partition("/")
         asked = {"group": self.group, "resource": resource, "verb": self.verb}
         if resource == "namespaces":
-            return asked if self.verb in ("create", "list", "watch") else {**asked, "namespace": namespace, "name": namespace}
+            return (
+                asked
+                if self.verb in ("create", "list", "watch")
+                else {**asked, "namespace": namespace, "name": namespace}
+            )
         return {**asked, "namespace": namespace, **({"subresource": sub} if sub else {})}
 
 

@@ -99,6 +99,9 @@ class Killable:
             return False
         return True
 
+    def has_job(self, component: str) -> bool:
+        return bool(list(self._client.list(Job, namespace=NAMESPACE, labels={"component": component})))
+
     def helm_is(self, status: str) -> bool:
         return bool(list(self._client.list(Secret, namespace=NAMESPACE, labels={"owner": "helm", "status": status})))
 
@@ -140,8 +143,8 @@ def test_an_install_that_is_killed_again_and_again_ends_as_if_it_had_not(killabl
     moments: list[tuple[str, Callable[[], bool]]] = [
         ("after the namespace", lambda: killable.exists(Namespace, NAMESPACE)),
         ("among the Secrets", lambda: killable.exists(Secret, "airflow-fernet-key")),
-        ("during the migration", lambda: killable.exists(Job, "airflow-migrate-database")),
-        ("during the user Job", lambda: killable.exists(Job, "airflow-create-user")),  # Helm has begun too, or not yet
+        ("during the migration", lambda: killable.has_job("migrate-database")),
+        ("during the user Job", lambda: killable.has_job("create-user")),  # Helm has begun too, or not yet
         ("in Helm's install", lambda: killable.helm_is("pending-install")),
     ]
     keys: dict[str, Any] = {}

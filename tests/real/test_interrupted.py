@@ -1,4 +1,4 @@
-"""`kill -9` of `pulumi up` at ten moments, each mended by `recover`: no key changes, no pod is restarted, and in the end nothing is missing."""
+"""`kill -9` of `pulumi up` at eleven moments, each mended by `recover`: no key changes, no pod is restarted, and in the end nothing is missing."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.real.project import NAMESPACE, Project
 
 pytestmark = pytest.mark.real
 
-MIGRATION, USER = "airflow-migrate-database", "airflow-create-user"
+MIGRATION, USER, ROLLOUT = "migrate-database", "create-user", "rollout"
 Moment = Callable[["Interrupted"], bool]
 
 
@@ -31,13 +31,13 @@ class Interrupted:
         self.project = project
         self.keys: dict[str, Any] = {}
         self.jobs: dict[str, str | None] = {}
-        self.deployed = 0
 
     def kill_when(self, seen: Moment, *, alone: bool) -> None:
         """Kill `pulumi` at a moment, alone or together with what started it and what it started."""
         log = self.project.folder / "up.log"
         up = self.project.start_up(log)
-        while not any(map(is_language_host, below(up.pid))) or not self._is(seen):  # the host comes after the lock
+        # Without a lock there is nothing to mend, and what is looked for may be there from the `up` before.
+        while not self.is_locked() or not any(map(is_language_host, below(up.pid))) or not self._is(seen):
             assert up.poll() is None, f"the moment never came:\n{log.read_text()}"
             time.sleep(0.05)
         everything = [up.pid, *below(up.pid)]
@@ -45,6 +45,10 @@ class Interrupted:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         assert up.wait(60) != 0, log.read_text()
+
+    def is_locked(self) -> bool:
+        """Whether Pulumi has noted that an update runs."""
+        return any((self.project.state / "pulumi" / ".pulumi" / "locks").rglob("*.json"))
 
     def mend(self) -> str:
         """Recover, and see that this alone changed no key and no workload, and restarted nothing."""
@@ -63,8 +67,7 @@ class Interrupted:
         self.project.preview_is_unchanged()
         now = self.project.secrets()
         assert {name: now[name] for name in self.keys} == self.keys
-        self.jobs = {name: self.uid(Job, name) for name in (MIGRATION, USER)}
-        self.deployed = self.generation()
+        self.jobs = {component: self.job(component) for component in (MIGRATION, USER, ROLLOUT)}
 
     def workloads(self) -> dict[str, int]:
         """Which workloads there are, and how often each was changed."""
@@ -72,17 +75,22 @@ class Interrupted:
         found: list[Any] = [*kubernetes.list(Deployment), *kubernetes.list(StatefulSet), *kubernetes.list(Job)]
         return {each.metadata.uid: each.metadata.generation for each in found}
 
-    def generation(self) -> int:
-        """How often the API server's Deployment was changed."""
-        found = self.project.kubernetes.get(Deployment, "airflow-api-server").metadata
-        return (found and found.generation) or 0
-
     def uid(self, kind: Any, name: str) -> str | None:
         """Identify an object; None when it is not there."""
         try:
             return str(self.project.kubernetes.get(kind, name).metadata.uid)
         except lightkube.ApiError:
             return None
+
+    def job(self, component: str) -> str | None:
+        """Identify the newest Job of a component; None when there is none."""
+        found = [
+            each.metadata
+            for each in self.project.kubernetes.list(Job, labels={"component": component})
+            if each.metadata
+        ]
+        newest = max(found, key=lambda metadata: str(metadata.creationTimestamp), default=None)
+        return newest.uid if newest else None
 
     def _is(self, seen: Moment) -> bool:
         try:
@@ -127,28 +135,28 @@ def helm_is(status: str) -> Moment:
     return seen
 
 
+def runs(job: str) -> Moment:
+    return lambda stack: stack.job(job) is not None
+
+
 def is_new(job: str) -> Moment:
-    return lambda stack: stack.uid(Job, job) not in (None, stack.jobs[job])
-
-
-def rolls(stack: Interrupted) -> bool:
-    """Whether Helm is at work and has changed the API server's pods."""
-    return helm_is("pending-upgrade")(stack) and stack.generation() > stack.deployed
+    return lambda stack: stack.job(job) not in (None, stack.jobs[job])
 
 
 INSTALL: dict[str, Moment] = {
     "the namespace is made": exists(Namespace, NAMESPACE),
     "keys are made": exists(Secret, "airflow-fernet-key"),
     "the database starts": exists(StatefulSet, "airflow-database"),
-    "the migration starts": exists(Job, MIGRATION),
-    "the user is made": exists(Job, USER),
+    "the migration starts": runs(MIGRATION),
+    "the user is made": runs(USER),
     "Helm installs": helm_is("pending-install"),
+    "the rollout is awaited": runs(ROLLOUT),
 }
 UPGRADE: dict[str, Moment] = {
     "the migration starts again": is_new(MIGRATION),
     "the user is made again": is_new(USER),
     "Helm upgrades": helm_is("pending-upgrade"),
-    "pods are replaced": rolls,
+    "pods are replaced": is_new(ROLLOUT),
 }
 
 
@@ -162,7 +170,7 @@ def stack(project: Project) -> Iterator[Interrupted]:
     project.assert_gone()
 
 
-def test_an_install_that_is_killed_at_six_moments_ends_as_if_it_had_not(stack: Interrupted) -> None:
+def test_an_install_that_is_killed_at_seven_moments_ends_as_if_it_had_not(stack: Interrupted) -> None:
     for number, (moment, seen) in enumerate(INSTALL.items()):
         stack.kill_when(seen, alone=number % 2 == 0)
         assert "locked by an update that is dead" in stack.mend(), moment

@@ -335,7 +335,7 @@ EDITS: dict[str, Edit] = {
     ]),
     "no admin user": Edit(PROD, {"admin": {"create": False}}, [
         "The program no longer looks after the admin user; `admin` stays in the database, with its password.",
-        "The Job `airflow-create-user` is deleted; what it did stays.",
+        "The Job `airflow-admin-job` is deleted; what it did stays.",
     ]),
     "protection off": Edit(PROD, {"protect": False}, [
         "Nothing is protected any more: a destroy may delete the Fernet key, the database and the namespace.",

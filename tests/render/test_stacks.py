@@ -15,6 +15,7 @@ from hypothesis import given
 
 from components.settings import Chart, Settings
 from components.values import chart_values
+from operations.recording import named
 from operations.render import SECRET, helm_template, record_stack, render
 from tests.cases import (
     ACCESSES,
@@ -75,7 +76,11 @@ def rendered(name: str, chart: Path) -> Rendered:
     release = recording.only(RELEASE).inputs
     return Rendered(
         settings=found,
-        own=[r.inputs for r in recording.resources.values() if r.type.startswith("kubernetes:") and r.type != RELEASE],
+        own=[
+            named(r.inputs, r.name)
+            for r in recording.resources.values()
+            if r.type.startswith("kubernetes:") and r.type != RELEASE
+        ],
         release=helm_template(found.chart, release["name"], release["namespace"], release["values"]),
         secrets={s.inputs["metadata"]["name"]: s.inputs["stringData"] for s in recording.of_type(KUBERNETES_SECRET)},
     )
@@ -205,8 +210,9 @@ def test_every_executor_gets_its_workloads(executor: str, chart: Path) -> None:
     assert {pod for pod, _ in pods(stack.release)} == WORKLOADS[executor]
     assert {pod for pod, _ in pods(stack.own)} == {
         "airflow-database",
-        "airflow-migrate-database",
-        "airflow-create-user",
+        "airflow-migration-job",
+        "airflow-admin-job",
+        "airflow-rollout-job",
     }
 
 
@@ -233,7 +239,7 @@ def test_a_pod_bears_the_digests_of_just_the_secrets_that_it_reads(name: str, ch
         annotations = template["metadata"].get("annotations") or {}
         borne = {key.removeprefix("checksum/") for key in annotations} & stack.secrets.keys()
         # Task pods start fresh, and a Job must not run again for a rotation.
-        fresh = pod == "task" or pod in ("airflow-migrate-database", "airflow-create-user")
+        fresh = pod == "task" or pod.endswith("-job")
         read = set() if fresh else {secret for secret, _ in secrets_read(template)} & stack.secrets.keys()
         assert borne == read, pod
 
