@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from components.images import AIRFLOW_VERSION
+from components.versions import AIRFLOW_VERSION
 from operations.dags.airflow_env import environment
 from operations.dags.check import Report, check
 from operations.dags.findings import Required
