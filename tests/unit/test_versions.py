@@ -1,5 +1,8 @@
 """Only versions that were tested together pass in silence; what is known against a version is said; what cannot work is refused."""
 
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any, cast
@@ -14,10 +17,9 @@ from components.settings import Chart
 from components.stack_config import arguments, load
 from components.version_check import version_warnings
 from components.versions import ADVISORIES, TESTED, kubernetes_warning, order
-from operations import cli
 from operations.recording import record
 from sandbox import pins
-from tests.cases import CONTRACT_CHART, DATABASES, IMAGE, SSH, STACKS, Config, problems, settings, stack_settings
+from tests.cases import CONTRACT_CHART, DATABASES, IMAGE, ROOT, SSH, STACKS, Config, problems, settings, stack_settings
 
 ROW = f"tested: {TESTED[0]}"
 
@@ -198,16 +200,16 @@ def test_the_stand_in_for_the_chart_counts_as_the_chart() -> None:
 
 
 def test_who_checks_or_deploys_is_warned_and_a_warning_fails_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = {"dags": {"repository": "https://github.com/a/b"}, **airflow("3.2.2")}
     file = {"config": {f"airflow:{key}": value for key, value in config.items()}}
     (tmp_path / "Pulumi.old.yaml").write_text(yaml.safe_dump(file))
-    monkeypatch.chdir(tmp_path)
-    cli.check("old")
-    checked = capsys.readouterr()
-    assert "is in order" in checked.out
-    assert checked.err == f"warning: {said(**config)[0]}\n"
+    command = [sys.executable, "-c", "from operations.cli import main; main()", "check", "--stack", "old"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    checked = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert "is in order" in checked.stdout
+    assert checked.stderr == f"warning: {said(**config)[0]}\n", "once, although the policies run the program too"
 
     warned: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", lambda text, *_: warned.append(text))
