@@ -34,6 +34,7 @@ from .release import AirflowRelease, AirflowReleaseArgs
 from .rollout import ReleaseRollout
 from .settings import Settings
 from .values import base_url, chart_values
+from .version_check import version_warnings
 
 
 class Airflow(pulumi.ComponentResource):
@@ -177,7 +178,7 @@ class Airflow(pulumi.ComponentResource):
         self.repository_deploy_keys = dags.repository_deploy_keys
         self.dag_delivery, self.git_polls_per_hour = settings.dags.delivery, dags.polls_per_hour
         self.dag_repository, self.dag_ref, self.dag_ref_kind = dags.followed
-        for warning in poll_warnings(settings):
+        for warning in (*version_warnings(settings), *poll_warnings(settings)):
             pulumi.log.warn(warning, self)
         self.chart_version = release.chart_version
         self.secret_names = {secret.removeprefix(f"{names.RELEASE}-"): secret for secret in sorted(made)}

@@ -13,6 +13,7 @@ from .arguments import CloudNativePGDatabaseArgs, DatabaseArgs, ExternalDatabase
 from .names import RELEASE, SecretNames
 from .objects import KubernetesObject, PlacedArgs, digest, make_secret, metadata
 from .postgres import POSTGRES_PORT, allow_airflow, run_postgres
+from .versions import POSTGRES_TAG
 
 USER = "airflow"
 DATABASE = "airflow"
@@ -57,7 +58,7 @@ class AirflowDatabase(pulumi.ComponentResource):
             run_postgres(
                 name,
                 args,
-                image=args.get("image", "postgres:16.10-bookworm"),
+                image=args.get("image", f"postgres:{POSTGRES_TAG}"),
                 pull_secrets=args.get("pull_secrets", []),
                 storage=in_cluster.get("storage", "8Gi"),
                 storage_class=in_cluster.get("storage_class"),
@@ -80,7 +81,7 @@ class AirflowDatabase(pulumi.ComponentResource):
             )
             return pulumi.Output.format("{}://{}:{}@{}:{}/{}{}", driver, login, password, host, port, name, query)
 
-        # Airflow would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
+        # Airflow, until 3.4, would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
         data = {
             "connection": url("postgresql", "sslmode"),
             "asyncConnection": url("postgresql+asyncpg", "ssl"),

@@ -26,9 +26,10 @@ def at_most_one(model: Model, *names: str) -> None:
         raise ValueError(f"give one of {', '.join(map(to_camel, names))}; {' and '.join(map(to_camel, given))} are set")
 
 
-def wrong(field: str, reason: str) -> PydanticCustomError:
+def wrong(field: str, reason: str, allowed: str = "") -> PydanticCustomError:
     """The error of one field, or of a part of it (`a.b`), that only the whole model can see."""
-    return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason})
+    more = {"allowed": allowed} if allowed else {}
+    return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason, **more})
 
 
 @dataclass(frozen=True)
@@ -76,5 +77,5 @@ LabelValue = Annotated[
     ),
 ]
 Repository = Annotated[str, Matching(r"^[a-z0-9][a-z0-9._:/-]*$", "an image repository without tag")]
-Tag = Annotated[str, Matching(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", "an image tag such as 3.2.2")]
+Tag = Annotated[str, Matching(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", "an image tag such as 3.3.2")]
 EnvironmentName = Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of an environment variable")]

@@ -1,14 +1,13 @@
 """The container images that a stack runs, and how a mirror stands before all of them. Names are documented in `arguments.py`."""
 
-import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from .forms import Matching, Model, Name, Repository, Tag
+from .forms import Matching, Model, Name, Repository, Tag, wrong
+from .versions import AIRFLOW_VERSION, GIT_SYNC_VERSION, NUMBER, POSTGRES_TAG, TESTED, airflow_in, order
 
-# renovate: datasource=docker depName=apache/airflow
-AIRFLOW_VERSION = "3.2.2"
+_OFFICIAL = "apache/airflow"
 
 
 class Image(Model):  # noqa: D101
@@ -17,31 +16,49 @@ class Image(Model):  # noqa: D101
 
 
 class AirflowImage(Image):  # noqa: D101
-    repository: Repository = "apache/airflow"
+    repository: Repository = _OFFICIAL
     tag: Tag = AIRFLOW_VERSION
     digest: Annotated[str, Matching(r"^sha256:[0-9a-f]{64}$", "sha256: and 64 hexadecimal digits")] | None = None
-    version: Annotated[str, Matching(r"^3\.\d+\.\d+$", "an Airflow 3 version such as 3.2.2")] | None = None
+    version: (
+        Annotated[str, Matching(rf"^3\.{NUMBER}\.{NUMBER}$", f"an Airflow 3 version such as {AIRFLOW_VERSION}")] | None
+    ) = None
 
     @model_validator(mode="after")
     def _version_is_known(self) -> "AirflowImage":
-        if not re.match(r"^3\.\d+\.\d+$", self.airflow_version):
-            raise ValueError(
-                f"version is needed: the tag {self.tag!r} does not begin with an Airflow 3 version such as 3.2.2"
+        allowed = f"Airflow 3; tested are {' and '.join(row.airflow for row in TESTED)}"
+        if self.version is None and airflow_in(self.tag) is None:
+            raise wrong(
+                "tag",
+                f"does not begin with an Airflow 3 version such as {AIRFLOW_VERSION}; if the image holds Airflow 3, say which in its version",
+                allowed,
             )
+        if self.digest and self.version is None and "tag" not in self.model_fields_set:
+            reason = (
+                "names an image and not its Airflow, and the tag is left out: set the tag that it had, or its version"
+            )
+            raise wrong("digest", reason, allowed)
+        official = self.repository == _OFFICIAL or self.repository.endswith(f"/{_OFFICIAL}")
+        if self.version and official and order(self.tag)[:3] not in ((), order(self.version)[:3]):
+            raise wrong("version", f"is not that of the official image's tag, {self.tag!r}; leave it out")
         return self
+
+    @model_serializer(mode="wrap")
+    def _keeps_the_tag_of_a_digest(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keep a tag that was given beside a digest, although it be the default: it says which Airflow that is."""
+        return {**handler(self), **({"tag": self.tag} if self.digest and "tag" in self.model_fields_set else {})}
 
     @property
     def airflow_version(self) -> str:
         """Airflow's version inside the image, as given or read from the tag."""
-        return self.version or self.tag.split("-")[0]
+        return self.version or airflow_in(self.tag) or ""
 
 
-# The tags below are those of chart 1.22.0 (its values.yaml, `images`).
 class GitSyncImage(Image):  # noqa: D101
     repository: Repository = "registry.k8s.io/git-sync/git-sync"
-    tag: Tag = "v4.4.2"
+    tag: Tag = f"v{GIT_SYNC_VERSION}"
 
 
+# The next two tags are those of chart 1.22.0 (its values.yaml, `images`).
 class StatsdImage(Image):  # noqa: D101
     repository: Repository = "quay.io/prometheus/statsd-exporter"
     tag: Tag = "v0.30.0"
@@ -54,8 +71,7 @@ class RedisImage(Image):  # noqa: D101
 
 class PostgresImage(Image):  # noqa: D101
     repository: Repository = "postgres"
-    # renovate: datasource=docker depName=postgres
-    tag: Tag = "16.10-bookworm"
+    tag: Tag = POSTGRES_TAG
 
 
 class Images(Model):  # noqa: D101

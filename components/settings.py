@@ -30,10 +30,7 @@ from .git_url import GitUrl
 from .images import Images
 from .known_hosts import known_hosts_for
 from .names import GIT_CONNECTION, SecretNames
-
-# renovate: datasource=helm depName=airflow registryUrl=https://airflow.apache.org
-CHART_VERSION = "1.22.0"
-
+from .versions import CHART_VERSION, NUMBER
 
 # What the program itself puts into every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
 MANAGED_ENVIRONMENT = frozenset(
@@ -219,7 +216,10 @@ class Logs(Model):  # noqa: D101
 
 class Chart(Model):  # noqa: D101
     version: Annotated[
-        str, Matching(r"^1\.\d+\.\d+(-[a-z0-9.]+)?$", "a chart version such as 1.22.0; 2.x is another chart")
+        str,
+        Matching(
+            rf"^1\.{NUMBER}\.{NUMBER}(-[a-z0-9.]+)?$", f"a chart version such as {CHART_VERSION}; 2.x is another chart"
+        ),
     ] = CHART_VERSION
     repository: Annotated[str, Matching(r"^(https|oci)://\S+$", "an https:// or oci:// address")] = (
         "https://airflow.apache.org"

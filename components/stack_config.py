@@ -28,6 +28,7 @@ from .git_registration import missing_package
 from .git_url import GitUrl
 from .images import AirflowImage
 from .settings import Dags, Settings
+from .version_check import refused_chart
 
 PROJECT = "airflow"
 
@@ -144,7 +145,10 @@ def load(
         problems += _unusable_keys(settings, given, secret_keys)
         problems += _unmet_needs(settings)
         problems += [Problem(f"{PROJECT}:{key}", *told) for key, *told in disagreements(settings)]
-    problems += map(_value_problem, check_values(settings))
+    of_chart = list(check_values(settings))
+    if not any(found.path == "chart.path" for found in of_chart):  # else it is told already that it cannot be read
+        of_chart += refused_chart(settings.chart)
+    problems += map(_value_problem, of_chart)
     if problems:
         raise SettingsError(stack, problems)
     return settings
@@ -314,8 +318,10 @@ def _explained(key: str, field: FieldInfo, error: Mapping[str, Any], *, by_name:
             reason = str(error["ctx"]["error"])
         case "field":
             reason = error["msg"]
+            allowed = error["ctx"].get("allowed")
             if reason.endswith("leave it out"):
                 way_out = f"pulumi config rm --path '{PROJECT}:{path}'"
+            return _problem(path, value, reason, way_out, allowed)
         case kind:
             reason = _REASONS.get(kind) or error["msg"].replace("Input should", "must")
     return _problem(path, value, reason, way_out)

@@ -13,6 +13,7 @@ import yaml
 
 from components.delivery import followed, poll_warnings
 from components.stack_config import SECRETS, SettingsError, missing_secrets
+from components.version_check import version_warnings
 from policies.rule import Level
 
 from . import stack_file
@@ -82,7 +83,7 @@ def check(
     typer.echo(
         f"stack {stack!r} is in order: {settings.executor.value}, size {settings.size.value}, {followed(settings)}"
     )
-    for warning in poll_warnings(settings):
+    for warning in (*version_warnings(settings), *poll_warnings(settings)):
         typer.secho(f"warning: {warning}", fg="yellow", err=True)
     config, _ = stack_file.read(Path.cwd(), stack)
     for key in missing_secrets(config):

@@ -11,6 +11,7 @@ from pathlib import Path
 from components import arguments, credentials, database, git_access, jobs, namespace, objects, release
 from components.served import TOKEN
 from components.stack_config import PROJECT, SECRETS, load
+from components.versions import ADVISORIES, CHART_LIMIT, OLDEST_CHART, OLDEST_MAINTAINED, TESTED
 
 from .component_inputs import Schema, headings, inputs, object_type, type_of
 from .documentation import Field, arguments_of, described, models
@@ -46,7 +47,7 @@ _HEAD = f"""\
 
 What the component `Airflow` takes and gives. Every setting of a stack is one of its inputs.
 
-**[Inputs](#inputs) · [Secrets](#secrets) · [Outputs](#outputs) · [Parts, for Python](#parts-for-python) · [Resource graph](#resource-graph)**
+**[Inputs](#inputs) · [Secrets](#secrets) · [Outputs](#outputs) · [Versions](#versions) · [Parts, for Python](#parts-for-python) · [Resource graph](#resource-graph)**
 
 | where | how an input is written |
 | --- | --- |
@@ -83,6 +84,7 @@ def page(schema: Schema) -> str:
         *inputs(schema),
         *_secrets(schema),
         *_outputs(schema),
+        *_versions(),
         *_parts(),
         *_graphs(),
     ]
@@ -120,6 +122,26 @@ def _outputs(schema: Schema) -> Iterator[str]:
         for name, prop in airflow["properties"].items()
     ]
     yield table(("output", "type", "always there", "what it is"), rows)
+
+
+def _versions() -> Iterator[str]:
+    yield "## Versions\n"
+    yield "What was tested together. `airflow-stack check` and `pulumi up` warn of every other combination, and `airflow-stack doctor` of another Kubernetes.\n"
+    columns = ("Airflow", "chart", "PostgreSQL, in the cluster", "Kubernetes", "git-sync")
+    yield table(columns, [(row.airflow, row.chart, row.postgres, row.kubernetes, row.git_sync) for row in TESTED])
+    yield (
+        f"Airflow 2, and charts before {OLDEST_CHART} or from {CHART_LIMIT} on, are refused. "
+        f"Airflow before {OLDEST_MAINTAINED} gets no more releases. These holes are warned of:\n"
+    )
+    rows = [
+        (
+            f"[{hole.id}]({hole.url})",
+            hole.what,
+            f"{hole.since} to before {hole.fixed}" if hole.since != "0" else f"before {hole.fixed}",
+        )
+        for hole in ADVISORIES
+    ]
+    yield table(("hole", "what an Airflow with it does", "versions"), rows)
 
 
 def _parts() -> Iterator[str]:

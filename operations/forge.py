@@ -10,11 +10,28 @@ import subprocess
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-COMMENT, ISSUE = "<!-- airflow-stack diff -->\n", "<!-- airflow-stack drift -->\n"
-"""The first line of each, invisible, by which it is found again."""
-_TITLE, _LABEL = "What is deployed has drifted from Pulumi's state", "drift"
+COMMENT = "<!-- airflow-stack diff -->\n"
+"""The first line of our comment, invisible, by which it is found again."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An issue of which one is kept."""
+
+    label: str
+    title: str
+
+    @property
+    def marker(self) -> str:
+        """Its first line, as of a comment."""
+        return f"<!-- airflow-stack {self.label} -->\n"
+
+
+DRIFT = Issue("drift", "What is deployed has drifted from Pulumi's state")
+VERSIONS = Issue("versions", "There are newer versions than those that are tested")
 _BOT = "github-actions[bot]"
 
 Answer = dict[str, Any]
@@ -32,11 +49,11 @@ class Forge(ABC):
         """Write our comment under a pull or merge request: change the one that is there."""
 
     @abstractmethod
-    def issue(self, text: str) -> None:
+    def issue(self, kept: Issue, text: str) -> None:
         """Write our issue: change the one that is open."""
 
     @abstractmethod
-    def close_issue(self) -> None:
+    def close_issue(self, kept: Issue) -> None:
         """Close our issue if one is open."""
 
 
@@ -54,16 +71,17 @@ class GitHub(Forge):
         else:
             self._send("POST", comments, body=COMMENT + text)
 
-    def issue(self, text: str) -> None:
+    def issue(self, kept: Issue, text: str) -> None:
         """Write our issue."""
-        if mine := self._open_issue():
-            self._send("PATCH", f"{self._repository}/issues/{mine['number']}", body=ISSUE + text)
+        body = kept.marker + text
+        if mine := self._open_issue(kept):
+            self._send("PATCH", f"{self._repository}/issues/{mine['number']}", body=body)
         else:
-            self._send("POST", f"{self._repository}/issues", title=_TITLE, body=ISSUE + text, labels=[_LABEL])
+            self._send("POST", f"{self._repository}/issues", title=kept.title, body=body, labels=[kept.label])
 
-    def close_issue(self) -> None:
+    def close_issue(self, kept: Issue) -> None:
         """Close our issue."""
-        if mine := self._open_issue():
+        if mine := self._open_issue(kept):
             self._send("PATCH", f"{self._repository}/issues/{mine['number']}", state="closed", state_reason="completed")
 
     def pull_request(self, number: int) -> Answer:
@@ -75,12 +93,17 @@ class GitHub(Forge):
         """What a workflow run has left."""
         yield from self._list(f"{self._repository}/actions/runs/{run}/artifacts", "artifacts")
 
+    def tags(self, repository: str, prefix: str) -> list[str]:
+        """The tags of any public repository that begin with a text."""
+        found = self._list(f"repos/{repository}/git/matching-refs/tags/{prefix}")
+        return [each["ref"].removeprefix("refs/tags/") for each in found]
+
     def archive(self, artifact: int) -> bytes:
         """An artifact as a zip file."""
         return _gh(f"{self._repository}/actions/artifacts/{artifact}/zip")
 
-    def _open_issue(self) -> Answer | None:
-        return self._mine(f"{self._repository}/issues?state=open&labels={_LABEL}", ISSUE)
+    def _open_issue(self, kept: Issue) -> Answer | None:
+        return self._mine(f"{self._repository}/issues?state=open&labels={kept.label}", kept.marker)
 
     def _mine(self, path: str, marker: str) -> Answer | None:
         found = (each for each in self._list(path) if each["user"]["login"] == _BOT)
@@ -106,20 +129,22 @@ class GitLab(Forge):
         mine = self._mine(f"{notes}?", "body", COMMENT)
         self._ask("PUT" if mine else "POST", f"{notes}/{mine['id']}" if mine else notes, body=COMMENT + text)
 
-    def issue(self, text: str) -> None:
+    def issue(self, kept: Issue, text: str) -> None:
         """Write our issue."""
-        if mine := self._open_issue():
-            self._ask("PUT", f"{self._project}/issues/{mine['iid']}", description=ISSUE + text)
+        body = kept.marker + text
+        if mine := self._open_issue(kept):
+            self._ask("PUT", f"{self._project}/issues/{mine['iid']}", description=body)
         else:
-            self._ask("POST", f"{self._project}/issues", title=_TITLE, description=ISSUE + text, labels=_LABEL)
+            self._ask("POST", f"{self._project}/issues", title=kept.title, description=body, labels=kept.label)
 
-    def close_issue(self) -> None:
+    def close_issue(self, kept: Issue) -> None:
         """Close our issue."""
-        if mine := self._open_issue():
+        if mine := self._open_issue(kept):
             self._ask("PUT", f"{self._project}/issues/{mine['iid']}", state_event="close")
 
-    def _open_issue(self) -> Answer | None:
-        return self._mine(f"{self._project}/issues?state=opened&labels={_LABEL}&", "description", ISSUE)
+    def _open_issue(self, kept: Issue) -> Answer | None:
+        path = f"{self._project}/issues?state=opened&labels={kept.label}&"
+        return self._mine(path, "description", kept.marker)
 
     def _mine(self, path: str, key: str, marker: str) -> Answer | None:
         me, page = self._ask("GET", "user")["id"], 1

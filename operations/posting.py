@@ -1,4 +1,4 @@
-"""Posts what a pipeline found: a comment about a change, an issue about drift. `python3 -m operations.posting` lists how.
+"""Posts what a pipeline found: a comment about a change, an issue about drift or newer versions. `python3 -m operations.posting` lists how.
 
 What it reads was made by code of a pull request that nobody has looked at: it is bounded, never run, and never chooses where it is
 posted. Runs on Python alone, as `forge.py` does.
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from .forge import COMMENT, ISSUE, Forge, ForgeError, GitHub, GitLab
+from .forge import COMMENT, DRIFT, VERSIONS, Forge, ForgeError, GitHub, GitLab
 
-LONGEST = 65_536 - max(len(COMMENT), len(ISSUE))
+LONGEST = 65_536 - max(len(COMMENT), len(DRIFT.marker))
 """Characters of a comment or an issue that GitHub takes, without the marker."""
 LARGEST = 2_000_000
 """Bytes of an artifact, packed or not, or of a file."""
@@ -137,13 +137,24 @@ def gitlab_drift() -> None:
     _keep_issue(_gitlab(), os.environ["CI_PIPELINE_URL"])
 
 
+def github_versions() -> None:
+    """Keep the issue about newer versions: written while there are some, closed once the tested ones are the newest."""
+    from . import newer  # reads components/, which the other jobs do not check out
+
+    github = GitHub(os.environ["GITHUB_REPOSITORY"])
+    if text := newer.report(github.tags):
+        github.issue(VERSIONS, f"{text}\n[Pipeline]({os.environ['RUN_URL']})\n")
+    else:
+        github.close_issue(VERSIONS)
+
+
 def _keep_issue(forge: Forge, pipeline: str) -> None:
     """Written while a stack differs, closed when all that were looked at do not; a stack that could not be looked at closes nothing."""
     found = read_folder(Path("found"))
     if text := drift(found, pipeline):
-        forge.issue(text)
+        forge.issue(DRIFT, text)
     elif found and all(name.startswith("same-") for name in found):
-        forge.close_issue()
+        forge.close_issue(DRIFT)
 
 
 def _gitlab() -> GitLab:
@@ -153,6 +164,7 @@ def _gitlab() -> GitLab:
 ACTIONS: dict[str, Callable[[], None]] = {
     "github-comment": github_comment,
     "github-drift": github_drift,
+    "github-versions": github_versions,
     "gitlab-comment": gitlab_comment,
     "gitlab-drift": gitlab_drift,
 }

@@ -7,6 +7,7 @@ two private names of the SDK that this takes are used nowhere else.
 import asyncio
 import base64
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -94,6 +95,11 @@ def made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, str]:
 _SECRET_OUTPUTS = {"result", "privateKeyOpenssh"}
 
 
+# What a program tells whoever deploys it. Without a handler Python prints it; who records says what is worth it.
+_LOG = logging.getLogger(__name__)
+_LOG.addHandler(logging.NullHandler())
+
+
 class _Echo(Mocks):
     """Gives every resource its own inputs back, and what its provider would have made up."""
 
@@ -150,7 +156,8 @@ def record(program: Callable[[], object], *, stack: str = "test", preview: bool 
         program()
 
     with _event_loop():
-        pulumi.runtime.set_mocks(_Echo(), project="airflow", stack=stack, preview=preview, monitor=_Recorder(seen))
+        monitor = _Recorder(seen)
+        pulumi.runtime.set_mocks(_Echo(), project="airflow", stack=stack, preview=preview, logger=_LOG, monitor=monitor)
         pulumi.runtime.test(run)()
     return seen
 

@@ -55,7 +55,7 @@ def _pinned(resource: Resource) -> Iterator[Violation]:
             yield Violation(
                 key,
                 "is a tag that moves: pods that start tomorrow may run something else",
-                "name a full version or a digest, such as airflow:images.airflow.tag 3.2.2",
+                "name a full version or a digest, such as airflow:images.airflow.tag 3.3.2",
                 image,
             )
 
@@ -66,7 +66,7 @@ def _not_latest(resource: Resource) -> Iterator[Violation]:
             yield Violation(
                 key,
                 "runs whatever was pushed last, and a rollback cannot go back to what ran before",
-                "name a full version, such as airflow:images.airflow.tag 3.2.2",
+                "name a full version, such as airflow:images.airflow.tag 3.3.2",
                 image,
             )
 

@@ -16,7 +16,7 @@ from sandbox.session import ROOT, STAND_IN_CHART
 # What the pull request of the picture changes, by stack.
 EDITS = {
     "staging": {"airflow:executor": "CeleryExecutor"},
-    "prod": {"airflow:images": {"airflow": {"tag": "3.2.3"}}, "airflow:rotation": {"jwt": 2}},
+    "prod": {"airflow:images": {"airflow": {"tag": "3.3.3"}}, "airflow:rotation": {"jwt": 2}},
 }
 _STYLE = """
 body { font: 14px/1.5 -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; color: #1f2328; margin: 24px; }

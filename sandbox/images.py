@@ -1,7 +1,7 @@
 """Stand-ins for the images of a stack, for where no registry is reached, in one archive that containerd imports.
 
 Airflow comes from PyPI, PostgreSQL and Redis from Debian, the rest are programs of `stand_ins/`. They
-are made once, in the cache, and again when something that they hold changes.
+are made once for each version of Airflow, in the cache, and again when something that they hold changes.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.images import Images
+from components.versions import TESTED
 from operations.console import Progress
 from operations.dags.airflow_env import published_before
 from sandbox import SandboxError, debian, oci, toolchain
@@ -65,13 +66,25 @@ def _digest(*parts: object) -> str:
 def _archive(cache: Path, images: Images) -> Path:
     own = [(file.name, file.read_bytes()) for file in (*programs(), Path(oci.__file__))]
     folders = debian.folder(cache).name, _airflow_folder(cache, images).name
-    return cache / "node" / f"stand-ins-{_digest(folders, debian.NOT_IN_IMAGES, list(described(images)), own)}.tar"
+    return (
+        cache
+        / "node"
+        / f"stand-ins-{images.airflow.airflow_version}-{_digest(folders, debian.NOT_IN_IMAGES, list(described(images)), own)}.tar"
+    )
 
 
 def _airflow_folder(cache: Path, images: Images) -> Path:
     version = images.airflow.airflow_version
     digest = _digest(debian.folder(cache).name, _requirements(version), _COMPILE)
     return cache / "node" / f"airflow-{version}-{digest}"
+
+
+def _make_room(folder: Path, kind: str, version: str) -> None:
+    """Remove what was made of a version before, and of those that are no longer tested; the others stay, for upgrades go from one to the other."""
+    others = tuple(f"{kind}-{row.airflow}-" for row in TESTED if row.airflow != version)
+    for path in debian.matching(folder, (f"{kind}-*", ".*")):
+        if not path.name.startswith(others):
+            debian.delete(path)
 
 
 def _requirements(version: str) -> list[str]:
@@ -84,7 +97,7 @@ def _airflow(cache: Path, images: Images, base: Path, shown: Progress) -> Path:
     if final.exists():
         return final
     shown.start("Airflow")
-    debian.remove(final.parent, "airflow-*")
+    _make_room(final.parent, "airflow", version)
     log = cache / "airflow-install.log"
     log.unlink(missing_ok=True)
     python = (base / "usr" / "bin" / "python3").readlink().name
@@ -137,7 +150,7 @@ def _compile(base: Path, local: Path, packages: str, log: Path, shown: Progress)
 
 def _pack(archive: Path, images: Images, base: Path, airflow: Path, shown: Progress) -> None:
     shown.start("images")
-    debian.remove(archive.parent, "stand-ins-*")
+    _make_room(archive.parent, "stand-ins", images.airflow.airflow_version)
     try:
         with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".") as name:
             aside = Path(name)

@@ -14,7 +14,7 @@ from tests.cases import ROOT
 SHA = "0123456789abcdef0123456789abcdef01234567"
 FORK = "fork/airflow"
 
-# Keeps a repository in a JSON file: {"pull": ..., "artifacts": ..., "comments": [...], "issues": [...]}, and what was sent.
+# Keeps a repository in a JSON file: {"pull": ..., "artifacts": ..., "comments": [...], "issues": [...], "tags": {...}}, and what was sent.
 PLAYED_GH = """
 import json, pathlib, sys
 store = pathlib.Path(__file__).with_name("github.json")
@@ -40,6 +40,10 @@ elif kind[-1] == "artifacts":
     json.dump([{"artifacts": github["artifacts"]}], sys.stdout)
 elif kind[-1] == "comments":
     json.dump([github["comments"][:1], github["comments"][1:]], sys.stdout)
+elif "matching-refs" in kind:
+    repository, prefix = path.removeprefix("repos/").split("/git/matching-refs/tags/")
+    tags = [tag for tag in github["tags"].get(repository, []) if tag.startswith(prefix)]
+    json.dump([[{"ref": "refs/tags/" + tag}] for tag in tags], sys.stdout)
 elif "state=open" in path:
     json.dump([[each for each in github["issues"] if each["state"] == "open"]], sys.stdout)
 else:
@@ -54,7 +58,7 @@ class GitHub:
         self.folder, self._store = folder, folder / "github.json"
         played(folder / "gh", PLAYED_GH)
         pull = {"state": "open", "head": {"sha": SHA, "repo": {"full_name": FORK}}}
-        self.write(pull=pull, artifacts=[], comments=[], issues=[], sent=[])
+        self.write(pull=pull, artifacts=[], comments=[], issues=[], tags={}, sent=[])
 
     def read(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._store.read_text())

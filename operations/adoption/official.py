@@ -9,8 +9,7 @@ from typing import Any
 
 from components.arguments import Executor
 from components.chart_values_check import TOP_LEVEL_KEYS
-from components.images import AIRFLOW_VERSION
-from components.settings import CHART_VERSION
+from components.versions import AIRFLOW_VERSION, CHART_VERSION
 
 from .dags import dags
 from .found import Adoption, Given, Live, merged, without_secrets
@@ -97,7 +96,7 @@ def _images(given: Given, adoption: Adoption, live: Live | None) -> None:
     )
     tag = tag or running
     adoption.put("images.airflow.repository", repository)
-    adoption.put("images.airflow.tag", tag if tag != AIRFLOW_VERSION else None)
+    adoption.put("images.airflow.tag", tag if digest or tag != AIRFLOW_VERSION else None)
     adoption.put("images.airflow.digest", digest)
     version = given.text("airflowVersion") or running or tag.partition("-")[0]
     if version and not (tag or AIRFLOW_VERSION).startswith(version):

@@ -19,12 +19,10 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from components.images import AIRFLOW_VERSION
+from components.versions import TESTED
 from operations.errors import StackError
 from operations.helm import cache_folder
 
-# AIRFLOW_VERSION was released on 2026-06-01: its dependencies as they were then. The sandbox's image keeps to it too.
-PUBLISHED_BEFORE = "2026-06-10T00:00:00Z"
 _EXTRAS = "standard,cncf-kubernetes,postgres"
 _CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{version}/constraints-{python}.txt"
 _PROBE_SECONDS = 3
@@ -41,8 +39,9 @@ class Environment:
 
 
 def published_before(version: str) -> list[str]:
-    """The arguments of uv that stand in for the constraints file of a version, where its date is known."""
-    return ["--exclude-newer", PUBLISHED_BEFORE] if version == AIRFLOW_VERSION else []
+    """The arguments of uv that stand in for the constraints file of a version, where it was tested. The sandbox's image keeps to them too."""
+    day = next((row.packages_until for row in TESTED if row.airflow == version), None)
+    return ["--exclude-newer", f"{day}T00:00:00Z"] if day else []
 
 
 def environment(version: str, requirements: Path | None, python: str | None, say: Callable[[str], None]) -> Environment:
@@ -58,7 +57,7 @@ def environment(version: str, requirements: Path | None, python: str | None, say
         StackError: it cannot be installed, or the requirements cannot be read.
     """
     wanted = _content(requirements)
-    parts = _EXTRAS, PUBLISHED_BEFORE, python or sys.version_info[:2], wanted
+    parts = _EXTRAS, published_before(version), python or sys.version_info[:2], wanted
     name = f"airflow-{version}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
     final = cache_folder() / "dags-check" / name
     interpreter = final / "bin" / "python"  # a link to one that may be gone since
@@ -122,7 +121,7 @@ def _pins(version: str, python: str, folder: Path) -> tuple[str, list[str]]:
             (folder / "constraints.txt").write_bytes(answer.read())
     except (OSError, HTTPException):
         pins = published_before(version)
-        return (f"the packages of before {PUBLISHED_BEFORE[:10]}" if pins else "the newest packages"), pins
+        return (f"the packages of before {pins[1][:10]}" if pins else "the newest packages"), pins
     return "its official constraints", ["--constraints", str(folder / "constraints.txt")]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from components.images import AIRFLOW_VERSION
+from components.versions import AIRFLOW_VERSION
 from operations import stack_file
 from operations.dags import airflow_env
 from operations.dags import check as dags_check

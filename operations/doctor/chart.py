@@ -1,7 +1,6 @@
 """Whether a stack's chart can be had: from a Helm repository, an OCI registry, or this machine."""
 
 import re
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import httpx2
 import yaml
 
 from components.settings import Chart
+from components.version_check import local_chart_version
 from operations.doctor.checks import Status, UnwellError
 
 _NAME = "airflow"
@@ -41,16 +41,10 @@ def find_chart(chart: Chart, transport: httpx2.BaseTransport | None = None) -> s
 
 
 def _local(path: Path) -> str:
-    way_out = "correct airflow:chart.path: a folder or a .tgz with a Chart.yaml"
     try:
-        if path.is_dir():
-            text = (path / "Chart.yaml").read_bytes()
-        else:
-            with tarfile.open(path) as packed:
-                file = packed.extractfile(f"{_NAME}/Chart.yaml")
-                text = file.read() if file else b""
-        return str(yaml.safe_load(text)["version"])
-    except (OSError, tarfile.TarError, KeyError, TypeError, yaml.YAMLError) as error:
+        return local_chart_version(path)
+    except (OSError, ValueError) as error:
+        way_out = "correct airflow:chart.path: a folder or a .tgz with a Chart.yaml"
         raise UnwellError(f"{path} is no chart: {error}", way_out) from None
 
 

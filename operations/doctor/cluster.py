@@ -12,6 +12,7 @@ import httpx2
 
 from components.names import RELEASE
 from components.settings import Settings
+from components.versions import kubernetes_warning
 from operations.doctor import existing_namespace
 from operations.doctor.chart import find_chart
 from operations.doctor.checks import Status, Step, UnwellError
@@ -114,8 +115,11 @@ class ClusterChecks:
         who = self._ask("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
         if who.is_success:
             self._user = repr(who.json()["status"]["userInfo"].get("username"))
-        known = version.json()["gitVersion"] if version.is_success else "of unknown version"
-        return f"Kubernetes {known} answers, and knows {self._user}"
+        known = version.json()["gitVersion"] if version.is_success else ""
+        said = f"Kubernetes {known or 'of unknown version'} answers, and knows {self._user}"
+        if known and (warning := kubernetes_warning(known)):
+            raise UnwellError(f"{said}; {warning}", "try it on a stack of no importance first", Status.WARN)
+        return said
 
     def _permissions(self) -> str:
         if self._allowed(EVERYTHING):

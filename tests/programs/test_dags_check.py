@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from components.images import AIRFLOW_VERSION
+from components.versions import AIRFLOW_VERSION, TESTED
 from operations.dags.airflow_env import environment
 from operations.dags.check import Report, check
 from operations.dags.findings import Required
@@ -83,9 +83,19 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def python() -> str:
-    """The interpreter that has Airflow."""
+    """The interpreter that has the default Airflow."""
+    return installed(AIRFLOW_VERSION)
+
+
+@pytest.fixture(scope="module", params=[row.airflow for row in TESTED])
+def each_python(request: pytest.FixtureRequest) -> str:
+    """The interpreter of each Airflow that is tested, for what asks Airflow's own code the most."""
+    return installed(request.param)
+
+
+def installed(version: str) -> str:
     try:
-        return environment(AIRFLOW_VERSION, None, None, print).python
+        return environment(version, None, None, print).python
     except StackError as error:
         if re.search("(?i)dns error|error sending request|connect|timed out", str(error)):
             pytest.skip(f"PyPI is not reached: {str(error).splitlines()[-1]}")
@@ -103,10 +113,10 @@ def run(folder: Path, python: str, *required: Required, timeout: float = 30, **v
     return check(folder, python, variables, required=required, timeout=timeout)
 
 
-def test_everything_wrong_is_found_at_the_users_own_line(python: str, tmp_path: Path) -> None:
+def test_everything_wrong_is_found_at_the_users_own_line(each_python: str, tmp_path: Path) -> None:
     write(tmp_path, {name: HEADER + text for name, (text, *_) in WRONG.items()})
     write(tmp_path, {"library/__init__.py": "", "library/broken.py": "\nundefined\n"})
-    found = {(finding.path, finding.line): finding.what for finding in run(tmp_path, python, timeout=1).findings}
+    found = {(finding.path, finding.line): finding.what for finding in run(tmp_path, each_python, timeout=1).findings}
     expected = {(str(tmp_path / path), line): what for _, path, line, what in WRONG.values() if path}
     assert found.keys() == expected.keys()
     for place, what in expected.items():
@@ -152,7 +162,7 @@ def test_the_sample_dags_pass_with_everything_required(python: str) -> None:
     assert (report.dags, report.findings) == (["sample_etl", "smoke"], [])
 
 
-def test_the_sample_dags_run_to_success(python: str, tmp_path: Path) -> None:
+def test_the_sample_dags_run_to_success(each_python: str, tmp_path: Path) -> None:
     script = """
 import functools
 from airflow.dag_processing.dagbag import DagBag
@@ -160,11 +170,16 @@ from airflow.sdk.execution_time import supervisor
 from airflow.utils.db import initdb
 initdb()
 supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)  # seconds, for each task
-for dag in DagBag(include_examples=False).dags.values():
+for dag in DagBag().dags.values():
     print("\\n", dag.dag_id, str(dag.test().state))
 """
-    home = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__DAGS_FOLDER": str(SAMPLES), "PATH": os.environ["PATH"]}
-    done = subprocess.run([python, "-I", "-c", script], env=home, text=True, capture_output=True, check=False)
+    home = {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(SAMPLES),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PATH": os.environ["PATH"],
+    }
+    done = subprocess.run([each_python, "-I", "-c", script], env=home, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     states = dict(re.findall(r"^ (\w+) (\w+)$", done.stdout, re.MULTILINE))
     assert states == {"sample_etl": "success", "smoke": "success"}

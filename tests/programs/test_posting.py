@@ -87,6 +87,34 @@ def test_drift_opens_one_issue_keeps_it_and_closes_it(github: GitHub) -> None:
     assert [state for state, _ in night(drift_prod="again")] == ["closed", "open"]
 
 
+def test_newer_versions_open_one_issue_which_is_closed_once_they_are_tested_and_not_that_of_drift(
+    github: GitHub,
+) -> None:
+    drift = {
+        "number": 1,
+        "id": 1,
+        "user": {"login": "github-actions[bot]"},
+        "state": "open",
+        "body": "<!-- airflow-stack drift -->\n",
+    }
+    github.write(issues=[drift])
+
+    def week(*tags: str) -> list[tuple[str, str]]:
+        github.write(tags={"apache/airflow": ["3.2.2", "helm-chart/1.22.0", *tags]})
+        done = github.post("github-versions")
+        assert done.returncode == 0, done.stderr
+        return [(each["state"], each["body"]) for each in github.read()["issues"][1:]]
+
+    assert week("3.3.3rc1") == []
+    ((_, first),) = week("3.99.0")
+    assert first.startswith("<!-- airflow-stack versions -->\n")
+    assert "| 3.99.0 |" in first and "https://github.test/run/5" in first
+    ((state, second),) = week("3.99.1")
+    assert (state, "| 3.99.1 |" in second) == ("open", True)
+    assert [state for state, _ in week()] == ["closed"]
+    assert github.read()["issues"][0] == drift
+
+
 @pytest.fixture
 def gitlab() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A GitLab with one merge request, and its notes."""

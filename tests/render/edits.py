@@ -46,7 +46,7 @@ def _merged(old: Config, new: Config) -> dict[str, Any]:
     return {key: value for key, value in merged.items() if value is not None}
 
 
-NEXT = {"images": {"airflow": {"tag": "3.2.3"}}}
+BEFORE, NEXT = {"images": {"airflow": {"tag": "3.2.2"}}}, {"images": {"airflow": {"tag": "3.3.3"}}}
 EDITS: dict[str, Edit] = {
     "nothing": Edit(PROD, {}),
     "branch": Edit(PROD, {"dags": {"branch": "release-2"}}, [
@@ -94,21 +94,21 @@ EDITS: dict[str, Edit] = {
         "The chart changes from `1.22.0` to `1.23.0`.",
     ]),
     "Airflow patch version": Edit(PROD, NEXT, [
-        "Airflow goes from `3.2.2` to `3.2.3`: the database is migrated before the pods change.",
+        "Airflow goes from `3.3.2` to `3.3.3`: the database is migrated before the pods change.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_tag` and `pod_template_file.yaml`).",
         "The user Job runs again: it makes the admin user, or sets its password.",
         "The database migration runs again; the pods wait for it.",
         "Task pods that run go on as they are; those that start after follow the new pod template.",
     ]),
-    "Airflow minor version": Edit(PROD, {"images": {"airflow": {"tag": "3.3.0"}}}, [
-        "! Airflow goes from `3.2.2` to `3.3.0`: the database is migrated before the pods change, and there is no way back but a backup. Take one first.",
+    "Airflow minor version, from the one that most come from": Edit(_merged(PROD, BEFORE), {"images": {"airflow": {"tag": "3.3.2"}}}, [
+        "! Airflow goes from `3.2.2` to `3.3.2`: the database is migrated before the pods change, and there is no way back but a backup. Take one first.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_tag` and `pod_template_file.yaml`).",
         "The user Job runs again: it makes the admin user, or sets its password.",
         "The database migration runs again; the pods wait for it.",
         "Task pods that run go on as they are; those that start after follow the new pod template.",
     ]),
-    "Airflow downgrade": Edit(_merged(PROD, NEXT), {"images": {"airflow": {"tag": "3.2.2"}}}, [
-        "! Airflow goes back from `3.2.3` to `3.2.2`, and a migration does not go back: run `airflow db downgrade` with the newer version first.",
+    "Airflow downgrade": Edit(_merged(PROD, NEXT), {"images": {"airflow": {"tag": "3.3.2"}}}, [
+        "! Airflow goes back from `3.3.3` to `3.3.2`, and a migration does not go back: run `airflow db downgrade` with the newer version first.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_tag` and `pod_template_file.yaml`).",
         "The user Job runs again: it makes the admin user, or sets its password.",
         "The database migration runs again; the pods wait for it.",

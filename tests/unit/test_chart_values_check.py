@@ -31,13 +31,14 @@ def chart(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     folder = tmp_path / "tiny"
     folder.mkdir()
     (folder / "values.schema.json").write_text(json.dumps(SCHEMA))
+    (folder / "Chart.yaml").write_text("name: tiny\nversion: 1.22.0\n")
     if request.param == "folder":
         return str(folder)
     packed = tmp_path / "tiny-1.0.0.tgz"
     with tarfile.open(packed, "w:gz") as archive:
-        # A schema of a chart inside the chart, which is not the one that counts.
-        inner = tarfile.TarInfo("tiny/charts/postgresql/values.schema.json")
-        archive.addfile(inner, io.BytesIO())
+        # Files of a chart inside the chart, which are not those that count.
+        for name in ("values.schema.json", "Chart.yaml"):
+            archive.addfile(tarfile.TarInfo(f"tiny/charts/postgresql/{name}"), io.BytesIO())
         archive.add(folder, "tiny")
     return str(packed)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from components.images import AIRFLOW_VERSION
+from components.versions import AIRFLOW_VERSION, TESTED
 from operations.dags import airflow_env
 from operations.dags import check as dags_check
 from operations.dags import command as dags_command
@@ -210,10 +210,11 @@ def test_an_environment_is_installed_once_and_again_for_other_requirements(uv: P
 
 
 def test_without_the_official_constraints_the_date_stands_in_that_the_sandbox_keeps_to_too(uv: Path) -> None:
-    assert installed().origin == "the packages of before 2026-06-10"
-    assert f"--exclude-newer {airflow_env.PUBLISHED_BEFORE}" in uv.read_text()
-    assert stand_ins._requirements(AIRFLOW_VERSION)[:2] == airflow_env.published_before(AIRFLOW_VERSION)
-    uv.write_text("")
+    for row in TESTED:
+        assert installed(version=row.airflow).origin == f"the packages of before {row.packages_until}"
+        assert f"--exclude-newer {row.packages_until}T00:00:00Z apache-airflow" in uv.read_text()
+        assert stand_ins._requirements(row.airflow)[:2] == airflow_env.published_before(row.airflow)
+        uv.write_text("")
     assert installed(version="3.1.0").origin == "the newest packages"
     assert "--exclude-newer" not in uv.read_text()
 

@@ -345,11 +345,11 @@ def test_what_a_delivery_cannot_do_is_refused(config: Config, key: str, reason: 
 
 def test_the_way_out_of_the_official_image_is_a_dockerfile_of_two_lines() -> None:
     (problem,) = problems({**IMAGE, "images": {}}).problems
-    assert "`FROM apache/airflow:3.2.2` and `COPY dags /opt/airflow/dags/dags`" in problem.way_out
+    assert "`FROM apache/airflow:3.3.2` and `COPY dags /opt/airflow/dags/dags`" in problem.way_out
 
 
 def test_the_stack_file_of_the_guide_is_in_order() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "guides" / "air-gapped.md").read_text(), re.DOTALL)
     config = {key.removeprefix("airflow:"): value for key, value in yaml.safe_load(block)["config"].items()}
     assert config.pop("chart") == {"path": "vendor/airflow-1.22.0.tgz"}
-    assert "data/airflow:3.2.2-" in followed(settings(**config))
+    assert "data/airflow:3.3.2-" in followed(settings(**config))

@@ -133,6 +133,21 @@ def test_a_cluster_of_which_one_may_do_everything_is_asked_once(
     assert played.reviews == 1
 
 
+def test_a_cluster_of_another_minor_version_is_something_to_look_at_and_keeps_no_other_check_from_being_made(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    played.answers["/version"] = (200, {"gitVersion": "v1.33.5-eks-3025e55"})
+    checks = examine()
+    assert checks["cluster"].status is Status.WARN
+    assert (
+        "Kubernetes 1.33 was not tested with this program; tested: Airflow 3.3.2 with chart"
+        in checks["cluster"].message
+    )
+    assert checks["permissions"].status is Status.OK
+    played.answers["/version"] = (403, {})
+    assert examine()["cluster"].message == "Kubernetes of unknown version answers, and knows 'ada'"
+
+
 def test_rights_that_are_missing_are_grouped_in_one_line(
     played: Played, examine: Callable[..., dict[str, Check]]
 ) -> None:

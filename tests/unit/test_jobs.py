@@ -70,9 +70,9 @@ def test_a_job_knows_what_every_airflow_container_knows(job: str) -> None:
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_runs_the_image_of_the_release_from_where_it_comes(job: str) -> None:
     digest = "sha256:" + "a" * 64
-    images = {"registry": "m.io/x", "pull_secrets": ["mine"], "airflow": {"digest": digest}}
+    images = {"registry": "m.io/x", "pull_secrets": ["mine"], "airflow": {"tag": "3.3.2", "digest": digest}}
     spec = pod(job, images=images)["spec"]
-    assert spec["containers"][0]["image"] == f"m.io/x/apache/airflow:3.2.2@{digest}"
+    assert spec["containers"][0]["image"] == f"m.io/x/apache/airflow:3.3.2@{digest}"
     assert spec["imagePullSecrets"] == [{"name": "mine"}]
     values = deployed(images=images).only("kubernetes:helm.sh/v3:Release").inputs["values"]
     assert spec["containers"][0]["image"] == f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}"

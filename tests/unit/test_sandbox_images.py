@@ -113,9 +113,17 @@ def test_every_image_that_a_stack_names_has_a_stand_in_that_says_so() -> None:
         assert labels["org.opencontainers.image.title"].startswith("stand-in for ")
 
 
-def test_only_the_pinned_version_is_resolved_at_its_date() -> None:
-    assert "--exclude-newer" in images._requirements("3.2.2")
+def test_only_a_tested_version_is_resolved_at_its_date() -> None:
+    assert images._requirements("3.2.2")[:2] == ["--exclude-newer", "2026-06-10T00:00:00Z"]
     assert images._requirements("3.1.0")[0].endswith("]==3.1.0")
+
+
+def test_what_was_made_of_another_tested_version_stays_to_upgrade_from(tmp_path: Path) -> None:
+    for name in ("stand-ins-3.2.2-a.tar", "stand-ins-3.3.2-old.tar", "stand-ins-3.0.0-a.tar", "stand-ins-abc.tar"):
+        (tmp_path / name).touch()
+    (tmp_path / ".killed").mkdir()
+    images._make_room(tmp_path, "stand-ins", "3.3.2")
+    assert [path.name for path in tmp_path.iterdir()] == ["stand-ins-3.2.2-a.tar"]
 
 
 def test_what_is_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,11 +99,17 @@ WRONG: dict[str, tuple[Config, str, str, str]] = {
     "a tag in the repository": (
         dags() | {"images": {"airflow": {"repository": "acme/airflow@1"}}}, "images.airflow.repository", "without tag", ""),
     "a tag with a space": (dags() | {"images": {"airflow": {"tag": "3.2.2 rc"}}}, "images.airflow.tag", "an image tag", ""),
-    "a tag that hides the version": (dags() | {"images": {"airflow": {"tag": "latest"}}}, "images.airflow", "version is needed", ""),
-    "Airflow 2": (dags() | {"images": {"airflow": {"tag": "2.11.0"}}}, "images.airflow", "Airflow 3 version", ""),
+    "a tag that hides the version": (
+        dags() | {"images": {"airflow": {"tag": "latest"}}}, "images.airflow.tag", "say which in its version", "images.airflow.tag"),
+    "Airflow 2": (dags() | {"images": {"airflow": {"tag": "2.11.0"}}}, "images.airflow.tag", "Airflow 3 version", ""),
+    "a digest of no version": (
+        dags() | {"images": {"airflow": {"digest": f"sha256:{'a' * 64}"}}}, "images.airflow.digest", "not its Airflow", ""),
+    "a version that is not the official image's": (
+        dags() | {"images": {"airflow": {"tag": "2.10.5", "version": "3.3.2"}}}, "images.airflow.version", "'2.10.5'", "config rm"),
     "a short digest": (dags() | {"images": {"airflow": {"digest": "sha256:ab"}}}, "images.airflow.digest", "64 hexadecimal", ""),
     "one pull secret as text": (dags() | {"images": {"pullSecrets": "mine"}}, "images.pullSecrets", "a list", ""),
     "chart 2": (dags() | {"chart": {"version": "2.0.0"}}, "chart.version", "1.22.0", ""),
+    "a chart of before Airflow 3": (dags() | {"chart": {"version": "1.15.0"}}, "chart.version", "older than chart 1.19", "1.22.0"),
     "a chart over http": (dags() | {"chart": {"repository": "http://charts"}}, "chart.repository", "oci://", ""),
     "no time for the chart": (dags() | {"chart": {"timeoutSeconds": 5}}, "chart.timeoutSeconds", "greater than or equal", ""),
     "a namespace in capitals": (dags() | {"namespace": "Airflow"}, "namespace", "lowercase letters", "airflow:namespace"),
@@ -165,6 +171,9 @@ RIGHT: dict[str, tuple[Config, str, object]] = {
         dags() | {"images": {"airflow": {"tag": "acme-7", "version": "3.1.0"}}}, "images.airflow.airflow_version", "3.1.0"),
     "a version before a suffix": (
         dags() | {"images": {"airflow": {"tag": "3.2.1-python3.12"}}}, "images.airflow.airflow_version", "3.2.1"),
+    "a version beside a tag of one's own": (
+        dags() | {"images": {"airflow": {"repository": "acme/airflow", "tag": "2.0.1", "version": "3.3.2"}}},
+        "images.airflow.airflow_version", "3.3.2"),
     "nothing between the databases": (dags() | {"database": {}}, "database.in_cluster", None),
     "a quantity in parts": (dags() | {"components": {"workers": {"cpu": "1.5", "memory": "512Mi"}}}, "components.workers.cpu", "1.5"),
     "a bucket": (dags() | {"logs": {"remote": {"folder": "wasb-logs"}}}, "logs.remote.folder", "wasb-logs"),
