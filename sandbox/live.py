@@ -16,6 +16,8 @@ from rich.text import Text
 
 from operations.console import console, say
 
+PRIVATE = 0o077
+"""Umask of every Pulumi: what it writes with `-v=9`, to a log in the temporary folder, has secrets in plain text."""
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 
@@ -54,6 +56,7 @@ def accompany(command: Sequence[str], folder: Path, env: Mapping[str, str], log:
             stdout=written,
             stderr=subprocess.STDOUT,
             process_group=0,
+            umask=PRIVATE,
         ) as process:
             while process.returncode is None:
                 try:

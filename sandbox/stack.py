@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from sandbox import SandboxError, sources, stackfile
-from sandbox.live import Observer, accompany
+from sandbox.live import PRIVATE, Observer, accompany
 
 PLUGINS = ("kubernetes", "random", "tls")
 
@@ -105,6 +105,7 @@ class Stack:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            umask=PRIVATE,
         )
         return Result(done.returncode == 0, done.stdout)
 
@@ -117,7 +118,7 @@ class Stack:
                 log = self._home / f"{command}-{self.name}.log"
                 done = Result(accompany(["pulumi", *words], self._project, self._env, log, live), "")
             elif live:
-                process = subprocess.Popen(["pulumi", *words], cwd=self._project, env=self._env)
+                process = subprocess.Popen(["pulumi", *words], cwd=self._project, env=self._env, umask=PRIVATE)
                 done = Result(_patiently(process) == 0, "")
             else:
                 done = self.run(*words)
@@ -136,7 +137,9 @@ def stacks(home: Path, env: Mapping[str, str]) -> list[str]:
 
 def _pulumi(home: Path, env: Mapping[str, str], *arguments: str, text: str = "") -> str:
     command = ["pulumi", *arguments, "--non-interactive"]
-    done = subprocess.run(command, cwd=home, env=env, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=home, env=env, input=text, capture_output=True, text=True, check=False, umask=PRIVATE
+    )
     if done.returncode != 0:
         raise SandboxError(f"pulumi {' '.join(arguments[:2])}: {done.stderr or done.stdout}")
     return done.stdout

@@ -12,7 +12,7 @@ from tests.real.project import Project
 pytestmark = pytest.mark.real
 
 NOW, BEFORE = TESTED[0].airflow, TESTED[1].airflow
-MIGRATION = "airflow-migrate-database"
+MIGRATION = "migrate-database"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def stack(project: Project) -> Iterator[Project]:
 
 def migration(project: Project) -> tuple[str | None, str | None]:
     """Which migration ran to its end, and with which image."""
-    job = project.kubernetes.get(Job, MIGRATION)
+    (job,) = project.kubernetes.list(Job, labels={"component": MIGRATION})
     assert job.metadata and job.spec and job.status and job.spec.template.spec
     assert job.status.succeeded == 1
     return job.metadata.uid, job.spec.template.spec.containers[0].image
