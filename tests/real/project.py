@@ -125,11 +125,35 @@ class Project:
         (folder / ".venv").symlink_to(ROOT / ".venv")
         return cls(folder, cluster)
 
+    def pulumi(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run plain Pulumi on the stack; its messages are in `stdout`."""
+        command = ["pulumi", *words, "--stack", "dev", "--non-interactive", "--config-file", str(self.stack_settings)]
+        env = {**self._env, **self._sandbox_env()}
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+
+    @property
+    def stack_settings(self) -> Path:
+        """The stack's settings as the sandbox completed them."""
+        (file,) = self.state.rglob("Pulumi.dev.yaml")
+        return file
+
+    def _sandbox_env(self) -> dict[str, str]:
+        lines = self.sandbox("env").splitlines()
+        return dict(shlex.split(line)[1].split("=", 1) for line in lines)
+
     def airflow_stack(self, command: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run `airflow-stack` on the stack, as a user does after `eval "$(make env)"`."""
-        lines = self.sandbox("env").splitlines()
-        env = dict(shlex.split(line)[1].split("=", 1) for line in lines)
-        return self.run(AIRFLOW_STACK, command, "--stack", "dev", *words, env=env)
+        return self.run(AIRFLOW_STACK, command, "--stack", "dev", *words, env=self._sandbox_env())
 
     def sandbox(self, *words: str) -> str:
         """Run a command of the sandbox that must go well."""

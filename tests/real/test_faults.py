@@ -1,13 +1,16 @@
 """What goes wrong around a stack: it says so in one message, or comes back by itself; nothing is lost either way."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from lightkube.resources.apps_v1 import StatefulSet
 
+from components.rollout_watch import NEXT
 from sandbox import git_repository, processes
 from sandbox.airflow_api import AirflowApiError
 from sandbox.ready import SMOKE
@@ -107,6 +110,29 @@ def test_a_wrong_deploy_key_ends_the_up_with_the_key_and_leaves_airflow_serving(
     finally:
         key.write_text(right)
         stop_git_server(project)
+    project.up()
+    project.preview_is_unchanged()
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_plain_pulumi_up_that_cannot_roll_out_ends_early_with_the_cause(project: Project) -> None:
+    file = project.stack_settings
+    right = file.read_text()
+    wrong = yaml.safe_load(right)
+    wrong["config"].setdefault("airflow:images", {})["gitSync"] = {"tag": "does-not-exist"}
+    file.write_text(yaml.safe_dump(wrong))
+    began = time.monotonic()
+    failed = project.pulumi("up", "--yes", "--skip-preview")
+    took = time.monotonic() - began
+    file.write_text(right)
+    assert failed.returncode != 0, failed.stdout
+    assert re.search(
+        r"airflow-dag-processor-\S+, container git-sync\S*: (ErrImagePull|ImagePullBackOff)", failed.stdout
+    ), failed.stdout
+    assert NEXT in failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert took < 150, failed.stdout
+    assert project.airflow.dags(), "the Airflow of before serves"
     project.up()
     project.preview_is_unchanged()
 
