@@ -54,11 +54,8 @@ IMPORTS = {
     "release alone": "import pulumi, pulumi_kubernetes as k8s; k8s.helm.v3.Release",
     "this program": "import components.airflow",
 }
-# pulumi_kubernetes loads its modules on first use, so the imports of a run are those of its objects too.
-USED = (
-    "; import pulumi_kubernetes as k8s; (k8s.core.v1.Secret, k8s.batch.v1.Job, k8s.helm.v3.Release,"
-    " k8s.networking.v1.NetworkPolicy, k8s.apps.v1.StatefulSet)"
-)
+# pulumi_kubernetes loads its modules on first use.
+USED = "; import pulumi_kubernetes as k8s; k8s.helm.v3.Release"
 
 
 def main() -> None:
