@@ -1,5 +1,6 @@
 """A stack's settings, one Airflow, and what the stack tells the world."""
 
+import signal
 import sys
 
 import pulumi
@@ -7,6 +8,8 @@ from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from components.airflow import Airflow
 from components.stack_config import PROJECT, SECRETS, SettingsError, arguments, load
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Pulumi interrupts a program when a resource fails: no traceback after the cause
 
 config = pulumi.Config()
 prefix = f"{PROJECT}:"
