@@ -16,9 +16,15 @@ from .names import AUTH_MANAGER, RELEASE, SecretNames
 from .objects import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
 # Several commands in one process, by the entry point of `airflow` itself: each process of its own would spend seconds on imports.
+# `done` leaves a message: without one the provider prints `container completed with exit code 0`, as a warning.
 _AIRFLOW = """
 import os, sys
+from pathlib import Path
 from airflow.__main__ import main
+
+def done(message):
+    if (log := Path("/dev/termination-log")).exists():
+        log.write_text(message)
 
 def airflow(*command):
     sys.argv = ["airflow", *command]
@@ -35,6 +41,7 @@ user = ["--username", given["USERNAME"]]
 names = ["--firstname", given["FIRST_NAME"], "--lastname", given["LAST_NAME"]]
 airflow("users", "create", "--role", "Admin", *user, "--email", given["EMAIL"], *names)
 airflow("users", "reset-password", *user)
+done(f"user {given['USERNAME']} exists, with the current password")
 """
 
 
@@ -94,6 +101,7 @@ class DatabaseMigration(pulumi.ComponentResource):
             # With the roles in place the API server's first start and the user's Job, which run at the same time, have none to make.
             commands += ["fab-db migrate", "sync-perm"]
         script = "".join(f"airflow(*{command.split()})\n" for command in commands)
+        script += 'done("the database has the schema of this Airflow")\n'
         annotations = {"airflow-stack/database": args["database"]}
         _job(self, name, "migrate-database", args, script, annotations, [])
         self.register_outputs({})

@@ -144,8 +144,7 @@ class Project:
     @property
     def stack_settings(self) -> Path:
         """The stack's settings as the sandbox completed them."""
-        (file,) = self.state.rglob("Pulumi.dev.yaml")
-        return file
+        return self.state / "cluster" / "stacks" / "Pulumi.dev.yaml"
 
     def _sandbox_env(self) -> dict[str, str]:
         lines = self.sandbox("env").splitlines()
