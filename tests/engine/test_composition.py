@@ -162,7 +162,7 @@ def test_what_is_protected_and_kept_is_upgraded_all_the_same(
         assert first.ok, first.output
         again = stack.up("--config", "kept:tag=3.2.2")
         assert again.ok, again.output
-        assert again.changes["replace"] == 2, "the Jobs"
+        assert again.changes["replace"] == 3, "the Jobs"
     finally:
         stack.unprotect()
         goes(stack)
