@@ -158,9 +158,9 @@ def test_what_is_protected_and_kept_is_upgraded_all_the_same(
     (tmp_path / "components").symlink_to(ROOT / "components")
     stack = open_stack("dev", tmp_path)
     try:
-        first = stack.up("--config", "kept:tag=3.2.1")
+        first = stack.up("--config", "kept:tag=3.2.2")
         assert first.ok, first.output
-        again = stack.up("--config", "kept:tag=3.2.2")
+        again = stack.up("--config", "kept:tag=3.3.2")
         assert again.ok, again.output
         assert again.changes["replace"] == 3, "the Jobs"
     finally:
