@@ -9,7 +9,9 @@ from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 from components.airflow import Airflow
 from components.stack_config import PROJECT, SECRETS, SettingsError, arguments, load
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Pulumi interrupts a program when a resource fails: no traceback after the cause
+signal.signal(
+    signal.SIGINT, signal.SIG_DFL
+)  # Pulumi interrupts a program when a resource fails: no traceback after the cause
 
 config = pulumi.Config()
 prefix = f"{PROJECT}:"

@@ -7,6 +7,7 @@ or a short password could be guessed from it.
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any, NotRequired, TypedDict
 
@@ -28,12 +29,25 @@ class PlacedArgs(TypedDict):
     """Labels of every object."""
 
 
-class KubernetesObject(pulumi.CustomResource):
-    """An object of the Kubernetes provider, declared by its manifest.
+@cache
+def _provider_version() -> str:
+    return version("pulumi-kubernetes")
+
+
+class KubernetesResource(pulumi.CustomResource):
+    """A resource of the Kubernetes provider, declared by its type token and properties.
 
     State and URN are those of the class in `pulumi_kubernetes`, whose modules take longer to import than a whole preview
     (docs/decisions/0011-manifests.md).
     """
+
+    def __init__(self, type_: str, resource_name: str, properties: Manifest, opts: pulumi.ResourceOptions) -> None:
+        of_version = pulumi.ResourceOptions(version=_provider_version())
+        super().__init__(type_, resource_name, properties, pulumi.ResourceOptions.merge(opts, of_version))
+
+
+class KubernetesObject(KubernetesResource):
+    """A Kubernetes object, declared by its manifest."""
 
     kind: pulumi.Output[str]
     """The object's kind, once it exists."""
@@ -44,12 +58,8 @@ class KubernetesObject(pulumi.CustomResource):
         self, resource_name: str, api_version: str, kind: str, manifest: Manifest, opts: pulumi.ResourceOptions
     ) -> None:
         group = api_version if "/" in api_version else f"core/{api_version}"
-        super().__init__(
-            f"kubernetes:{group}:{kind}",
-            resource_name,
-            {"apiVersion": api_version, "kind": kind, **manifest},
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=version("pulumi-kubernetes"))),
-        )
+        properties = {"apiVersion": api_version, "kind": kind, **manifest}
+        super().__init__(f"kubernetes:{group}:{kind}", resource_name, properties, opts)
 
 
 def metadata(

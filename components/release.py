@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .names import RELEASE
+from .objects import KubernetesResource
 
 
 class AirflowReleaseArgs(TypedDict):
@@ -26,6 +26,20 @@ class AirflowReleaseArgs(TypedDict):
     """Seconds that Helm may take."""
 
 
+class HelmRelease(KubernetesResource):
+    """A `helm.v3.Release` of the Kubernetes provider."""
+
+    name: pulumi.Output[str]
+    """Its name, once it is installed."""
+    status: pulumi.Output[dict[str, Any]]
+    """What Helm recorded of it: `version` is the chart's, `revision` its own."""
+
+    def __init__(self, resource_name: str, properties: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        # As the SDK's class does: `compat` asks for that way of reading the values, and what is None is an output.
+        given = {**properties, "compat": "true", "status": None}
+        super().__init__("kubernetes:helm.sh/v3:Release", resource_name, given, opts)
+
+
 class AirflowRelease(pulumi.ComponentResource):
     """A `helm.v3.Release`: the v4 Chart drops hooks and the v3 Chart keeps Secrets in plain state."""
 
@@ -36,18 +50,17 @@ class AirflowRelease(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AirflowReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AirflowRelease", name, None, opts)
-        release = k8s.helm.v3.Release(
-            f"{name}-release",
-            name=RELEASE,
-            namespace=args["namespace"],
-            values=args["values"],
-            timeout=args.get("timeout_seconds", 900),
-            max_history=10,
-            skip_await=True,
+        properties = {
+            "name": RELEASE,
+            "namespace": args["namespace"],
+            "values": args["values"],
+            "timeout": args.get("timeout_seconds", 900),
+            "maxHistory": 10,
+            "skipAwait": True,
             **_source(args),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.chart_version = release.status.apply(lambda status: status.version or args["chart_version"])
+        }
+        release = HelmRelease(f"{name}-release", properties, pulumi.ResourceOptions(parent=self))
+        self.chart_version = release.status.apply(lambda status: str(status.get("version") or args["chart_version"]))
         self.service_name = release.name.apply(lambda release_name: f"{release_name}-api-server")
         self.register_outputs({"chart_version": self.chart_version, "service_name": self.service_name})
 
@@ -59,4 +72,4 @@ def _source(args: AirflowReleaseArgs) -> dict[str, Any]:
     version = {"version": args["chart_version"]}
     if repository.startswith("oci://"):
         return {"chart": f"{repository.rstrip('/')}/airflow", **version}
-    return {"chart": "airflow", "repository_opts": {"repo": repository}, **version}
+    return {"chart": "airflow", "repositoryOpts": {"repo": repository}, **version}

@@ -4,6 +4,7 @@ Helm's own wait ends with `context deadline exceeded`, and only after its whole 
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,20 @@ _RULES = [
 ]
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _digest(released: Mapping[str, Any]) -> pulumi.Output[str]:
+    """Digest of what is released. Only the outputs in it are awaited: `Output.json_dumps` makes an output of each of a thousand values."""
+    outputs: list[pulumi.Output[Any]] = []
+
+    def number(output: object) -> str:
+        if not isinstance(output, pulumi.Output):
+            raise TypeError(f"a chart value is {type(output).__name__}, which JSON cannot hold")
+        outputs.append(output)
+        return f"output {len(outputs)}"
+
+    text = json.dumps(released, sort_keys=True, default=number)
+    return pulumi.Output.all(*outputs).apply(
+        lambda known: hashlib.sha256(json.dumps([text, known]).encode()).hexdigest()[:16]
+    )
 
 
 class ReleaseRolloutArgs(JobArgs):
@@ -82,13 +95,12 @@ class ReleaseRollout(pulumi.ComponentResource):
             ],
             "resources": sizes.WATCH.as_kubernetes(),
         }
-        released = pulumi.Output.json_dumps({"chart": args["chart"], "values": args["values"]}, sort_keys=True)
         job = run_job(
             self,
             name,
             "rollout",
             job_args,
-            {"checksum/release": released.apply(_digest)},
+            {"checksum/release": _digest({"chart": args["chart"], "values": args["values"]})},
             container,
             pulumi.ResourceOptions(depends_on=made),
             backoff_limit=0,

@@ -54,8 +54,6 @@ IMPORTS = {
     "release alone": "import pulumi, pulumi_kubernetes as k8s; k8s.helm.v3.Release",
     "this program": "import components.airflow",
 }
-# pulumi_kubernetes loads its modules on first use.
-USED = "; import pulumi_kubernetes as k8s; k8s.helm.v3.Release"
 
 
 def main() -> None:
@@ -82,23 +80,19 @@ def _render(stack: str) -> None:
 
 
 def _imports() -> dict[str, float]:
-    return {name: _median(partial(_python, code)) for name, code in _programs().items()}
-
-
-def _programs() -> dict[str, str]:
-    return {name: code + (USED if name == "this program" else "") for name, code in IMPORTS.items()}
+    return {name: _median(partial(_python, code)) for name, code in IMPORTS.items()}
 
 
 def _memory() -> Table:
     # Not getrusage: its maximum begins with that of the process which started this one.
     measure = "; import re; print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
-    peak = {name: int(_python(code + measure)) / 1024 for name, code in _programs().items()}
+    peak = {name: int(_python(code + measure)) / 1024 for name, code in IMPORTS.items()}
     return _table("Memory", "MiB", peak)
 
 
 def _profile() -> dict[str, float]:
     """Seconds that each package takes to import, the slowest first."""
-    command = [sys.executable, "-X", "importtime", "-c", _programs()["this program"]]
+    command = [sys.executable, "-X", "importtime", "-c", IMPORTS["this program"]]
     lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stderr.splitlines()
     spent: dict[str, float] = defaultdict(float)
     for line in lines[1:]:
