@@ -212,7 +212,9 @@ def _pulumi_home(root: Path, home: Path, plugins: Path | None) -> Path:
     for name in [] if plugins else PLUGINS:
         start = folder / "plugins" / _plugin(name) / f"pulumi-resource-{name}"
         start.parent.mkdir(parents=True)
-        command = f"PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(sys.executable)} -P -m sandbox.plugins {name}"
+        command = (
+            f'PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(sys.executable)} -P -m sandbox.plugins {name} "$@"'
+        )
         start.write_text(f"#!/bin/sh\n{command}\n")
         start.chmod(0o755)
     return folder
