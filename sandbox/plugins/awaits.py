@@ -38,7 +38,7 @@ class Awaits:
     """The waiting of a plugin."""
 
     def __init__(self, api: Api, cancelled: threading.Event) -> None:
-        self._api, self._cancelled, self._watches = api, cancelled, Watches(api)
+        self._api, self._cancelled, self._watches = api, cancelled, Watches(api, cancelled)
 
     def until_ready(
         self, inputs: Properties, live: Properties, timeout: float, log: Log, *, created: bool
@@ -110,6 +110,7 @@ class Awaits:
             for api_version, kind in state.follows:
                 following.enter_context(self._watches.follow(api_version, kind, namespace, events))
             end = time.monotonic() + timeout
+            state.begin()
             while not state.look(time.monotonic()):
                 if self._cancelled.is_set():
                     raise AwaitError(state.live, f'Resource operation was cancelled for "{name}"', *state.lacking())

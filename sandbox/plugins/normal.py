@@ -81,7 +81,8 @@ def _through(model: Any, value: Value) -> Properties:  # noqa: ANN401  as above
     if not isinstance(value, dict):
         raise _MisfitError
     kept = {}
-    for name, hint in typing.get_type_hints(model).items():
+    for attribute, hint in typing.get_type_hints(model).items():
+        name = attribute.removesuffix("_")  # lightkube's way with words of Python, such as `from`
         if (given := value.get(name)) is None:
             continue
         types = [each for each in typing.get_args(hint) if each is not type(None)]

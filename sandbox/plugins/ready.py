@@ -32,6 +32,9 @@ class Readiness:
     def __init__(self, live: Properties, log: Log) -> None:
         self.live, self.log = live, log
 
+    def begin(self) -> None:
+        """Say that a wait begins."""
+
     def see(self, change: str, live: Properties, now: float) -> None:
         """Take in a change of an object."""
         raise NotImplementedError
@@ -172,7 +175,9 @@ class Service(Readiness):
         self._type = live.get("spec", {}).get("type", "ClusterIP")
         self._there = self._ready = self._pending = False
         self._settled, self._timers = False, list[float]()
-        self._began = False
+
+    def begin(self) -> None:
+        self.log.status("INFO", "[1/3] Finding Pods to direct traffic to")
 
     def see(self, change: str, live: Properties, now: float) -> None:
         if live["metadata"]["name"] != self.live["metadata"]["name"]:
@@ -195,9 +200,6 @@ class Service(Readiness):
         self._settled = True
 
     def look(self, now: float) -> bool:
-        if not self._began:
-            self.log.status("INFO", "[1/3] Finding Pods to direct traffic to")
-            self._began = True
         if not self._awaits_pods():
             return self._there
         if any(timer <= now for timer in self._timers):

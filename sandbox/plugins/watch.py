@@ -19,25 +19,29 @@ Event: TypeAlias = tuple[str, Properties]
 Events: TypeAlias = "SimpleQueue[Event]"
 
 _RESYNC = 60.0  # seconds
+_PATIENCE = 0.25  # seconds, between looks at whether all is cancelled
 _PAUSE = 1.0  # seconds, after a watch that broke
 
 
 class Watches:
     """The informers of a plugin."""
 
-    def __init__(self, api: Api) -> None:
-        self._api, self._lock = api, threading.Lock()
+    def __init__(self, api: Api, cancelled: threading.Event) -> None:
+        self._api, self._cancelled, self._lock = api, cancelled, threading.Lock()
         self._informers: dict[tuple[str, str, str], _Informer] = {}
 
     @contextmanager
     def follow(self, api_version: str, kind: str, namespace: str, events: Events) -> Iterator[None]:
-        """Put the objects of a kind, and what becomes of them, into a queue."""
+        """Put the objects of a kind, and what becomes of them from now on, into a queue."""
         place = (api_version, kind, namespace)
         with self._lock:
             informer = self._informers.get(place)
             if informer is None or informer.broken:
                 informer = self._informers[place] = _Informer(self._api, *place)
                 informer.start()
+        # Whoever asks the cluster next must not hear of an object that goes before the list is made.
+        while not (informer.listed.wait(_PATIENCE) or self._cancelled.is_set()):
+            pass
         informer.subscribe(events)
         try:
             yield
@@ -51,6 +55,7 @@ class _Informer(threading.Thread):
         self._api, self._place = api, (api_version, kind, namespace)
         self._lock, self._queues, self._known = threading.Lock(), list[Events](), dict[str, Properties]()
         self.broken: str | None = None
+        self.listed = threading.Event()
 
     def subscribe(self, events: Events) -> None:
         with self._lock:
@@ -81,6 +86,7 @@ class _Informer(threading.Thread):
             self._tell("DELETED", self._known[key])
         for live in listed:
             self._tell("MODIFIED" if _key(live) in self._known else "ADDED", live)
+        self.listed.set()
         for change, live in self._api.watch(*self._place, version):
             if change in ("ADDED", "MODIFIED", "DELETED"):
                 self._tell(change, live)
@@ -99,6 +105,7 @@ class _Informer(threading.Thread):
     def _break(self, error: ApiError) -> None:
         with self._lock:
             self.broken = str(error)
+            self.listed.set()
             for events in self._queues:
                 events.put(("ERROR", {"message": self.broken}))
 

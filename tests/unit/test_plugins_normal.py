@@ -70,6 +70,11 @@ def test_a_built_in_kind_keeps_what_its_type_can_hold_and_empty_structures() -> 
     }
 
 
+def test_a_field_that_is_a_word_of_python_is_kept() -> None:
+    spec = {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}]}
+    assert normal(thing("networking.k8s.io/v1", "NetworkPolicy", spec=spec))["spec"] == spec
+
+
 def test_what_the_type_cannot_hold_or_no_preview_knows_stays_as_it_is() -> None:
     for spec in ({"ports": "none", "selector": {}}, {"type": UNKNOWN, "selector": {}}):
         assert normal(thing("v1", "Service", spec=spec))["spec"] == spec
