@@ -21,6 +21,8 @@ from sandbox import SandboxError, sources, stackfile
 from sandbox.live import PRIVATE, Observer, accompany
 
 PLUGINS = ("kubernetes", "random", "tls")
+OFFICIAL, STAND_INS = "the official plugins", "stand-ins for the official plugins"
+_EARLIER = "stand-ins of an earlier version"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Stack:
         self.name = name
         self._project, self._home, self._env = project.resolve(), home.resolve(), dict(env)
         self.config_file = self._home / f"Pulumi.{name}.yaml"
+        self._written_by = self._home / f"{name}.plugins"
 
     def create(self) -> None:
         """Create the stack unless it exists. Settings written by Pulumi go to `config_file`."""
@@ -53,6 +56,8 @@ class Stack:
         (self._home / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
         if self.name not in stacks(self._home, self._env):
             self._ask("stack", "init", self.name, "--no-select")
+            self._written_by.write_text(plugins(self._env))
+        self._refuse_state_of_other_plugins()
 
     def set_secret(self, key: str, value: str) -> None:
         """Set a secret of the stack; the value goes by standard input."""
@@ -82,6 +87,7 @@ class Stack:
         """Forget the stack, resources or not, and its settings."""
         self._ask("stack", "rm", self.name, "--yes", "--force")
         self.config_file.unlink(missing_ok=True)
+        self._written_by.unlink(missing_ok=True)
 
     def export(self) -> dict[str, Any]:
         """Read the state, secrets encrypted."""
@@ -109,7 +115,21 @@ class Stack:
         )
         return Result(done.returncode == 0, done.stdout)
 
+    def _refuse_state_of_other_plugins(self) -> None:
+        """Let no plugins work on what others wrote, be they nearly the same: docs/plugins.md."""
+        now = plugins(self._env)
+        if not self._written_by.exists():  # of an earlier version of this project
+            self._written_by.write_text(now if _is_as_official(self.export()) else _EARLIER)
+        before = self._written_by.read_text()
+        if before != now:
+            raise SandboxError(
+                f"stack {self.name} was deployed with {before}, and now there are {now}: they could replace what it has, or wait for "
+                "ever. Nothing was done. Either have the former plugins again (the official ones need the internet, or their folder "
+                "in ~/.pulumi/plugins), or remove the sandbox and start anew: `make down`, without STACK, then `make up`."
+            )
+
     def _operate(self, command: str, *arguments: str, live: Observer | bool | None = None) -> Result:
+        self._refuse_state_of_other_plugins()
         with tempfile.TemporaryDirectory() as folder:
             events = Path(folder) / "events"
             words = [command, "--stack", self.name, "--config-file", str(self.config_file)]
@@ -189,6 +209,18 @@ def environment(root: Path, home: Path, kubeconfig: str, cache: Path) -> dict[st
     return {**os.environ, **ours, "PATH": os.pathsep.join(path)}
 
 
+def plugins(env: Mapping[str, str]) -> str:
+    """Say which plugins an environment of `environment` has."""
+    return OFFICIAL if (Path(env["PULUMI_HOME"]) / "plugins").is_symlink() else STAND_INS
+
+
+def _is_as_official(state: Mapping[str, Any]) -> bool:
+    """Tell whether objects are kept as the official plugin keeps them, or there are none."""
+    resources = state["deployment"].get("resources") or []
+    objects = [each for each in resources if each["type"].startswith("kubernetes:") and each.get("outputs")]
+    return all("__inputs" in each["outputs"] for each in objects)
+
+
 def official_plugins(cache: Path) -> Path | None:
     """Find the folder of the published resource plugins; None when they cannot be had."""
     user = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
@@ -215,7 +247,9 @@ def _pulumi_home(root: Path, home: Path, plugins: Path | None) -> Path:
     for name in [] if plugins else PLUGINS:
         start = folder / "plugins" / _plugin(name) / f"pulumi-resource-{name}"
         start.parent.mkdir(parents=True)
-        command = f"PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(sys.executable)} -P -m sandbox.plugins {name}"
+        command = (
+            f'PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(sys.executable)} -P -m sandbox.plugins {name} "$@"'
+        )
         start.write_text(f"#!/bin/sh\n{command}\n")
         start.chmod(0o755)
     return folder

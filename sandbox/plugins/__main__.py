@@ -1,4 +1,4 @@
-"""Starts one stand-in, as the launchers do that stack.py installs: `python -m sandbox.plugins NAME`.
+"""Starts one stand-in, as the launchers do that stack.py installs: `python -m sandbox.plugins NAME ... ENGINE`.
 
 `import pulumi` costs half a second, and every preview starts every plugin. Only the protobuf
 modules are needed, so the packages around them are entered without running their `__init__`.
@@ -26,4 +26,4 @@ if __name__ == "__main__":
     enter_without_running("pulumi", "pulumi.runtime", "pulumi.runtime.proto")
     from sandbox.plugins import server
 
-    server.serve(importlib.import_module(f"sandbox.plugins.{sys.argv[1]}").PROVIDER)
+    server.serve(importlib.import_module(f"sandbox.plugins.{sys.argv[1]}").PROVIDER, sys.argv[-1])

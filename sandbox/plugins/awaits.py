@@ -1,144 +1,241 @@
-"""When an object is ready, and in words what it still waits for. Polls; never changes anything."""
+"""Waits until objects are ready or gone, as await/await.go of the official provider does, with its messages and times."""
 
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
 
+from sandbox.plugins import ready
 from sandbox.plugins.api import Api, ApiError
+from sandbox.plugins.host import Log
+from sandbox.plugins.pods import is_owned_by
+from sandbox.plugins.protocol import PluginError
+from sandbox.plugins.watch import Event, Watches
 from sandbox.plugins.wire import Properties
 
-_DEFAULT_TIMEOUT = 600.0  # seconds, as the official provider has it
-_PERIOD = 0.25  # seconds
+_DEFAULT_TIMEOUT = 600.0  # seconds
+_PERIOD = 0.25  # seconds, between looks at the clock
+_POLL = 0.5  # seconds
+_KINDS: dict[tuple[str, str], Callable[[Properties, Log], ready.Readiness]] = {
+    ("apps/v1", "StatefulSet"): ready.StatefulSet,
+    ("batch/v1", "Job"): ready.Job,
+    ("v1", "Service"): ready.Service,
+}
 
 
 class AwaitError(Exception):
-    """The object failed for good, time is up or the run was cancelled; the message says what was missing."""
+    """The object is not what it should be. Has what it is, and the reasons, of which the first says what happened."""
+
+    def __init__(self, live: Properties, *reasons: str) -> None:
+        super().__init__(reasons[0])
+        self.live, self.reasons = live, list(reasons)
 
 
-def missing(live: Properties) -> str | None:
-    """Say what an object lacks to be ready, or why it never will be; None when it is ready."""
-    wish = live["metadata"].get("annotations", {}).get("pulumi.com/waitFor", "")
-    if wish.startswith("condition="):
-        wanted = wish.removeprefix("condition=")
-        return None if _is_true(live, wanted) else f"its condition {wanted} is not met"
-    check = _CHECKS.get(live["kind"])
-    return check(live) if check else None
+class Awaits:
+    """The waiting of a plugin."""
 
+    def __init__(self, api: Api, cancelled: threading.Event) -> None:
+        self._api, self._cancelled, self._watches = api, cancelled, Watches(api, cancelled)
 
-def until_ready(api: Api, live: Properties, timeout: float, cancelled: threading.Event) -> Properties:
-    """Wait until an object is ready; return it as it is then."""
+    def until_ready(
+        self, inputs: Properties, live: Properties, timeout: float, log: Log, *, created: bool
+    ) -> Properties:
+        """Wait until an object is ready; return it as it is then."""
+        if option(inputs, "skipAwait") == "true":
+            log.status("INFO", "Skipping await logic")
+            return live
+        conditions = _wished(live, log)
+        kind = live["apiVersion"], live["kind"]
+        if conditions:
+            for condition in conditions:
+                live = self._until(condition, timed(timeout, inputs), log)
+        elif kind in _KINDS:
+            live = self._until(_KINDS[kind](live, log), timed(timeout, inputs), log)
+        elif kind == ("v1", "PersistentVolumeClaim"):
+            live = self._poll(live, 300, lambda claim: self._is_bound(claim, log, created=created))
+        elif kind == ("v1", "ResourceQuota"):
+            live = self._poll(live, 60, lambda quota: quota["spec"].get("hard") == quota.get("status", {}).get("hard"))
+        return live
 
-    def poll() -> Properties | str:
-        current = get_again(api, live)
-        if current is None:
-            raise AwaitError("it was deleted while it was awaited")
-        lacking = missing(current)
-        if lacking and current["kind"] == "Job" and _is_true(current, "Failed"):
-            raise AwaitError(lacking)
-        return lacking or current
+    def at_once(self, inputs: Properties, live: Properties, log: Log) -> None:
+        """Raise an error if an object is not ready now, for a refresh."""
+        kind = live["apiVersion"], live["kind"]
+        if kind not in _KINDS or option(inputs, "skipAwait") == "true":
+            return
+        state = _KINDS[kind](live, log)
+        for followed in state.follows:
+            for each in [] if state.done else self._related(followed, live):
+                with suppress(ready.FailedError):
+                    state.see("ADDED", each, 0)
+        if isinstance(state, ready.Service):
+            state.settle()
+        if not state.look(0):
+            raise AwaitError(live, _not_initialized(live), *state.lacking())
+        log.clear()
 
-    return _poll(poll, timeout, cancelled)
+    def until_gone(self, live: Properties, timeout: float, inputs: Properties, log: Log) -> None:
+        """Wait until an object is gone. To see that, the account needs the right to list and watch its kind."""
+        api_version, kind, metadata = live["apiVersion"], live["kind"], live["metadata"]
+        events: SimpleQueue[Event] = SimpleQueue()
+        end = time.monotonic() + timed(timeout, inputs)
+        with self._watches.follow(api_version, kind, metadata.get("namespace", ""), events):
+            if self._is_gone(live, log):
+                return
+            while time.monotonic() < end and not self._cancelled.is_set():
+                if (event := _next(events)) is None:
+                    continue
+                change, seen = self._heard(event, live)
+                if seen["metadata"]["name"] != metadata["name"]:
+                    continue
+                live = seen
+                if change == "DELETED":
+                    return
+                if seen["metadata"].get("deletionTimestamp"):
+                    log.status("INFO", "Resource scheduled for deletion")
+        if not self._is_gone(live, log):
+            finalizers = ", ".join(live["metadata"].get("finalizers") or [])
+            log.message("WARNING", f"finalizers might be preventing deletion ({finalizers})")
+            cancelled = ": context canceled" if self._cancelled.is_set() else ""
+            raise AwaitError(live, f"timed out waiting for the condition{cancelled}")
 
+    def _until(self, state: ready.Readiness, timeout: float, log: Log) -> Properties:
+        namespace, name = state.live["metadata"].get("namespace", ""), state.live["metadata"]["name"]
+        events: SimpleQueue[Event] = SimpleQueue()
+        told: SimpleQueue[Event] = SimpleQueue()
+        with ExitStack() as following:
+            following.enter_context(self._watches.follow("v1", "Event", namespace, told))
+            for api_version, kind in state.follows:
+                following.enter_context(self._watches.follow(api_version, kind, namespace, events))
+            end = time.monotonic() + timeout
+            state.begin()
+            while not state.look(time.monotonic()):
+                if self._cancelled.is_set():
+                    raise AwaitError(state.live, f'Resource operation was cancelled for "{name}"', *state.lacking())
+                if time.monotonic() > end:
+                    if state.done_at_last():
+                        break
+                    raise AwaitError(state.live, _out_of_time(state), *state.lacking())
+                _show(told, state.live, log)
+                if (event := _next(events)) is None:
+                    continue
+                change, seen = self._heard(event, state.live)
+                if state.restarts_clock and (state.is_it(seen) or is_owned_by(seen, state.live)):
+                    end = time.monotonic() + timeout
+                try:
+                    state.see(change, seen, time.monotonic())
+                except ready.FailedError:
+                    raise AwaitError(state.live, _not_initialized(state.live), *state.lacking()) from None
+        return state.live
 
-def until_gone(api: Api, live: Properties, timeout: float, cancelled: threading.Event) -> None:
-    """Wait until an object, and not one of the same name made later, is gone."""
+    def _poll(self, live: Properties, timeout: float, is_ready: Callable[[Properties], bool]) -> Properties:
+        end, name = time.monotonic() + timeout, live["metadata"]["name"]
+        while not is_ready(live := self.again(live)):
+            if time.monotonic() > end:
+                raise AwaitError(live, f"Timeout occurred polling for '{name}'")
+            if self._cancelled.wait(_POLL):
+                raise AwaitError(live, f"Resource operation was cancelled for '{name}'")
+        return live
 
-    def poll() -> Properties | str:
-        current = get_again(api, live)
-        if current is None or current["metadata"]["uid"] != live["metadata"]["uid"]:
-            return {}
-        messages = [c["message"] for c in _conditions(current).values() if c["status"] == "True"]
-        return "; ".join(["it is still there", *messages])
+    def again(self, live: Properties) -> Properties:
+        """Fetch an object as it is now."""
+        metadata = live["metadata"]
+        return self._api.get(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"])
 
-    _poll(poll, timeout, cancelled)
+    def _is_bound(self, claim: Properties, log: Log, *, created: bool) -> bool:
+        """A volume that is bound to its first consumer only may be pending (await/awaiters.go)."""
+        phase, storage_class = claim.get("status", {}).get("phase"), claim["spec"].get("storageClassName")
+        mode = None
+        if not storage_class:
+            log.status("WARNING", f'no storage class found for "{claim["metadata"]["name"]}"')
+        else:
+            try:
+                mode = self._api.get("storage.k8s.io/v1", "StorageClass", "", storage_class).get("volumeBindingMode")
+            except ApiError as error:
+                log.status("WARNING", f'getting storagclass "{storage_class}": {error}')
+        late = created and mode == "WaitForFirstConsumer"
+        return bool(phase == "Pending" if late else phase == "Bound") or (not created and phase == "Bound")
 
-
-def _poll(poll: Callable[[], Properties | str], timeout: float, cancelled: threading.Event) -> Properties:
-    end = time.monotonic() + (timeout or _DEFAULT_TIMEOUT)
-    while True:
+    def _related(self, kind: tuple[str, str], live: Properties) -> list[Properties]:
+        if kind == (live["apiVersion"], live["kind"]):
+            return [live]
         try:
-            state = poll()
+            return self._api.list(*kind, live["metadata"].get("namespace", ""))[0]
+        except ApiError:
+            return []
+
+    def _is_gone(self, live: Properties, log: Log) -> bool:
+        try:
+            self.again(live)
         except ApiError as error:
-            state = str(error)  # the API server may be back soon
-        if not isinstance(state, str):
-            return state
-        if time.monotonic() > end:
-            raise AwaitError(f"timed out: {state}")
-        if cancelled.wait(_PERIOD):
-            raise AwaitError(f"cancelled: {state}")
+            if error.status == 404:
+                return True
+            log.status("WARNING", f"unexpected error while checking cluster state: {error}")
+        return False
+
+    @staticmethod
+    def _heard(event: Event, live: Properties) -> tuple[str, Properties]:
+        change, seen = event
+        if change == "ERROR":
+            namespace = live["metadata"].get("namespace")
+            where = f"in namespace {namespace}" if namespace else "in the whole cluster"
+            raise AwaitError(
+                live,
+                f"{seen['message']}: to wait, the account must be allowed to list and watch such objects {where} "
+                "(the official plugin says nothing, and waits for ever)",
+            )
+        return change, seen
 
 
-def get_again(api: Api, live: Properties) -> Properties | None:
-    """Fetch an object as it is now."""
-    metadata = live["metadata"]
-    return api.get(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"])
+def option(inputs: Properties, name: str) -> str:
+    """Return the value of an annotation that speaks to the provider."""
+    annotations = (inputs.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(f"pulumi.com/{name}", ""))
 
 
-def troubles(api: Api, live: Properties) -> list[str]:
-    """Say, a line each, what hinders the pods of a workload."""
-    labels = live.get("spec", {}).get("selector", {}).get("matchLabels")
-    if not labels:
+def timed(timeout: float, inputs: Properties) -> float:
+    """Say how many seconds an operation may take: by the resource option, an annotation or the default."""
+    annotated = option(inputs, "timeoutSeconds")
+    return timeout or (float(annotated) if annotated.isdecimal() else _DEFAULT_TIMEOUT)
+
+
+def _wished(live: Properties, log: Log) -> list[ready.Readiness]:
+    if not (wish := option(live, "waitFor")):
         return []
-    pods = api.list("v1", "Pod", live["metadata"].get("namespace", ""), labels)
-    return [line for pod in pods for line in _pod_troubles(pod)]
+    try:
+        wishes: Any = json.loads(wish)
+    except ValueError:
+        wishes = [wish]
+    for each in wishes:
+        if not each.startswith("condition="):
+            raise PluginError(f"the sandbox's stand-in waits only for a condition=..., not for {each}")
+    return [ready.Condition(live, log, each.removeprefix("condition=")) for each in wishes]
 
 
-def _pod_troubles(pod: Properties) -> Iterator[str]:
-    name, status = pod["metadata"]["name"], pod.get("status", {})
-    scheduled = _conditions(pod).get("PodScheduled", {})
-    if scheduled.get("status") == "False":
-        yield f"pod {name}: not scheduled: {scheduled.get('message', scheduled.get('reason'))}"
-    for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
-        state, last = container.get("state", {}), container.get("lastState", {})
-        ended = state.get("terminated") or last.get("terminated")
-        waits = state.get("waiting", {})
-        if ended and ended.get("exitCode"):
-            reason = f"{ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
-            yield f"pod {name}: container {container['name']} ended ({reason}){_said(ended)}"
-        elif waits and waits.get("reason") not in ("ContainerCreating", "PodInitializing"):
-            yield f"pod {name}: container {container['name']} waits ({waits['reason']}){_said(waits)}"
+def _not_initialized(live: Properties) -> str:
+    return f"Resource '{live['metadata']['name']}' was created but failed to initialize"
 
 
-def _said(state: Properties) -> str:
-    return f": {state['message'].strip()}" if state.get("message") else ""
+def _out_of_time(state: ready.Readiness) -> str:
+    if isinstance(state, ready.Condition):
+        return "timed out waiting for the condition"
+    return f"'{state.live['metadata']['name']}' timed out waiting to be Ready"
 
 
-def _conditions(live: Properties) -> dict[str, Properties]:
-    return {c["type"]: c for c in live.get("status", {}).get("conditions") or []}
+def _show(told: "SimpleQueue[Event]", live: Properties, log: Log) -> None:
+    """Show the warnings that the cluster has about an object; without the right to read them, none."""
+    while not told.empty():
+        change, event = told.get()
+        about = event.get("involvedObject", {}).get("uid") == live["metadata"]["uid"]
+        if change != "ERROR" and about:
+            severity = "WARNING" if event.get("type") == "Warning" else "DEBUG"
+            log.status(severity, f"{event.get('reason', '')}: {event.get('message', '')}")
 
 
-def _is_true(live: Properties, condition: str) -> bool:
-    return bool(_conditions(live).get(condition, {}).get("status") == "True")
-
-
-def _job(live: Properties) -> str | None:
-    if _is_true(live, "Failed"):
-        failed = _conditions(live)["Failed"]
-        return f"the Job failed [{failed['reason']}]: {failed.get('message', '')}"
-    if _is_true(live, "Complete"):
+def _next(events: "SimpleQueue[Event]") -> Event | None:
+    try:
+        return events.get(timeout=_PERIOD)
+    except Empty:
         return None
-    counts = (f"{live.get('status', {}).get(key, 0)} {key}" for key in ("active", "succeeded", "failed"))
-    return f"the Job is not complete ({', '.join(counts)})"
-
-
-def _rolled_out(live: Properties) -> str | None:
-    status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
-    if status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
-        return "its controller has not seen the change yet"
-    counts = {key: status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")}
-    if set(counts.values()) == {wanted}:
-        return None
-    return ", ".join(f"{key} {count} of {wanted}" for key, count in counts.items())
-
-
-def _claim(live: Properties) -> str | None:
-    phase = live.get("status", {}).get("phase")
-    return None if phase == "Bound" else f"the volume is not bound (phase {phase})"
-
-
-_CHECKS: dict[str, Callable[[Properties], str | None]] = {
-    "Deployment": _rolled_out,
-    "StatefulSet": _rolled_out,
-    "Job": _job,
-    "PersistentVolumeClaim": _claim,
-}

@@ -32,7 +32,7 @@ class Helm:
         finally:
             self._running.discard(process)
         if process.returncode:
-            raise HelmError(message.strip() or f"helm ended with code {process.returncode}")
+            raise HelmError(_words(message) or f"helm ended with code {process.returncode}")
         return output
 
     def release(self, name: str, namespace: str) -> Properties | None:
@@ -51,3 +51,11 @@ class Helm:
         self._cancelled = True
         for process in list(self._running):
             process.terminate()
+
+
+def _words(message: str) -> str:
+    """Take the error from what the command printed, as the library has it that the official provider is built with."""
+    words = message[message.rfind("Error: ") :].removeprefix("Error: ").strip()
+    for verb in ("INSTALLATION FAILED: ", "UPGRADE FAILED: "):
+        words = words.removeprefix(verb)
+    return words

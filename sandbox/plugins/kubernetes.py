@@ -5,6 +5,7 @@ import threading
 from collections.abc import Mapping
 
 from sandbox.plugins.api import Api
+from sandbox.plugins.awaits import Awaits
 from sandbox.plugins.helm import Helm
 from sandbox.plugins.objects import Objects
 from sandbox.plugins.protocol import Provider, take_only
@@ -31,11 +32,14 @@ class _Kubernetes(Provider):
             os.environ["KUBECONFIG"] = file
         mutable = settings.get("enableSecretMutable") == "true"
         api = Api()
+        awaits = Awaits(api, self._cancelled)
         self.resources = {
-            f"kubernetes:{group}:{kind}": Objects(api, self._cancelled, group.removeprefix("core/"), kind, mutable)
+            f"kubernetes:{group}:{kind}": Objects(
+                api, awaits, self._cancelled, group.removeprefix("core/"), kind, mutable
+            )
             for group, kinds in _KINDS.items()
             for kind in kinds
-        } | {"kubernetes:helm.sh/v3:Release": Release(api, self._helm)}
+        } | {"kubernetes:helm.sh/v3:Release": Release(self._helm)}
 
     def cancel(self) -> None:
         self._cancelled.set()

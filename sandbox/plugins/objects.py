@@ -1,185 +1,271 @@
-"""Kubernetes objects of one kind as resources, with the official provider's rules.
+"""Kubernetes objects of one kind as resources, with the rules of the official provider: provider/pkg/provider/provider.go.
 
-Changes are told from the inputs alone, so a preview without changes asks no cluster; what drifted
-is found at a refresh, by asking the API server what applying the inputs again would change.
+Changes are told from the state alone, so a preview without changes asks no cluster; what drifted is found at a refresh.
 """
 
 # ruff: noqa: D102  (the methods are described in protocol.Resource)
 
-import base64
 import threading
-from contextlib import suppress
+from dataclasses import replace
 
-from sandbox.plugins import awaits
 from sandbox.plugins.api import Api, ApiError
-from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Resource, Subject
-from sandbox.plugins.wire import UNKNOWN, Path, Properties, Value, has_unknown, plain, secret, secrets_like
+from sandbox.plugins.awaits import AwaitError, Awaits, option
+from sandbox.plugins.checkpoint import checkpoint, field_manager, initial_version, inputs_and_live, marked, pruned
+from sandbox.plugins.host import Log
+from sandbox.plugins.managers import handed_over, may_force
+from sandbox.plugins.normal import READ_ONLY, normal
+from sandbox.plugins.protocol import (
+    Difference,
+    InvalidInputError,
+    NotReadyError,
+    PluginError,
+    Resource,
+    Subject,
+    take_only,
+)
+from sandbox.plugins.ready import FailedError, Job
+from sandbox.plugins.replacing import difference
+from sandbox.plugins.wire import Properties, has_unknown, plain
 
+_RETRIES = 6  # a namespace or a definition may be on its way
 _OPTION = "pulumi.com/"  # the prefix of annotations that speak to the provider
-_SERVER_SIDE = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
+_OPTIONS = ("deletionPropagationPolicy", "patchForce", "replaceUnready", "skipAwait", "timeoutSeconds", "waitFor")
+_SKIP_AT_DELETION = ("Job", "Namespace", "StatefulSet")
+_PROPAGATION = {"orphan": "Orphan", "background": "Background"}
+_EXISTS = """\
 
-# Fields of `spec` for which a new object is needed: provider/pkg/provider/diff.go of pulumi/pulumi-kubernetes.
-_REPLACING = {
-    "Job": ("completions", "parallelism", "selector", "template"),
-    "PersistentVolumeClaim": ("accessModes", "selector", "storageClassName", "volumeName"),
-    "StatefulSet": ("podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates"),
-}
+
+The resource already exists in the cluster. This can happen when:
+
+  - Renaming a Pulumi resource: use an alias to preserve the identity,
+    or use deleteBeforeReplace if the resource needs replacement.
+  - Managing an existing resource: use a Patch resource (e.g. NamespacePatch)
+    to manage specific fields without owning the resource lifecycle.
+  - Adopting a resource into Pulumi: use `pulumi import`. Note that
+    protected resources (e.g. kube-system) cannot be deleted on destroy.
+  - Intentional upsert: set upsertExistingObjects on the provider to allow
+    server-side apply to update existing objects on create."""
+_CONFLICT = (
+    "server-side apply field conflict detected, see https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/"
+    "managing-resources-with-server-side-apply/#handle-field-conflicts-on-existing-resources for troubleshooting help\n"
+    'The resource managed by field manager "{}" had an apply conflict: {}'
+)
+_NO_MATCH = (
+    "failed because the Kubernetes API server reported that the apiVersion for this resource does not exist. "
+    "Verify that any required CRDs have been created"
+)
+_NOT_LIVE = "failed to fully initialize or become live"
+
+
+class _UntoldError(Exception):
+    """A preview that cannot know what the API server would say."""
 
 
 class Objects(Resource):
     """Objects of one kind. `mutable` lets the data of a Secret change in place."""
 
-    def __init__(self, api: Api, cancelled: threading.Event, api_version: str, kind: str, mutable: bool) -> None:
-        self._api, self._cancelled = api, cancelled
+    def __init__(
+        self, api: Api, awaits: Awaits, cancelled: threading.Event, api_version: str, kind: str, mutable: bool
+    ) -> None:
+        self._api, self._awaits, self._cancelled = api, awaits, cancelled
         self._api_version, self._kind, self._mutable = api_version, kind, mutable
 
     def check(self, subject: Subject) -> Properties:
-        inputs = {"apiVersion": self._api_version, "kind": self._kind, **subject.inputs}
-        if not plain(inputs.get("metadata") or {}).get("name"):
+        given = {"apiVersion": self._api_version, "kind": self._kind, **subject.inputs}
+        inputs = plain(given)
+        metadata = inputs.get("metadata") or {}
+        if not metadata.get("name"):
             raise InvalidInputError("metadata", "the sandbox's stand-in makes up no names: metadata.name is needed")
-        # As the API server keeps it, so that a text can be taken out again and drift be seen.
-        texts = plain(inputs.pop("stringData", {}))
-        if texts == UNKNOWN:  # in the preview of a new stack
-            inputs["data"] = UNKNOWN
-        elif texts:
-            inputs["data"] = plain(inputs.get("data", {})) | {key: _encoded(text) for key, text in texts.items()}
-        return self._guarded(inputs)
+        asked = [key.removeprefix(_OPTION) for key in metadata.get("annotations") or {} if key.startswith(_OPTION)]
+        take_only(_OPTIONS, asked)
+        # What was kept already needs no second look, and a preview without changes not the types of Kubernetes.
+        return marked(inputs if inputs == plain(subject.old_inputs) else normal(inputs), given)
 
-    def replaced_by(self, path: Path) -> bool:
-        if path[0] == "metadata":
-            return path[1:2] in (("name",), ("namespace",))
-        if self._kind == "Secret":
-            return path[0] == "type" or (path[0] == "data" and not self._mutable)
-        return path[0] == "spec" and path[1] in _REPLACING.get(self._kind, ())
-
-    def delete_before_replace(self, subject: Subject) -> bool:
-        return _id(plain(subject.inputs)) == _id(plain(subject.old_inputs))
-
-    def other_replacements(self, subject: Subject) -> list[str]:
-        if self._kind != "Job" or not _option(subject.inputs, "replaceUnready"):
-            return []
-        try:
-            live = self._live(subject.id)
-        except ApiError:
-            return []
-        return [f'metadata.annotations["{_OPTION}replaceUnready"]'] if live and awaits.missing(live) else []
+    def diff(self, subject: Subject) -> Difference:
+        new = plain(subject.inputs)
+        old_inputs, live = inputs_and_live(subject.outputs)
+        old = pruned(live, old_inputs)
+        old.setdefault("metadata", {})["name"] = live["metadata"]["name"]
+        for each in (old, new):
+            metadata = each["metadata"] = {k: v for k, v in each["metadata"].items() if k != "resourceVersion"}
+            namespace = metadata.pop("namespace", None) or "default"
+            if self._api.is_namespaced(self._api_version, self._kind):
+                metadata["namespace"] = namespace
+        found = difference(old, new, mutable=self._mutable)
+        replaces = found.replaces + self._unready(new, live, subject.log)
+        return replace(found, replaces=replaces, delete_first=bool(replaces) and _id(new) == _id(live))
 
     def create(self, subject: Subject) -> tuple[str, Properties]:
-        manifest = plain(subject.inputs)
-        if subject.preview:
-            self._dry_run(manifest, new=True)
+        inputs = plain(subject.inputs)
+        if subject.preview and not self._can_be_tried(inputs):
             return "", subject.inputs
-        if self._live(_id(manifest)):
-            raise PluginError(
-                f'{self._kind} "{manifest["metadata"]["name"]}" already exists in the cluster: import it with '
-                "the resource option import_, give another name, or delete it"
-            )
-        return _id(manifest), self._awaited(subject, self._api.apply(manifest))
+        try:
+            live = self._created(inputs, subject)
+        except _UntoldError:
+            return "", subject.inputs
+        except ApiError as error:
+            if error.no_match:
+                what = f'creation of resource "{subject.urn}" with kind {self._api_version}/{self._kind}'
+                raise PluginError(f"{what} {_NO_MATCH}: {error}") from error
+            exists = _EXISTS if error.reason == "AlreadyExists" else ""
+            what = f'resource "{subject.urn}" was not successfully created by the Kubernetes API server'
+            raise PluginError(f"{what}: {error}{exists}") from error
+        manager, version, failure = field_manager({}), inputs["apiVersion"], None
+        subject.log.clear()
+        if subject.preview:
+            live.pop("status", None)
+        else:
+            live, failure = self._awaited(inputs, live, subject, created=True)
+        outputs = checkpoint(inputs, live, subject.inputs, version, manager)
+        if failure:
+            what = f'resource "{subject.urn}" was successfully created, but the Kubernetes API server reported that it'
+            raise NotReadyError(_id(live), None, outputs, _reasons(f"{what} {_NOT_LIVE}", failure)) from failure
+        return _id(live), outputs
 
     def read(self, subject: Subject) -> tuple[str, Properties, Properties] | None:
-        live = self._live(subject.id)
-        if live is None:
-            return None
-        inputs = self._drifted(subject.inputs, live) if subject.outputs else self._guarded(_importable(live))
-        outputs = self._outputs(inputs, live)
-        lacking = None if _option(inputs, "skipAwait") else awaits.missing(live)
-        if lacking and subject.outputs:
-            raise NotReadyError(subject.id, inputs, outputs, [lacking])
-        return subject.id, inputs, outputs
-
-    def update(self, subject: Subject) -> Properties:
-        manifest = plain(subject.inputs)
-        if subject.preview:
-            dry = self._dry_run(manifest)
-            return self._outputs(subject.inputs, dry) if dry else subject.inputs
-        return self._awaited(subject, self._api.apply(manifest))
-
-    def delete(self, subject: Subject) -> None:
-        live = self._live(subject.id)
-        if live is None:
-            return
-        self._api.delete(self._api_version, self._kind, *_where(subject.id))
+        imported = not subject.outputs
         try:
-            awaits.until_gone(self._api, live, subject.timeout, self._cancelled)
-        except awaits.AwaitError as error:
-            raise PluginError(f"{self._kind} {subject.id} was not deleted: {error}") from error
-
-    def _live(self, id_: str) -> Properties | None:
-        return self._api.get(self._api_version, self._kind, *_where(id_))
-
-    def _dry_run(self, manifest: Properties, *, new: bool = False) -> Properties | None:
-        """Let the API server check what a preview can know; None where it cannot tell yet."""
-        if has_unknown(manifest):
-            return None
-        try:
-            if new and self._live(_id(manifest)):
-                manifest["metadata"]["name"] += "-preview"  # the old object goes before its replacement comes
-            live = self._api.apply(manifest, dry_run=True)
+            live = self._api.get(self._api_version, self._kind, *_where(subject.id))
         except ApiError as error:
-            if error.status in (0, 403, 404):  # no cluster, no right to ask, no namespace or CRD yet
+            if error.status == 404:
                 return None
             raise
-        live.pop("status", None)
-        return live
+        old_inputs = plain(subject.inputs)
+        failure = None
+        if not imported:
+            try:
+                self._awaits.at_once(old_inputs, live, subject.log)
+            except AwaitError as error:
+                failure = error
+        inputs = _importable(live) if imported else pruned(live, normal(old_inputs))
+        version, manager = initial_version(subject.outputs, old_inputs or live), field_manager(subject.outputs)
+        outputs = checkpoint(inputs, live, subject.inputs, version, manager)
+        if failure:
+            raise NotReadyError(subject.id, marked(inputs, subject.inputs), outputs, failure.reasons) from failure
+        return subject.id, marked(inputs, subject.inputs), outputs
 
-    def _awaited(self, subject: Subject, live: Properties) -> Properties:
-        if _option(subject.inputs, "skipAwait"):
-            return self._outputs(subject.inputs, live)
+    def update(self, subject: Subject) -> Properties:
+        inputs, (old_inputs, old_live) = plain(subject.inputs), inputs_and_live(subject.outputs)
+        if subject.preview and not self._can_be_tried(inputs):
+            return subject.inputs
+        manager, failure = field_manager(subject.outputs), None
         try:
-            live = awaits.until_ready(self._api, live, subject.timeout, self._cancelled)
-        except awaits.AwaitError as error:
-            reasons = [f"{self._kind} {_id(live)}: {error}"]
-            with suppress(ApiError):
-                live = awaits.get_again(self._api, live) or live
-                reasons += awaits.troubles(self._api, live)
-            outputs = self._outputs(subject.inputs, live)
-            raise NotReadyError(_id(live), subject.inputs, outputs, reasons) from error
-        return self._outputs(subject.inputs, live)
+            live = self._applied(inputs, old_live, manager, preview=subject.preview)
+        except ApiError as error:
+            if subject.preview and error.status == 403:
+                return subject.inputs
+            if error.no_match:
+                raise PluginError(f'update of resource "{subject.urn}" {_NO_MATCH}: {error}') from error
+            live, failure = self._seen(old_live, subject, error), AwaitError(old_live, _words(error, manager))
+        else:
+            if not subject.preview:
+                live, failure = self._awaited(inputs, live, subject, created=False)
+        version = initial_version(subject.outputs, old_inputs)
+        outputs = checkpoint(inputs, live, subject.inputs, version, manager)
+        if failure:
+            what = f'the Kubernetes API server reported that "{_id(live)}" {_NOT_LIVE}'
+            raise NotReadyError(_id(live), None, outputs, _reasons(what, failure)) from failure
+        return outputs
 
-    def _drifted(self, inputs: Properties, live: Properties) -> Properties:
-        """Return the inputs with the live value wherever applying them again would change it."""
-        manifest = plain(inputs)
+    def delete(self, subject: Subject) -> None:
+        inputs, live = inputs_and_live(subject.outputs)
+        namespace, name = _where(subject.id)
+        if not live:
+            live = {"apiVersion": self._api_version, "kind": self._kind}
+            live["metadata"] = {"name": name} | ({"namespace": namespace} if namespace else {})
+        propagation = _PROPAGATION.get(option(inputs, "deletionPropagationPolicy").lower(), "Foreground")
         try:
-            desired = self._api.apply(manifest, dry_run=True)
-        except ApiError:
-            return inputs  # nothing can be told, so nothing is claimed
-        return self._guarded(secrets_like(_overlay(manifest, desired, live), inputs))
+            self._api.delete(self._api_version, self._kind, namespace, name, propagation)
+        except ApiError as error:
+            if error.status == 404:
+                return
+            raise
+        if option(inputs, "skipAwait") == "true" and self._kind in _SKIP_AT_DELETION:
+            return
+        try:
+            self._awaits.until_gone(live, subject.timeout, inputs, subject.log)
+        except AwaitError as error:
+            raise PluginError(str(error)) from error
+        subject.log.clear()
 
-    def _outputs(self, inputs: Properties, live: Properties) -> Properties:
-        metadata = {key: value for key, value in live["metadata"].items() if key != "managedFields"}
-        return self._guarded(secrets_like(live | {"metadata": metadata}, inputs))
+    def _can_be_tried(self, inputs: Properties) -> bool:
+        """Tell whether a preview can ask the API server what it would do."""
+        return not has_unknown(inputs) and self._api.knows(self._api_version, self._kind)
 
-    def _guarded(self, properties: Properties) -> Properties:
-        if self._kind != "Secret" or "data" not in properties:
-            return properties
-        return properties | {"data": secret(properties["data"])}
+    def _created(self, inputs: Properties, subject: Subject) -> Properties:
+        for attempt in range(_RETRIES):
+            try:
+                return self._api.create(inputs, dry_run=subject.preview)
+            except ApiError as error:
+                if subject.preview and error.status == 404 and error.kind == "namespaces":
+                    raise _UntoldError from error
+                subject.log.tell("INFO", f"Retry #{attempt}; creation failed: {error}", True)
+                if subject.preview and (error.status == 403 or error.reason == "AlreadyExists"):
+                    raise _UntoldError from error
+                if error.status != 404:
+                    raise
+                failure = error
+            self._cancelled.wait(2**attempt)
+        raise failure
 
+    def _applied(self, inputs: Properties, old_live: Properties, manager: str, *, preview: bool) -> Properties:
+        live = self._awaits.again(old_live)
+        if not preview and (patch := handed_over(live, manager)):
+            live = self._api.patch(live, patch)
+        annotations = inputs["metadata"].get("annotations") or {}
+        force = may_force(live, annotations, preview=preview)
+        return self._api.apply(inputs, manager, force=force, dry_run=preview)
 
-def _overlay(inputs: Value, desired: Value, live: Value) -> Value:
-    if desired == live:
-        return inputs
-    if all(isinstance(each, dict) for each in (inputs, desired, live)):
-        return {
-            key: _overlay(value, desired.get(key), live.get(key))
-            for key, value in inputs.items()
-            if key in live or key not in desired
-        }
-    lists = all(isinstance(each, list) for each in (inputs, desired, live))
-    if lists and len(inputs) == len(desired) == len(live):
-        return [_overlay(*items) for items in zip(inputs, desired, live, strict=True)]
-    return live
+    def _seen(self, old_live: Properties, subject: Subject, failure: ApiError) -> Properties:
+        try:
+            return self._awaits.again(old_live)
+        except ApiError as error:
+            what = f'update of resource "{subject.urn}" failed: {failure}'
+            raise PluginError(f"{what}\nunable to get cluster state: {error}") from error
+
+    def _awaited(
+        self, inputs: Properties, live: Properties, subject: Subject, *, created: bool
+    ) -> tuple[Properties, AwaitError | None]:
+        try:
+            live = self._awaits.until_ready(inputs, live, subject.timeout, subject.log, created=created)
+        except AwaitError as error:
+            return error.live, error
+        except ApiError as error:
+            return live, AwaitError(live, str(error))
+        subject.log.clear()
+        return live, None
+
+    def _unready(self, new: Properties, live: Properties, log: Log) -> list[str]:
+        """Name a reason for a new Job although no input changed: the old one is not complete."""
+        if option(new, "replaceUnready") != "true":
+            return []
+        if self._kind != "Job":
+            log.tell("WARNING", "replaceUnready annotation is not supported for this resource", False)
+            return []
+        try:
+            job = Job(self._awaits.again(live), Log())
+            job.see("ADDED", job.live, 0)
+        except FailedError:
+            pass
+        except ApiError as error:
+            if error.status == 0:
+                log.tell("WARNING", "Cluster is unreachable, skipping replaceUnready check", False)
+            return []
+        return [] if job.done else [f'.metadata.annotations["{_OPTION}replaceUnready"]']
 
 
 def _importable(live: Properties) -> Properties:
     inputs = {key: value for key, value in live.items() if key != "status"}
-    inputs["metadata"] = {key: value for key, value in live["metadata"].items() if key not in _SERVER_SIDE}
+    inputs["metadata"] = {key: value for key, value in live["metadata"].items() if key not in READ_ONLY}
     return inputs
 
 
-def _option(inputs: Properties, name: str) -> bool:
-    """Tell whether an annotation asks the provider for something."""
-    annotations = plain(inputs["metadata"]).get("annotations") or {}
-    return bool(annotations.get(_OPTION + name) == "true")
+def _reasons(what: str, failure: AwaitError) -> list[str]:
+    return [f"{what}: {failure}", *failure.reasons[1:]]
+
+
+def _words(error: ApiError, manager: str) -> str:
+    return _CONFLICT.format(manager, error) if error.status == 409 else str(error)
 
 
 def _id(live: Properties) -> str:
@@ -190,7 +276,3 @@ def _id(live: Properties) -> str:
 def _where(id_: str) -> tuple[str, str]:
     namespace, _, name = id_.rpartition("/")
     return namespace, name
-
-
-def _encoded(text: str) -> str:
-    return text if text == UNKNOWN else base64.b64encode(text.encode()).decode()

@@ -6,7 +6,8 @@ Knows neither gRPC (server.py) nor any cloud.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sandbox.plugins.wire import Path, Properties
+from sandbox.plugins.host import Log
+from sandbox.plugins.wire import Properties, changes, dotted, plain
 
 
 class PluginError(Exception):
@@ -14,7 +15,7 @@ class PluginError(Exception):
 
 
 class InvalidInputError(PluginError):
-    """An input that can never be right; raised before anything is touched."""
+    """An input that can never be right; raised before anything is touched. Without a property the reason says it all."""
 
     def __init__(self, prop: str, reason: str) -> None:
         super().__init__(reason)
@@ -22,10 +23,13 @@ class InvalidInputError(PluginError):
 
 
 class NotReadyError(PluginError):
-    """The object exists, so the engine must remember it, but it is not what it should be."""
+    """The object exists, so the engine must remember it, but it is not what it should be.
 
-    def __init__(self, id_: str, inputs: Properties, outputs: Properties, reasons: list[str]) -> None:
-        super().__init__("\n".join(reasons))
+    The first reason says what happened, the others what is known about why. Without inputs the engine keeps those it sent.
+    """
+
+    def __init__(self, id_: str, inputs: Properties | None, outputs: Properties, reasons: list[str]) -> None:
+        super().__init__(reasons[0])
         self.id, self.inputs, self.outputs, self.reasons = id_, inputs, outputs, reasons
 
 
@@ -43,8 +47,28 @@ class Subject:
     inputs: Properties = field(default_factory=dict)
     old_inputs: Properties = field(default_factory=dict)
     outputs: Properties = field(default_factory=dict)
+    """As the state has them."""
     preview: bool = False
     timeout: float = 0  # seconds; 0 leaves it to the resource
+    urn: str = ""
+    log: Log = field(default_factory=Log)
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return self.urn.rpartition("::")[2]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changes. A path has the kind of its change (ADD, UPDATE, DELETE), and whether the old value is an input's."""
+
+    paths: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    replaces: list[str] = field(default_factory=list)
+    """The paths for which a new object is needed; of those that are no changed path the user sees no value."""
+    delete_first: bool = False
+    detailed: bool = True
+    """Whether the user sees the paths; else the engine compares the states as a whole."""
 
 
 class Resource:
@@ -54,17 +78,11 @@ class Resource:
         """Return the inputs completed, or raise `InvalidInputError`."""
         raise NotImplementedError
 
-    def replaced_by(self, path: Path) -> bool:
-        """Tell whether a change at this path needs a new object."""
-        return True
-
-    def delete_before_replace(self, subject: Subject) -> bool:
-        """Tell whether a new object can only be made when the old one is gone."""
-        return False
-
-    def other_replacements(self, subject: Subject) -> list[str]:
-        """Name reasons for a new object although no input changed."""
-        return []
+    def diff(self, subject: Subject) -> Difference:
+        """Compare the inputs with the state."""
+        old, new = plain(subject.old_inputs), plain(subject.inputs)
+        paths = {dotted(path): (kind, True) for path, kind in changes(old, new)}
+        return Difference(paths, list(paths))
 
     def create(self, subject: Subject) -> tuple[str, Properties]:
         """Make the object; return its id and outputs. A preview only returns what it can know."""

@@ -1,4 +1,4 @@
-"""`helm.sh/v3:Release` by the real Helm, with the official provider's semantics.
+"""`helm.sh/v3:Release` by the real Helm, with the official provider's semantics: provider/pkg/provider/helm_release.go.
 
 A create installs, an update upgrades. A failed one is remembered, for the next update to mend,
 and the previous revision goes on serving. Values go to Helm by its standard input; credentials
@@ -9,45 +9,77 @@ of a chart repository are refused, for Helm takes them as arguments only.
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
-from sandbox.plugins import awaits
-from sandbox.plugins.api import Api, ApiError
+from sandbox.plugins.checkpoint import INPUTS
 from sandbox.plugins.helm import Helm, HelmError
-from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Resource, Subject, take_only
-from sandbox.plugins.wire import UNKNOWN, Path, Properties, Value, has_unknown, plain, secrets_like
-
-_DEFAULT_TIMEOUT = 300  # seconds, as the official provider has it
-_NEEDED = ("chart", "name", "namespace")
-_INPUTS = (  # `compat` is sent by the SDK of itself
-    *_NEEDED,
-    *("compat", "createNamespace", "maxHistory", "repositoryOpts", "timeout", "values", "version"),
+from sandbox.plugins.protocol import (
+    Difference,
+    InvalidInputError,
+    NotReadyError,
+    PluginError,
+    Resource,
+    Subject,
+    take_only,
 )
+from sandbox.plugins.wire import (
+    UNKNOWN,
+    Properties,
+    Value,
+    changes,
+    dotted,
+    has_unknown,
+    plain,
+    secret,
+    with_secrets_of,
+)
+
+_DEFAULT_TIMEOUT = 300  # seconds
+_NEEDED = ("chart", "name", "namespace")
+_HONOURED = (*_NEEDED, "createNamespace", "maxHistory", "repositoryOpts", "timeout", "values", "version")
+# A release has every input in its state, with what it is when nobody gave it.
+_DEFAULTS: Properties = dict.fromkeys(
+    "allowNullValues atomic cleanupOnFail createNamespace dependencyUpdate devel disableCRDHooks disableOpenapiValidation disableWebhooks "
+    "forceUpdate lint recreatePods renderSubchartNotes replace resetValues reuseValues skipAwait skipCrds verify waitForJobs".split(),
+    False,
+) | {"description": "", "keyring": "", "postrender": "", "timeout": 0, "values": {}, "version": ""}
+_REPOSITORY = dict.fromkeys(("repo", "caFile", "certFile", "keyFile", "password", "username"), "")
+_SENT_BY_SDK = ("compat", "resourceNames", "status")
+_LATE = "failed to become available within allocated timeout. Error: Helm Release {}: {}"
 
 
 class Release(Resource):
     """A Helm release."""
 
-    def __init__(self, api: Api, helm: Helm) -> None:
-        self._api, self._helm = api, helm
+    def __init__(self, helm: Helm) -> None:
+        self._helm = helm
 
     def check(self, subject: Subject) -> Properties:
-        inputs = {"timeout": _DEFAULT_TIMEOUT, **subject.inputs}
-        take_only(_INPUTS, inputs)
-        take_only(("repo",), plain(inputs.get("repositoryOpts")) or {})
+        given = {"timeout": _DEFAULT_TIMEOUT, **subject.inputs}
+        for key in _SENT_BY_SDK:
+            given.pop(key, None)
+        take_only(_HONOURED, [key for key, value in plain(given).items() if value or key not in _DEFAULTS])
+        take_only(("repo",), [key for key, value in (plain(given.get("repositoryOpts")) or {}).items() if value])
         for key in _NEEDED:
-            if not inputs.get(key):
+            if not given.get(key):
                 raise InvalidInputError(key, f"the sandbox's stand-in for a Release needs its {key}")
+        inputs = _DEFAULTS | given
+        if isinstance(options := plain(inputs.get("repositoryOpts")), dict):
+            inputs["repositoryOpts"] = _REPOSITORY | options
         if not has_unknown(inputs):
-            try:
-                shown = self._helm.run("show", "chart", *_chart(plain(inputs)))
-            except HelmError as error:
-                raise InvalidInputError("chart", f"{error}; check chart and repository") from error
-            found = re.search(r"^version: ['\"]?([^'\"\s]+)", shown, re.MULTILINE)
-            inputs["version"] = found[1] if found else inputs.get("version", "")
-        return inputs
+            inputs["version"] = self._version(plain(inputs))
+        return with_secrets_of(plain(inputs), inputs)
 
-    def replaced_by(self, path: Path) -> bool:
-        return path[0] in ("name", "namespace")
+    def diff(self, subject: Subject) -> Difference:
+        new, state = plain(subject.inputs), plain(subject.outputs)
+        old_inputs = state.pop(INPUTS, {})
+        paths = {}
+        for path, kind in changes(state, new):
+            # The state has more than the inputs: only what was given can be taken away.
+            if kind != "DELETE" or _has(old_inputs, path):
+                paths[dotted(path)] = kind, kind == "DELETE"
+        return Difference(paths, [path for path in paths if path in ("name", "namespace")])
 
     def create(self, subject: Subject) -> tuple[str, Properties]:
         more = ["--create-namespace"] if plain(subject.inputs).get("createNamespace") else []
@@ -61,28 +93,36 @@ class Release(Resource):
         release = self._helm.release(name, namespace)
         if release is None:
             return None
-        chart, config = release["metadata"], release["status"].get("config") or {}
         if subject.outputs:
-            inputs = subject.inputs | {"version": chart["version"]}
-            if _without_nulls(plain(inputs).get("values") or {}) != _without_nulls(config):
-                inputs["values"] = secrets_like(config, inputs.get("values"))
+            given = subject.inputs
+            inputs = plain(subject.outputs)
+            inputs.pop(INPUTS, None)
         else:
-            inputs = {"chart": chart["chart"], "name": name, "namespace": namespace}
-            inputs |= {"version": chart["version"], "values": config}
-        return subject.id, inputs, _outputs(inputs, release)
+            chart = release["metadata"]
+            inputs = _DEFAULTS | {"name": name, "namespace": namespace, "chart": _local(chart)}
+            given = inputs = inputs | {"values": release["status"].get("config") or {}, "version": chart["version"]}
+        return subject.id, given, _outputs(inputs, given, release)
 
     def delete(self, subject: Subject) -> None:
         namespace, _, name = subject.id.rpartition("/")
+        told = self._helm.run("uninstall", name, "--namespace", namespace, *_waiting(plain(subject.outputs)))
+        if kept := re.sub(r'^release ".*" uninstalled$', "", told, flags=re.MULTILINE).strip():
+            subject.log.message("WARNING", f"Helm uninstall returned information: {json.dumps(kept)}")
+
+    def _version(self, inputs: Properties) -> str:
         try:
-            self._helm.run("uninstall", name, "--namespace", namespace, *_waiting(plain(subject.inputs)))
+            shown = self._helm.run("show", "chart", *_chart(inputs))
         except HelmError as error:
-            if "release: not found" not in str(error):
-                raise
+            reason = f"{error}; check the chart name and repository configuration."
+            raise InvalidInputError("chart", reason) from error
+        found = re.search(r"^version: ['\"]?([^'\"\s]+)", shown, re.MULTILINE)
+        return found[1] if found else str(inputs["version"])
 
     def _run(self, verb: str, subject: Subject, *more: str) -> Properties:
-        if subject.preview:
-            return subject.inputs | {"status": UNKNOWN}
         inputs = plain(subject.inputs)
+        if subject.preview:
+            later = {"resourceNames": UNKNOWN, "status": UNKNOWN}
+            return subject.inputs | later | {INPUTS: secret(subject.inputs)}
         name, namespace = inputs["name"], inputs["namespace"]
         before = self._helm.release(name, namespace)
         command = [verb, name, *_chart(inputs), "--namespace", namespace, *_waiting(inputs), *more]
@@ -94,27 +134,22 @@ class Release(Resource):
         release = self._helm.release(name, namespace)
         if release is None or (failure and before and _revision(before) == _revision(release)):
             raise PluginError(str(failure)) from failure  # Helm refused before it did anything
-        outputs = _outputs(subject.inputs, release)
+        outputs = _outputs(inputs, subject.inputs, release)
         if failure:
-            reasons = [f'Helm release "{_id(inputs)}" failed: {failure}', *self._unready(release)]
-            raise NotReadyError(_id(inputs), subject.inputs, outputs, reasons) from failure
+            raise NotReadyError(_id(inputs), None, outputs, [_told(verb, inputs, failure, subject)]) from failure
         return outputs
 
-    def _unready(self, release: Properties) -> list[str]:
-        """Say, a line each, which objects of the release are not ready, and why."""
-        import yaml  # late, for a release that is well has no use for it
 
-        lines = []
-        for manifest in filter(None, yaml.safe_load_all(release["status"].get("manifest") or "")):
-            manifest["metadata"].setdefault("namespace", release["status"]["namespace"])
-            try:
-                live = awaits.get_again(self._api, manifest)
-                if live and (lacking := awaits.missing(live)):
-                    lines.append(f"{live['kind']} {live['metadata']['name']}: {lacking}")
-                    lines += awaits.troubles(self._api, live)
-            except ApiError:
-                continue
-        return lines
+def _told(verb: str, inputs: Properties, failure: HelmError, subject: Subject) -> str:
+    how = "failed to initialize completely"
+    if verb == "install":
+        subject.log.message(
+            "WARNING",
+            f'Helm release "{inputs["name"]}" was created but has a failed status. Use the `helm` command to investigate the error, '
+            f"correct it, then retry. Reason: {failure}",
+        )
+        how = f"was created, but {how}"
+    return f'Helm release "{_id(inputs)}" {how}. Use Helm CLI to investigate: {_LATE.format(_id(inputs), failure)}'
 
 
 def _chart(inputs: Properties) -> list[str]:
@@ -126,8 +161,15 @@ def _chart(inputs: Properties) -> list[str]:
     ]
 
 
+def _local(chart: Properties) -> str:
+    """Find the chart of a release that is imported, beside the program or by its name."""
+    name = f"{chart['chart']}-{chart['version']}"
+    found = (each for each in (name, f"{name}.tgz", chart["chart"], f"{chart['chart']}.tgz") if Path(each).exists())
+    return next(found, str(chart["chart"]))
+
+
 def _waiting(inputs: Properties) -> list[str]:
-    return ["--wait", "--timeout", f"{inputs.get('timeout', _DEFAULT_TIMEOUT)}s"]
+    return ["--wait", "--timeout", f"{inputs.get('timeout') or _DEFAULT_TIMEOUT}s"]
 
 
 def _id(inputs: Properties) -> str:
@@ -138,14 +180,17 @@ def _revision(release: Properties) -> int:
     return int(release["status"]["version"])
 
 
-def _without_nulls(value: Value) -> Value:
-    """Drop nulls, of which Helm does not record all."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+def _has(value: Value, path: tuple[Any, ...]) -> bool:
+    for step in path:
+        if isinstance(step, int):
+            return True  # a list is given as a whole
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = value[step]
+    return True
 
 
-def _outputs(inputs: Properties, release: Properties) -> Properties:
+def _outputs(inputs: Properties, given: Properties, release: Properties) -> Properties:
     status, chart = release["status"], release["metadata"]
     shown = {
         "appVersion": chart.get("appVersion", ""),
@@ -156,4 +201,33 @@ def _outputs(inputs: Properties, release: Properties) -> Properties:
         "status": status["info"]["status"],
         "version": chart["version"],
     }
-    return inputs | {"status": shown}
+    outputs = inputs | {
+        "resourceNames": _names(status.get("manifest") or ""),
+        "status": shown,
+        "values": _overlaid(inputs.get("values") or {}, status.get("config") or {}),
+        "version": chart["version"],
+    }
+    return with_secrets_of(outputs, given) | {INPUTS: secret(given)}
+
+
+def _overlaid(values: Properties, config: Properties) -> Properties:
+    """Lay what Helm has recorded over the values that were given."""
+    merged = values | config
+    for key in values.keys() & config.keys():
+        if isinstance(values[key], dict) and isinstance(config[key], dict):
+            merged[key] = _overlaid(values[key], config[key])
+    return merged
+
+
+def _names(manifest: str) -> dict[str, list[str]]:
+    """Name the objects of a release by kind and API version."""
+    import yaml  # late: a preview has no use for it
+
+    names: dict[str, set[str]] = {}
+    for each in filter(None, yaml.safe_load_all(manifest)):
+        group = each["apiVersion"].rpartition("/")[0]
+        kind = f"{each['kind']}.{group}" if group else each["kind"]
+        metadata = each["metadata"]
+        name = f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else metadata["name"]
+        names.setdefault(f"{kind}/{each['apiVersion']}", set()).add(name)
+    return {key: sorted(found) for key, found in names.items()}

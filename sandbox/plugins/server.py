@@ -25,18 +25,19 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
+from sandbox.plugins.host import Engine, Log
 from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Provider, Resource, Subject
-from sandbox.plugins.wire import Properties, changes, dotted, plain, redacted
+from sandbox.plugins.wire import Properties, redacted
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024  # bytes, as in the engine
 _THREADS = 64  # most of them sleep in an await
 
 
-def serve(provider: Provider) -> None:
-    """Print the port, then serve until the engine is gone or asks to end."""
+def serve(provider: Provider, address: str) -> None:
+    """Print the port, then serve until the engine at the address is gone or asks to end."""
     options = [("grpc.max_receive_message_length", _MESSAGE_LIMIT)]
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
-    guarded = cast(_Servicer, _Guarded(_Servicer(provider), provider.name))
+    guarded = cast(_Servicer, _Guarded(_Servicer(provider, Engine(address)), provider.name))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(guarded, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -87,17 +88,16 @@ class _Guarded:
 
 
 def _init_failed(error: NotReadyError, reasons: list[str]) -> bytes:
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message="; ".join(reasons))
-    detail = pb.ErrorResourceInitFailed(
-        id=error.id, properties=_struct(error.outputs), inputs=_struct(error.inputs), reasons=reasons
-    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reasons[0])
+    inputs = None if error.inputs is None else _struct(error.inputs)
+    detail = pb.ErrorResourceInitFailed(id=error.id, properties=_struct(error.outputs), inputs=inputs, reasons=reasons)
     status.details.add().Pack(detail)
     return status.SerializeToString()
 
 
 class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
-    def __init__(self, provider: Provider) -> None:
-        self._provider = provider
+    def __init__(self, provider: Provider, engine: Engine) -> None:
+        self._provider, self._engine = provider, engine
 
     def GetPluginInfo(self, request: Empty, context: object) -> PluginInfo:
         return PluginInfo(version="999.0.0-standin")  # the engine warns of one below the SDK's
@@ -108,35 +108,33 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(self, request: pb.CheckRequest, context: object) -> pb.CheckResponse:
-        subject = _subject(request, request.news, request.olds)
+        subject = self._subject(request, request.news, request.olds)
         try:
             return pb.CheckResponse(inputs=_struct(self._resource(request).check(subject)))
         except InvalidInputError as error:
             return pb.CheckResponse(failures=[pb.CheckFailure(property=error.prop, reason=str(error))])
 
     def Diff(self, request: pb.DiffRequest, context: object) -> pb.DiffResponse:
-        subject = _subject(request, request.news, request.old_inputs, request.olds)
-        resource = self._resource(request)
-        response = pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE, hasDetailedDiff=True)
-        for path, kind in changes(plain(subject.old_inputs), plain(subject.inputs)):
-            replaces = resource.replaced_by(path)
-            detail = response.detailedDiff[dotted(path)]
-            detail.kind = pb.PropertyDiff.Kind.Value(kind + ("_REPLACE" if replaces else ""))
-            detail.inputDiff = True
-            response.diffs.append(str(path[0]))
-            response.replaces.extend([dotted(path)] if replaces else [])
-        response.replaces.extend(resource.other_replacements(subject))
-        if response.diffs or response.replaces:
+        subject = self._subject(request, request.news, request.old_inputs, request.olds)
+        found = self._resource(request).diff(subject)
+        response = pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE, hasDetailedDiff=found.detailed)
+        response.diffs.extend([] if found.detailed else found.paths)
+        for path, (kind, of_inputs) in found.paths.items() if found.detailed else ():
+            detail = response.detailedDiff[path]
+            detail.kind = pb.PropertyDiff.Kind.Value(kind + ("_REPLACE" if path in found.replaces else ""))
+            detail.inputDiff = of_inputs
+        response.replaces.extend(found.replaces)
+        if found.paths or found.replaces:
             response.changes = pb.DiffResponse.DIFF_SOME
-        response.deleteBeforeReplace = bool(response.replaces) and resource.delete_before_replace(subject)
+        response.deleteBeforeReplace = found.delete_first
         return response
 
     def Create(self, request: pb.CreateRequest, context: object) -> pb.CreateResponse:
-        id_, outputs = self._resource(request).create(_subject(request, request.properties))
+        id_, outputs = self._resource(request).create(self._subject(request, request.properties))
         return pb.CreateResponse(id="" if request.preview else id_, properties=_struct(outputs))
 
     def Read(self, request: pb.ReadRequest, context: object) -> pb.ReadResponse:
-        subject = _subject(request, request.inputs, request.inputs, request.properties)
+        subject = self._subject(request, request.inputs, request.inputs, request.properties)
         found = self._resource(request).read(subject)
         if found is None:
             return pb.ReadResponse()
@@ -144,11 +142,11 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return pb.ReadResponse(id=id_, inputs=_struct(inputs), properties=_struct(outputs))
 
     def Update(self, request: pb.UpdateRequest, context: object) -> pb.UpdateResponse:
-        subject = _subject(request, request.news, request.old_inputs, request.olds)
+        subject = self._subject(request, request.news, request.old_inputs, request.olds)
         return pb.UpdateResponse(properties=_struct(self._resource(request).update(subject)))
 
     def Delete(self, request: pb.DeleteRequest, context: object) -> Empty:
-        subject = _subject(request, request.old_inputs, request.old_inputs, request.properties)
+        subject = self._subject(request, request.old_inputs, request.old_inputs, request.properties)
         self._resource(request).delete(subject)
         return Empty()
 
@@ -166,21 +164,31 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
             )
         return found
 
+    def _subject(
+        self,
+        request: Any,  # noqa: ANN401  as above
+        inputs: Struct,
+        old_inputs: Struct | None = None,
+        outputs: Struct | None = None,
+    ) -> Subject:
+        return Subject(
+            id=getattr(request, "id", ""),
+            inputs=_dict(inputs),
+            old_inputs=_dict(old_inputs),
+            outputs=_dict(outputs),
+            preview=getattr(request, "preview", False),
+            timeout=getattr(request, "timeout", 0),
+            urn=request.urn,
+            log=self._log(request),
+        )
 
-def _subject(
-    request: Any,  # noqa: ANN401  as above
-    inputs: Struct,
-    old_inputs: Struct | None = None,
-    outputs: Struct | None = None,
-) -> Subject:
-    return Subject(
-        id=getattr(request, "id", ""),
-        inputs=_dict(inputs),
-        old_inputs=_dict(old_inputs),
-        outputs=_dict(outputs),
-        preview=getattr(request, "preview", False),
-        timeout=getattr(request, "timeout", 0),
-    )
+    def _log(self, request: Any) -> Log:  # noqa: ANN401  as above
+        """Open the log of a request; no secret of it gets there."""
+
+        def tell(severity: str, text: str, is_status: bool) -> None:
+            self._engine.tell(request.urn, severity, redacted(text, MessageToDict(request)), is_status)
+
+        return Log(tell)
 
 
 def _dict(message: Struct | None) -> Properties:

@@ -47,16 +47,24 @@ def has_unknown(value: Value) -> bool:
     return bool(value == UNKNOWN)
 
 
-def secrets_like(value: Value, pattern: Value) -> Value:
-    """Mark secret in a plain value what is secret in a pattern of the same shape."""
-    if is_secret(pattern):
-        return secret(value)
-    if isinstance(value, dict) and isinstance(pattern, dict):
-        return {key: secrets_like(item, pattern.get(key)) for key, item in value.items()}
-    if isinstance(value, list) and isinstance(pattern, list):
-        pairs = zip(value, pattern + [None] * len(value), strict=False)
-        return [secrets_like(item, marked) for item, marked in pairs]
-    return value
+def has_secret(value: Value) -> bool:
+    """Tell whether a value is secret or has something secret inside."""
+    if isinstance(value, dict):
+        return is_secret(value) or any(map(has_secret, value.values()))
+    return isinstance(value, list) and any(map(has_secret, value))
+
+
+def with_secrets_of(value: Properties, pattern: Properties) -> Properties:
+    """Mark secret in plain properties what is, or has inside, a secret in the pattern; a list is marked as a whole."""
+    marked = dict(value)
+    for key, given in pattern.items():
+        if key not in value or is_secret(value[key]):
+            continue
+        if isinstance(value[key], dict) and isinstance(given, dict) and not is_secret(given):
+            marked[key] = with_secrets_of(value[key], given)
+        elif has_secret(given):
+            marked[key] = secret(value[key])
+    return marked
 
 
 def redacted(text: str, *messages: Value) -> str:
@@ -102,7 +110,7 @@ def dotted(path: Sequence[str | int]) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif re.fullmatch(r"[A-Za-z_$][\w$]*", step):
+        elif re.fullmatch(r"[A-Za-z_$][\w$-]*", step):
             text += f".{step}" if text else step
         else:
             text += '["' + step.replace("\\", "\\\\").replace('"', '\\"') + '"]'

@@ -3,17 +3,22 @@
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from httpx2 import Timeout
 from lightkube import Client, KubeConfig
 from lightkube.config import client_adapter
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Namespace
 
 from components.rollout_watch import watch
 from sandbox import pins, toolchain
 from sandbox.simulated import Simulated
 from sandbox.stack import Stack, environment
 from sandbox.toolchain import Found
+from tests.engine import contract
+from tests.engine.contract import Program
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,3 +94,25 @@ def open_stack(cluster: Simulated, tmp_path_factory: pytest.TempPathFactory) -> 
         return stack
 
     return opened
+
+
+@pytest.fixture(params=contract.KINDS)
+def plugins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of plugins that a test of their contract runs with."""
+    contract.choose(request.param, monkeypatch)
+    return str(request.param)
+
+
+@pytest.fixture
+def program(tmp_path: Path, open_stack: OpenStack, plugins: str) -> Program:
+    """A program that declares what the test tells it to."""
+    return contract.make_program(tmp_path / "program", open_stack)
+
+
+@pytest.fixture
+def namespace(client: Client) -> Iterator[str]:
+    """A namespace for one test."""
+    name = f"test-{uuid4().hex[:8]}"
+    client.create(Namespace(metadata=ObjectMeta(name=name)))
+    yield name
+    client.delete(Namespace, name)
