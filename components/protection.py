@@ -21,6 +21,7 @@ def stop_before_all(
         f"{name}-is-protected",
         "v1",
         "ConfigMap",
-        {"metadata": metadata(f"{RELEASE}-is-protected", placed), "data": {"to-destroy": TO_DESTROY}},
+        # In an annotation, for a ConfigMap with other data would have to be replaced.
+        {"metadata": metadata(f"{RELEASE}-is-protected", placed, {"airflow-stack/to-destroy": TO_DESTROY})},
         pulumi.ResourceOptions(parent=parent, depends_on=everything, protect=True),
     )

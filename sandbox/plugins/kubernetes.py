@@ -14,8 +14,11 @@ from sandbox.plugins.release import Release
 _KINDS = {
     "apps/v1": ("StatefulSet",),
     "batch/v1": ("Job",),
-    "core/v1": ("Namespace", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service"),
+    "core/v1": (
+        *("ConfigMap", "Namespace", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service", "ServiceAccount"),
+    ),
     "networking.k8s.io/v1": ("NetworkPolicy",),
+    "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
     "postgresql.cnpg.io/v1": ("Cluster",),
 }
 

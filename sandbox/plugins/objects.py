@@ -5,6 +5,8 @@ Changes are told from the state alone, so a preview without changes asks no clus
 
 # ruff: noqa: D102  (the methods are described in protocol.Resource)
 
+import hashlib
+import secrets
 import threading
 from dataclasses import replace
 
@@ -16,7 +18,6 @@ from sandbox.plugins.managers import handed_over, may_force
 from sandbox.plugins.normal import READ_ONLY, normal
 from sandbox.plugins.protocol import (
     Difference,
-    InvalidInputError,
     NotReadyError,
     PluginError,
     Resource,
@@ -29,7 +30,15 @@ from sandbox.plugins.wire import Properties, has_unknown, plain
 
 _RETRIES = 6  # a namespace or a definition may be on its way
 _OPTION = "pulumi.com/"  # the prefix of annotations that speak to the provider
-_OPTIONS = ("deletionPropagationPolicy", "patchForce", "replaceUnready", "skipAwait", "timeoutSeconds", "waitFor")
+_OPTIONS = (
+    "autonamed",
+    "deletionPropagationPolicy",
+    "patchForce",
+    "replaceUnready",
+    "skipAwait",
+    "timeoutSeconds",
+    "waitFor",
+)
 _SKIP_AT_DELETION = ("Job", "Namespace", "StatefulSet")
 _PROPAGATION = {"orphan": "Orphan", "background": "Background"}
 _EXISTS = """\
@@ -73,9 +82,7 @@ class Objects(Resource):
     def check(self, subject: Subject) -> Properties:
         given = {"apiVersion": self._api_version, "kind": self._kind, **subject.inputs}
         inputs = plain(given)
-        metadata = inputs.get("metadata") or {}
-        if not metadata.get("name"):
-            raise InvalidInputError("metadata", "the sandbox's stand-in makes up no names: metadata.name is needed")
+        metadata = inputs["metadata"] = _named(inputs.get("metadata") or {}, subject)
         asked = [key.removeprefix(_OPTION) for key in metadata.get("annotations") or {} if key.startswith(_OPTION)]
         take_only(_OPTIONS, asked)
         # What was kept already needs no second look, and a preview without changes not the types of Kubernetes.
@@ -254,6 +261,21 @@ class Objects(Resource):
         return [] if job.done else [f'.metadata.annotations["{_OPTION}replaceUnready"]']
 
 
+def _named(metadata: Properties, subject: Subject) -> Properties:
+    """With a made-up name where none is given, which stays until the object is replaced: provider/pkg/metadata/naming.go."""
+    if metadata.get("name"):
+        return metadata
+    if subject.old_inputs:
+        name = plain(subject.old_inputs)["metadata"]["name"]
+        if option(plain(subject.old_inputs), "autonamed") != "true":
+            return metadata  # it had a name of its own, and is to be replaced
+    else:
+        made_of = subject.seed or secrets.token_bytes(8)
+        name = f"{subject.name}-{hashlib.sha256(made_of).hexdigest()[:8]}"
+    annotations = {**(metadata.get("annotations") or {}), f"{_OPTION}autonamed": "true"}
+    return {**metadata, "name": name, "annotations": annotations}
+
+
 def _importable(live: Properties) -> Properties:
     inputs = {key: value for key, value in live.items() if key != "status"}
     inputs["metadata"] = {key: value for key, value in live["metadata"].items() if key not in READ_ONLY}
@@ -270,7 +292,7 @@ def _words(error: ApiError, manager: str) -> str:
 
 def _id(live: Properties) -> str:
     metadata = live["metadata"]
-    return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+    return "/".join(filter(None, (metadata.get("namespace"), metadata.get("name"))))
 
 
 def _where(id_: str) -> tuple[str, str]:

@@ -51,6 +51,8 @@ class Subject:
     preview: bool = False
     timeout: float = 0  # seconds; 0 leaves it to the resource
     urn: str = ""
+    seed: bytes = b""
+    """What a made-up name is to be made of, where the engine wants the same one again."""
     log: Log = field(default_factory=Log)
 
     @property

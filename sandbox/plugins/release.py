@@ -37,7 +37,7 @@ from sandbox.plugins.wire import (
 
 _DEFAULT_TIMEOUT = 300  # seconds
 _NEEDED = ("chart", "name", "namespace")
-_HONOURED = (*_NEEDED, "createNamespace", "maxHistory", "repositoryOpts", "timeout", "values", "version")
+_HONOURED = (*_NEEDED, "createNamespace", "maxHistory", "repositoryOpts", "skipAwait", "timeout", "values", "version")
 # A release has every input in its state, with what it is when nobody gave it.
 _DEFAULTS: Properties = dict.fromkeys(
     "allowNullValues atomic cleanupOnFail createNamespace dependencyUpdate devel disableCRDHooks disableOpenapiValidation disableWebhooks "
@@ -169,7 +169,8 @@ def _local(chart: Properties) -> str:
 
 
 def _waiting(inputs: Properties) -> list[str]:
-    return ["--wait", "--timeout", f"{inputs.get('timeout') or _DEFAULT_TIMEOUT}s"]
+    wait = [] if inputs.get("skipAwait") else ["--wait"]
+    return [*wait, "--timeout", f"{inputs.get('timeout') or _DEFAULT_TIMEOUT}s"]
 
 
 def _id(inputs: Properties) -> str:

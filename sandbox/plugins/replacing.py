@@ -5,9 +5,11 @@ from sandbox.plugins.wire import Path, Properties, Value, changes, dotted
 
 _ALWAYS = ("metadata.name", "metadata.namespace")
 _REPLACING = {
+    "ConfigMap": ("binaryData", "data"),
     "Job": ("spec.completions", "spec.parallelism", "spec.selector", "spec.template"),
     "PersistentVolumeClaim": ("spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"),
     "ResourceQuota": ("spec.scopes",),
+    "RoleBinding": ("roleRef",),
     "Secret": ("type",),
     "Service": ("spec.clusterIP",),
     "StatefulSet": (

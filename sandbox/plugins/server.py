@@ -179,6 +179,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
             preview=getattr(request, "preview", False),
             timeout=getattr(request, "timeout", 0),
             urn=request.urn,
+            seed=getattr(request, "randomSeed", b""),
             log=self._log(request),
         )
 

@@ -120,9 +120,22 @@ def test_a_null_is_taken_for_a_deletion() -> None:
     assert difference(named(), named(type=None)).paths == {"type": ("DELETE", True)}
 
 
-def test_an_object_without_a_name_or_with_an_unknown_option_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match=r"metadata\.name is needed"):
-        objects("Service").check(Subject(inputs={"metadata": {"namespace": "space"}}))
+def test_a_name_is_made_up_for_each_new_object_and_kept_as_long_as_the_object() -> None:
+    """As provider/pkg/metadata/naming.go does, so that a replacement does not clash with what it replaces."""
+    unnamed, urn = {"metadata": {"namespace": "space"}}, "urn:pulumi:dev::p::kubernetes:batch/v1:Job::job"
+
+    def checked(**of: Any) -> Properties:
+        return objects("Job").check(Subject(inputs=unnamed, urn=urn, **of))
+
+    made = checked(seed=b"1")
+    assert made["metadata"]["name"].startswith("job-")
+    assert made["metadata"]["annotations"] == {"pulumi.com/autonamed": "true"}
+    assert checked(seed=b"1") == made != checked(seed=b"2")
+    assert checked(old_inputs=made, seed=b"3") == made
+    assert "name" not in checked(old_inputs=named("Job"))["metadata"], "and so the one with a name is replaced"
+
+
+def test_an_object_with_an_unknown_option_is_refused() -> None:
     asking = merged(named(), {"metadata": {"annotations": {"pulumi.com/patchFieldManager": "me"}}})
     with pytest.raises(InvalidInputError, match=r"takes only .*, not patchFieldManager"):
         objects("Secret").check(Subject(inputs=asking))
