@@ -16,15 +16,12 @@ from sandbox import stack, toolchain
 from sandbox.stack import Result, Stack
 
 CANARY = "canary-4f1d9b"
-SECONDS = "60s"  # that an operation may take
 PROGRAM = """
 import json, pulumi
 made = []
 for name, (type_, properties, options) in json.load(open("resources.json")).items():
     for key in options.pop("secret", []):
         properties[key] = pulumi.Output.secret(properties[key])
-    if kept := options.pop("as_secrets", []):
-        options["additional_secret_outputs"] = kept
     seconds = options.pop("seconds", 60)
     limits = pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s", delete=f"{seconds}s")
     after = pulumi.ResourceOptions(depends_on=list(made), custom_timeouts=limits, **options)
