@@ -15,7 +15,6 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import yaml
 
@@ -27,8 +26,6 @@ from sandbox.stack import Stack, environment
 from tests.cases import CONTRACT_CHART, GIVEN, ROOT, SERVED, STACKS
 
 RELEASED = ROOT / "tests" / "released"
-# The stand-ins on every machine: `restore` makes the objects by them, and the official plugins would not find their own field manager.
-STAND_INS = mock.patch("sandbox.stack.official_plugins", return_value=None)
 _CHART = "<chart>"
 _OF_THE_DAY = {"created", "modified", "sourcePosition", "stackTrace"}
 _MADE_ANEW = {"id", "outputs"}
@@ -79,7 +76,7 @@ def main() -> None:
             f"{folder.relative_to(ROOT)} is there, and what was released is not written again: give pyproject.toml the next "
             "version, or remove the folder if this one was never released"
         )
-    with tempfile.TemporaryDirectory() as home, STAND_INS:
+    with tempfile.TemporaryDirectory() as home:
         written = Path(home) / "released"
         cluster = Simulated(Path(home) / "cluster")
         try:

@@ -189,7 +189,7 @@ def _all_dry(dry_run: bool) -> dict[str, str]:
 
 
 def _unreachable(error: Exception) -> ApiError:
-    return ApiError(0, f"the Kubernetes cluster is unreachable: {error}")
+    return ApiError(0, f"configured Kubernetes cluster is unreachable: {error}")
 
 
 def _refusal(answer: "Response") -> ApiError:

@@ -80,11 +80,15 @@ class Awaits:
         """Wait until an object is gone. To see that, the account needs the right to list and watch its kind."""
         api_version, kind, metadata = live["apiVersion"], live["kind"], live["metadata"]
         events: SimpleQueue[Event] = SimpleQueue()
-        end = time.monotonic() + timed(timeout, inputs)
-        with self._watches.follow(api_version, kind, metadata.get("namespace", ""), events):
+        told: SimpleQueue[Event] = SimpleQueue()
+        end, namespace = time.monotonic() + timed(timeout, inputs), metadata.get("namespace", "")
+        with ExitStack() as following:
+            following.enter_context(self._watches.follow(api_version, kind, namespace, events))
             if self._is_gone(live, log):
                 return
+            following.enter_context(self._watches.follow("v1", "Event", namespace, told))
             while time.monotonic() < end and not self._cancelled.is_set():
+                _show(told, live, log)
                 if (event := _next(events)) is None:
                     continue
                 change, seen = self._heard(event, live)
@@ -228,7 +232,7 @@ def _show(told: "SimpleQueue[Event]", live: Properties, log: Log) -> None:
     """Show the warnings that the cluster has about an object; without the right to read them, none."""
     while not told.empty():
         change, event = told.get()
-        about = event.get("involvedObject", {}).get("uid") == live["metadata"]["uid"]
+        about = event.get("involvedObject", {}).get("uid") == live["metadata"].get("uid", "unknown")
         if change != "ERROR" and about:
             severity = "WARNING" if event.get("type") == "Warning" else "DEBUG"
             log.status(severity, f"{event.get('reason', '')}: {event.get('message', '')}")

@@ -6,6 +6,7 @@ Changes are told from the state alone, so a preview without changes asks no clus
 # ruff: noqa: D102  (the methods are described in protocol.Resource)
 
 import hashlib
+import os
 import secrets
 import threading
 from dataclasses import replace
@@ -63,6 +64,10 @@ _NO_MATCH = (
     "failed because the Kubernetes API server reported that the apiVersion for this resource does not exist. "
     "Verify that any required CRDs have been created"
 )
+_FORGET = (
+    "If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the "
+    'PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
+)
 _NOT_LIVE = "failed to fully initialize or become live"
 
 
@@ -111,6 +116,8 @@ class Objects(Resource):
         except _UntoldError:
             return "", subject.inputs
         except ApiError as error:
+            if error.status == 0:
+                raise
             if error.no_match:
                 what = f'creation of resource "{subject.urn}" with kind {self._api_version}/{self._kind}'
                 raise PluginError(f"{what} {_NO_MATCH}: {error}") from error
@@ -134,8 +141,10 @@ class Objects(Resource):
         try:
             live = self._api.get(self._api_version, self._kind, *_where(subject.id))
         except ApiError as error:
-            if error.status == 404:
+            if error.status == 404 or self._is_to_be_forgotten(error, subject.log):
                 return None
+            if error.status == 0:
+                raise PluginError(f"failed to read resource state due to unreachable cluster. {_FORGET}") from error
             raise
         old_inputs = plain(subject.inputs)
         failure = None
@@ -159,8 +168,10 @@ class Objects(Resource):
         try:
             live = self._applied(inputs, old_live, manager, preview=subject.preview)
         except ApiError as error:
-            if subject.preview and error.status == 403:
+            if subject.preview and error.status in (0, 403):
                 return subject.inputs
+            if error.status == 0:
+                raise
             if error.no_match:
                 raise PluginError(f'update of resource "{subject.urn}" {_NO_MATCH}: {error}') from error
             live, failure = self._seen(old_live, subject, error), AwaitError(old_live, _words(error, manager))
@@ -184,8 +195,10 @@ class Objects(Resource):
         try:
             self._api.delete(self._api_version, self._kind, namespace, name, propagation)
         except ApiError as error:
-            if error.status == 404:
+            if error.status == 404 or self._is_to_be_forgotten(error, subject.log):
                 return
+            if error.status == 0:
+                raise PluginError(f"configured Kubernetes cluster is unreachable. {_FORGET}") from error
             raise
         if option(inputs, "skipAwait") == "true" and self._kind in _SKIP_AT_DELETION:
             return
@@ -194,6 +207,13 @@ class Objects(Resource):
         except AwaitError as error:
             raise PluginError(str(error)) from error
         subject.log.clear()
+
+    @staticmethod
+    def _is_to_be_forgotten(error: ApiError, log: Log) -> bool:
+        """Warn of a cluster that is not reached, and tell whether the user says that it is gone."""
+        if error.status == 0:
+            log.message("WARNING", str(error))
+        return error.status == 0 and os.environ.get("PULUMI_K8S_DELETE_UNREACHABLE") == "true"
 
     def _can_be_tried(self, inputs: Properties) -> bool:
         """Tell whether a preview can ask the API server what it would do."""
@@ -204,7 +224,8 @@ class Objects(Resource):
             try:
                 return self._api.create(inputs, dry_run=subject.preview)
             except ApiError as error:
-                if subject.preview and error.status == 404 and error.kind == "namespaces":
+                is_to_come = error.status == 404 and error.kind == "namespaces"
+                if subject.preview and (error.status == 0 or is_to_come):
                     raise _UntoldError from error
                 subject.log.tell("INFO", f"Retry #{attempt}; creation failed: {error}", True)
                 if subject.preview and (error.status == 403 or error.reason == "AlreadyExists"):

@@ -79,7 +79,10 @@ def _secret_strings(value: Value, inside: bool) -> Iterator[str]:
     if isinstance(value, dict):
         inside = inside or is_secret(value)
         for key, item in value.items():
-            yield from () if key == _SIGNATURE else _secret_strings(item, inside)
+            if key == "__inputs" and is_secret(item):  # a release hides all its inputs there, with what is no secret
+                yield from _secret_strings(item["value"], False)
+            elif key != _SIGNATURE:
+                yield from _secret_strings(item, inside)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _secret_strings(item, inside)

@@ -40,6 +40,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def tools() -> dict[str, Found]:
     """The toolchain; made now if it is not cached."""
+    contract.official()
     return toolchain.ensure([*pins.ENGINE, *Simulated.tools])
 
 

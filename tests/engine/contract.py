@@ -5,6 +5,7 @@ The stand-ins in `sandbox/plugins` keep the contract, and so do the official plu
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,29 +16,35 @@ from sandbox import stack, toolchain
 from sandbox.stack import Result, Stack
 
 CANARY = "canary-4f1d9b"
-SECONDS = "60s"  # that an operation may take
 PROGRAM = """
 import json, pulumi
 made = []
 for name, (type_, properties, options) in json.load(open("resources.json")).items():
     for key in options.pop("secret", []):
         properties[key] = pulumi.Output.secret(properties[key])
-    if kept := options.pop("as_secrets", []):
-        options["additional_secret_outputs"] = kept
     seconds = options.pop("seconds", 60)
     limits = pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s", delete=f"{seconds}s")
     after = pulumi.ResourceOptions(depends_on=list(made), custom_timeouts=limits, **options)
     made.append(pulumi.CustomResource(type_, name, properties, after))
 """
+_FIND_OFFICIAL = stack.official_plugins  # which tests replace
 KINDS = ["stand-ins", pytest.param("official", marks=pytest.mark.official_plugins)]
 Resources = dict[str, list[Any]]
 """Per name the type, the properties, and the resource options if any."""
 Open = Callable[[str, Path], Stack]
 
 
+def official() -> Path | None:
+    """Find the official plugins; with OFFICIAL_PLUGINS=required it is a failure that there are none."""
+    found = _FIND_OFFICIAL(toolchain.cache_folder())
+    if not found and os.environ.get("OFFICIAL_PLUGINS") == "required":
+        pytest.fail("the official plugins are required here, but are not at hand and cannot be downloaded")
+    return found
+
+
 def choose(kind: str, patch: pytest.MonkeyPatch) -> None:
     """Have stacks run with a kind of plugins, or skip the test where they cannot be had."""
-    found = stack.official_plugins(toolchain.cache_folder())
+    found = official()
     if kind == "official" and not found:
         pytest.skip("the official plugins are not at hand, and cannot be downloaded")
     patch.setattr("sandbox.stack.official_plugins", lambda cache: found if kind == "official" else None)
@@ -111,6 +118,33 @@ def job(namespace: str, outcome: str = "", message: str = "") -> list[Any]:
     template = {"metadata": {"annotations": told}, "spec": pod} if told else {"spec": pod}
     metadata = {"annotations": {"pulumi.com/replaceUnready": "true"}}
     return made("Job", "job", namespace, metadata=metadata, spec={"backoffLimit": 0, "template": template})
+
+
+CHART = {
+    "Chart.yaml": "{apiVersion: v2, name: app, version: 1.2.3, appVersion: '9'}",
+    "values.yaml": "{image: 'app:1', note: ''}",
+    "values.schema.json": '{"additionalProperties": false, "properties": {"image": {}, "note": {}}}',
+    "templates/app.yaml": """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app}
+spec:
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec: {containers: [{name: app, image: {{ .Values.image | quote }}}]}
+""",
+}
+
+
+def make_release(chart: Path, namespace: str) -> list[Any]:
+    """Declare a release of a small chart, which is made for it."""
+    for name, text in CHART.items():
+        file = chart / name
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_text(text)
+    place = {"chart": str(chart), "name": "app", "namespace": namespace}
+    return ["kubernetes:helm.sh/v3:Release", {**place, "values": {"image": "app:1"}}]
 
 
 def assert_hidden(program: Program, *results: Result) -> None:

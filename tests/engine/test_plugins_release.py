@@ -12,24 +12,9 @@ from lightkube.resources.core_v1 import Pod, Secret
 
 from sandbox.simulated import Simulated
 from sandbox.toolchain import Found
-from tests.engine.contract import CANARY, Program, Resources, assert_hidden
+from tests.engine.contract import CANARY, Program, Resources, assert_hidden, make_release
 
 Helm = Callable[..., str]
-CHART = {
-    "Chart.yaml": "{apiVersion: v2, name: app, version: 1.2.3, appVersion: '9'}",
-    "values.yaml": "{image: 'app:1', note: ''}",
-    "values.schema.json": '{"additionalProperties": false, "properties": {"image": {}, "note": {}}}',
-    "templates/app.yaml": """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: app}
-spec:
-  selector: {matchLabels: {app: app}}
-  template:
-    metadata: {labels: {app: app}}
-    spec: {containers: [{name: app, image: {{ .Values.image | quote }}}]}
-""",
-}
 
 
 @pytest.fixture
@@ -44,12 +29,7 @@ def helm(tools: dict[str, Found], cluster: Simulated, namespace: str) -> Helm:
 
 @pytest.fixture
 def release(tmp_path: Path, namespace: str) -> Resources:
-    for name, text in CHART.items():
-        file = tmp_path / "chart" / name
-        file.parent.mkdir(exist_ok=True, parents=True)
-        file.write_text(text)
-    place = {"chart": str(tmp_path / "chart"), "name": "app", "namespace": namespace}
-    return {"release": ["kubernetes:helm.sh/v3:Release", {**place, "values": {"image": "app:1"}}]}
+    return {"release": make_release(tmp_path / "chart", namespace)}
 
 
 def test_a_release_is_installed_upgraded_and_uninstalled(program: Program, release: Resources, helm: Helm) -> None:
@@ -88,7 +68,10 @@ def test_a_failed_upgrade_says_why_leaves_the_old_revision_and_is_mended_by_the_
     properties |= {"values": {"image": "app:does-not-exist"}, "timeout": 4}
     failed = program.up(release)
     assert "context deadline exceeded" in failed.output
-    assert "container app waits (ImagePullBackOff)" in failed.output
+    assert (
+        f'Helm release "{namespace}/app" failed to initialize completely. Use Helm CLI to investigate' in failed.output
+    )
+    assert "ImagePullBackOff" not in failed.output, "the plugin does not say why; `airflow-stack doctor` does"
     assert client.get(Pod, serving[0] or "", namespace=namespace).status
 
     properties |= {"values": {"image": "app:2"}, "timeout": 60}
@@ -139,7 +122,7 @@ def test_what_helm_refuses_is_reported_in_its_words(
     assert "another operation (install/upgrade/rollback) is in progress" in program.up(release).output
 
     properties["chart"] += "-missing"
-    assert "check chart and repository" in program.preview(release).output
+    assert "check the chart name and repository configuration" in program.preview(release).output
 
 
 def test_a_secret_value_of_a_release_is_hidden(program: Program, release: Resources) -> None:

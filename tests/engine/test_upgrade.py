@@ -70,8 +70,7 @@ def deployed(
         place = Subject(id=yaml.safe_load(settings.read_text())["config"].get("airflow:namespace", "airflow"))
         vanish(place)  # that of an earlier test may be on its way still
         places.append(place)
-        with releases.STAND_INS:
-            stack = open_stack(name, project)
+        stack = open_stack(name, project)
         releases.configure(stack, settings, CHART)
         releases.restore(stack, settings.with_name(f"{name}.json"), CHART, PROVIDER.resources)
         return stack

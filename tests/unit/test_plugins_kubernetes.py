@@ -183,6 +183,18 @@ def test_an_object_that_is_gone_is_found_gone() -> None:
     assert objects("Secret").read(Subject("space/name", named(), outputs=state(named()))) is None
 
 
+def test_an_object_of_a_cluster_that_is_gone_is_forgotten_only_if_the_user_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    away = Cluster()
+    monkeypatch.setattr(away, "get", lambda *place: (_ for _ in ()).throw(ApiError(0, "unreachable")))
+    subject = Subject("space/name", named(), outputs=state(named()))
+    with pytest.raises(PluginError, match=r"unreachable cluster.*PULUMI_K8S_DELETE_UNREACHABLE"):
+        objects("Secret", away).read(subject)
+    monkeypatch.setenv("PULUMI_K8S_DELETE_UNREACHABLE", "true")
+    assert objects("Secret", away).read(subject) is None
+
+
 def test_live_values_are_cut_to_the_shape_of_the_inputs() -> None:
     live = {"a": {"b": 1, "c": 2}, "d": [{"e": 1, "f": 2}, {"e": 3}], "g": "text"}
     assert pruned(live, {"a": {"b": 0}, "d": [{"e": 0}], "g": 1, "h": 1}) == {
@@ -197,6 +209,7 @@ def test_live_values_are_cut_to_the_shape_of_the_inputs() -> None:
     [
         ApiError(404, 'namespaces "space" not found', "NotFound", "namespaces"),
         ApiError(403, "forbidden", "Forbidden"),
+        ApiError(0, "configured Kubernetes cluster is unreachable"),
         ApiError(409, 'jobs.batch "name" already exists', "AlreadyExists"),
     ],
 )

@@ -67,3 +67,8 @@ def test_a_message_loses_every_secret_in_plain_and_in_base64() -> None:
     encoded = base64.b64encode(b"hunter2!").decode()
     text = redacted(f"visible: hunter2! is {encoded}", request)
     assert text == "visible: [secret] is [secret]"
+
+
+def test_what_a_release_hides_with_all_its_inputs_is_no_secret_by_that() -> None:
+    state = {"__inputs": secret({"namespace": "airflow", "values": {"key": secret("hunter2!")}})}
+    assert redacted("airflow hunter2!", state) == "airflow [secret]"
