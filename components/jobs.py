@@ -217,7 +217,12 @@ def run_job(
         "Job",
         {
             "metadata": metadata(None, {"namespace": args["namespace"], "labels": labels}, again),
-            "spec": {"backoffLimit": backoff_limit, "template": template},
+            "spec": {
+                "backoffLimit": backoff_limit,
+                # Not a timeout of Pulumi's: the provider begins it anew with everything that happens to the Job.
+                "activeDeadlineSeconds": args.get("timeout_seconds", 900),
+                "template": template,
+            },
         },
         pulumi.ResourceOptions.merge(
             opts,
@@ -227,7 +232,6 @@ def run_job(
                 # Not what the component was given: a Job holds nothing, and one that must stay could not run again for the next version.
                 protect=False,
                 retain_on_delete=False,
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{args.get('timeout_seconds', 900)}s"),
             ),
         ),
     )
