@@ -105,17 +105,7 @@ class Project:
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a command of the project to its end; its messages are in `stdout`."""
-        return subprocess.run(
-            [sys.executable, *words],
-            cwd=self.folder,
-            env={**self._env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            check=False,
-        )
+        return self._run([sys.executable, *words], env or {})
 
     @classmethod
     def copy(cls, folder: Path, cluster: str) -> "Project":
@@ -128,11 +118,13 @@ class Project:
     def pulumi(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run plain Pulumi on the stack; its messages are in `stdout`."""
         command = ["pulumi", *words, "--stack", "dev", "--non-interactive", "--config-file", str(self.stack_settings)]
-        env = {**self._env, **self._sandbox_env()}
+        return self._run(command, self._sandbox_env())
+
+    def _run(self, command: list[str], env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=env,
+            env={**self._env, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
