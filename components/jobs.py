@@ -166,9 +166,9 @@ def run_job(
 
     Args:
         parent: The component that it belongs to.
-        name: Beginning of the resource's name and, for want of a fixed one, of the Job's: each replacement has a name of its own.
+        name: Prefix of the resource's name and of the Job's; Pulumi adds a suffix, a new one for each replacement.
         role: Label `component` of the pod.
-        args: What every Job is told.
+        args: Arguments of every Job.
         annotations: Of the pod: what is to make the Job run again.
         container: What the container runs, with what environment and resources.
         opts: What it waits for.
@@ -219,7 +219,7 @@ def run_job(
             "metadata": metadata(None, {"namespace": args["namespace"], "labels": labels}, again),
             "spec": {
                 "backoffLimit": backoff_limit,
-                # Not a timeout of Pulumi's: the provider begins it anew with everything that happens to the Job.
+                # Pulumi's own timeout never ends: the provider restarts it with every event of the Job.
                 "activeDeadlineSeconds": args.get("timeout_seconds", 900),
                 "template": template,
             },

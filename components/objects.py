@@ -67,7 +67,7 @@ def metadata(
 ) -> Manifest:
     """Metadata of an object.
 
-    Names are fixed, for the chart and the Jobs are told them before the objects exist. Without one Pulumi makes up a name, a new one for
+    Names are fixed: the chart and the Jobs use them before the objects exist. Without a name Pulumi makes one up, a new one for
     each replacement. Empty maps are left out: the API server drops them, so that each preview would show them as a change.
     """
     given = {"name": name, "namespace": placed["namespace"], "labels": placed.get("labels"), "annotations": annotations}

@@ -170,7 +170,7 @@ def _event_loop() -> Iterator[None]:
     try:
         yield
     finally:
-        # A program that failed leaves outputs behind that nobody awaits any more.
+        # A program that failed leaves outputs that nothing awaits.
         for task in (left := asyncio.all_tasks(loop)):
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))

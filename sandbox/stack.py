@@ -125,7 +125,7 @@ class Stack:
             raise SandboxError(
                 f"stack {self.name} was deployed with {before}, and now there are {now}: they could replace what it has, or wait for "
                 "ever. Nothing was done. Either have the former plugins again (the official ones need the internet, or their folder "
-                "in ~/.pulumi/plugins), or remove the sandbox and start anew: `make down`, without STACK, then `make up`."
+                "in ~/.pulumi/plugins), or remove the sandbox: `make down`, without STACK, then `make up`."
             )
 
     def _operate(self, command: str, *arguments: str, live: Observer | bool | None = None) -> Result:

@@ -1,4 +1,4 @@
-"""`kill -9` of `pulumi up` at eleven moments, each mended by `recover`: no key changes, no pod is restarted, and in the end nothing is missing."""
+"""`kill -9` of `pulumi up` at eleven moments, each repaired by `recover`: no key changes, no pod restarts, nothing is missing at the end."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ class Interrupted:
         """Kill `pulumi` at a moment, alone or together with what started it and what it started."""
         log = self.project.folder / "up.log"
         up = self.project.start_up(log)
-        # Without a lock there is nothing to mend, and what is looked for may be there from the `up` before.
+        # Without a lock there is nothing to repair, and the moment may have come in the `up` before.
         while not self.is_locked() or not any(map(is_language_host, below(up.pid))) or not self._is(seen):
             assert up.poll() is None, f"the moment never came:\n{log.read_text()}"
             time.sleep(0.05)
