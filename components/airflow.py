@@ -3,6 +3,7 @@
 It owns the order of the parts and the outputs; what each part is made of, and why, is in the part's own module.
 """
 
+from pathlib import Path
 from typing import Any, cast
 
 import pulumi
@@ -29,12 +30,12 @@ from .late import Late, put_back
 from .log_volume import log_volume
 from .namespace import AirflowNamespace, AirflowNamespaceArgs, one_in_each_namespace
 from .objects import PlacedArgs
-from .protection import TO_DESTROY, stop_before_all
+from .protection import TO_DESTROY, last_of_all
 from .release import AirflowRelease, AirflowReleaseArgs
 from .rollout import ReleaseRollout
 from .settings import Settings
 from .values import base_url, chart_values
-from .version_check import version_warnings
+from .version_check import local_chart_version, version_warnings
 
 
 class Airflow(pulumi.ComponentResource):
@@ -141,7 +142,7 @@ class Airflow(pulumi.ComponentResource):
                 "pull_secrets": job.get("pull_secrets", []),
                 "timeout_seconds": settings.chart.timeout_seconds,
                 "values": values,
-                "chart": settings.chart.path or f"{settings.chart.repository} {settings.chart.version}",
+                "chart": _chart(settings),
             },
             pulumi.ResourceOptions(parent=self, depends_on=[release]),
         )
@@ -160,8 +161,8 @@ class Airflow(pulumi.ComponentResource):
                 pulumi.ResourceOptions(parent=self, depends_on=[migration]),
             )
             everything.append(admin)
-        if settings.protect or (opts and opts.protect):
-            stop_before_all(name, placed, everything, self)
+        # Not False where the setting is off: protection of the component, or of one above it, is for this too.
+        last_of_all(name, placed, everything, pulumi.ResourceOptions(parent=self, protect=settings.protect or None))
 
         self.namespace = namespace.name
         # After the rollout, so that a program which uses the address waits until something answers there.
@@ -231,6 +232,13 @@ def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> Airf
     }
 
 
+def _chart(settings: Settings) -> str:
+    """What is installed, in words that change when it does."""
+    if path := settings.chart.path:
+        return f"{path} {local_chart_version(Path(path).expanduser())}"
+    return f"{settings.chart.repository} {settings.chart.version}"
+
+
 def _release(settings: Settings, values: dict[str, Any], namespace: pulumi.Output[str]) -> AirflowReleaseArgs:
     release: AirflowReleaseArgs = {
         "namespace": namespace,
@@ -238,6 +246,7 @@ def _release(settings: Settings, values: dict[str, Any], namespace: pulumi.Outpu
         "chart_version": settings.chart.version,
         "chart_repository": settings.chart.repository,
         "timeout_seconds": settings.chart.timeout_seconds,
+        "skip_await": True,  # its rollout is awaited
     }
     if settings.chart.path:
         release["chart_path"] = settings.chart.path

@@ -3,6 +3,7 @@
 What may be known late is in `late.py`; here is what happens to all of it before anything is registered.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,8 @@ from .arguments import AirflowArgs
 from .late import Late, checked, set_aside
 from .settings import Settings
 from .stack_config import PROJECT, SECRETS, Problem, SettingsError, load
+
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # a Job's name has 23 characters more, and 63 at most
 
 
 class ArgumentsError(SettingsError):
@@ -30,6 +33,10 @@ def validated(name: str, args: AirflowArgs) -> tuple[AirflowArgs, Settings, Late
     Raises:
         ArgumentsError: one or more are wrong.
     """
+    if not _NAME.fullmatch(name):
+        reason = "is the beginning of the names that Pulumi makes up for Jobs, and no name of an object"
+        allowed = "lowercase letters, digits and -, a letter first, at most 40 characters"
+        raise ArgumentsError(name, [Problem("name", reason, "give the component another name", repr(name), allowed)])
     given = {key: value for key, value in args.items() if value is not None}
     if misspelt := [key for key in given if key != to_snake(key)]:
         raise ArgumentsError(

@@ -219,6 +219,10 @@ def run_job(
             "metadata": metadata(None, {"namespace": args["namespace"], "labels": labels}, again),
             "spec": {
                 "backoffLimit": backoff_limit,
+                # A drained node is no failure of the Job.
+                "podFailurePolicy": {
+                    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+                },
                 # Pulumi's own timeout never ends: the provider restarts it with every event of the Job.
                 "activeDeadlineSeconds": args.get("timeout_seconds", 900),
                 "template": template,

@@ -1,4 +1,4 @@
-"""What a protected stack has last of all, so that `pulumi destroy` stops at it before it deletes anything.
+"""What a stack has last of all, so that `pulumi destroy` of a protected one stops at it before it deletes anything.
 
 Pulumi deletes what nothing depends on first, and finds out about protection one resource at a time. This one depends on all the others.
 """
@@ -13,15 +13,18 @@ from .objects import KubernetesObject, PlacedArgs, metadata
 TO_DESTROY = "pulumi config set airflow:protect false && pulumi up && pulumi destroy"
 
 
-def stop_before_all(
-    name: str, placed: PlacedArgs, everything: Sequence[pulumi.Resource], parent: pulumi.Resource
+def last_of_all(
+    name: str, placed: PlacedArgs, everything: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
 ) -> None:
-    """Make a protected ConfigMap that depends on everything and says what to do instead."""
+    """Make a ConfigMap that depends on everything.
+
+    It is there without protection too: one that is only made for protection could not be taken away with it, for Pulumi refuses to delete
+    what its state protects.
+    """
     KubernetesObject(
-        f"{name}-is-protected",
+        f"{name}-protection",
         "v1",
         "ConfigMap",
-        # In an annotation, for a ConfigMap with other data would have to be replaced.
-        {"metadata": metadata(f"{RELEASE}-is-protected", placed, {"airflow-stack/to-destroy": TO_DESTROY})},
-        pulumi.ResourceOptions(parent=parent, depends_on=everything, protect=True),
+        {"metadata": metadata(f"{RELEASE}-protection", placed)},
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=everything)),
     )

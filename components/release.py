@@ -1,4 +1,4 @@
-"""The official Airflow chart as one Helm release. Its pods are awaited by `rollout.py`."""
+"""The official Airflow chart as one Helm release. Helm waits for its pods, or `rollout.py` does."""
 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
@@ -24,6 +24,8 @@ class AirflowReleaseArgs(TypedDict):
     """Local chart; wins over the repository."""
     timeout_seconds: NotRequired[int]
     """Seconds that Helm may take."""
+    skip_await: NotRequired[bool]
+    """Whether something else waits for the pods, as `ReleaseRollout` does; false by default."""
 
 
 class HelmRelease(KubernetesResource):
@@ -56,7 +58,7 @@ class AirflowRelease(pulumi.ComponentResource):
             "values": args["values"],
             "timeout": args.get("timeout_seconds", 900),
             "maxHistory": 10,
-            "skipAwait": True,
+            "skipAwait": args.get("skip_await", False),
             **_source(args),
         }
         release = HelmRelease(f"{name}-release", properties, pulumi.ResourceOptions(parent=self))

@@ -19,10 +19,10 @@ from .objects import KubernetesObject, metadata
 _NAME = f"{RELEASE}-rollout"
 _RBAC = "rbac.authorization.k8s.io"
 _WATCH = (Path(__file__).parent / "rollout_watch.py").read_text()
-_READ = ("get", "list")
 _RULES = [
-    {"apiGroups": [""], "resources": ["events", "pods", "pods/log"], "verbs": list(_READ)},
-    {"apiGroups": ["apps"], "resources": ["deployments", "replicasets", "statefulsets"], "verbs": list(_READ)},
+    {"apiGroups": [""], "resources": ["events", "pods"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {"apiGroups": ["apps"], "resources": ["deployments", "replicasets", "statefulsets"], "verbs": ["list"]},
 ]
 
 
@@ -87,7 +87,8 @@ class ReleaseRollout(pulumi.ComponentResource):
             "timeout_seconds": seconds + 120,
         }
         container = {
-            "args": ["python", "-c", _WATCH],
+            # Past the image's entry point, which waits for a database that this Job knows nothing of.
+            "command": ["python", "-c", _WATCH],
             "env": [
                 {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
                 {"name": "RELEASE", "value": RELEASE},

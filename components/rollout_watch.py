@@ -2,6 +2,8 @@
 
 It runs in the cluster, in Airflow's image, from its own text: standard library only, nothing of this project. It ends with exit code 0
 when all is ready, and otherwise with 1; its termination message, which `pulumi up` prints, then says why.
+
+Only pods of the newest revision count, and only what happens now: what failed before, or belongs to others, is no reason to fail.
 """
 
 import json
@@ -10,17 +12,29 @@ import re
 import ssl
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 PATIENCE = 60.0
 """Seconds for which a pod has to fail without a pause; a short outage, of a registry or a git host, ends by itself."""
-PERIOD = 1.0
+PATIENCE_FOR_A_NODE = 300.0
+"""Seconds without a node. Autoscalers and volumes take minutes, and not all of them write an event."""
+CRASHES = 3
+"""Restarts that make a crash loop. Fewer happen while a sidecar or a database comes up."""
+CALM = 60.0
+"""Seconds without a crash before a rollout is complete: a container without a readiness probe is ready between two crashes."""
+MOUNTS = 4
+"""Failed mounts in a row; fewer end by themselves."""
+PERIOD = 2.0
 """Seconds between two looks."""
 NEXT = "`airflow-stack status` says more, and what to do about it."
+_STARTING = ("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff")
+_REFUSAL = re.compile(r"exceeded quota|violates PodSecurity|denied the request|forbidden", re.IGNORECASE)
+_UNREACHABLE = (OSError, ValueError, HTTPException)
 
 Object = Mapping[str, Any]
 Read = Callable[[str, str], Any]
@@ -31,71 +45,132 @@ def unready(workloads: Iterable[Object]) -> Iterator[str]:
     """Name the workloads that have not rolled out, by the rules of `kubectl rollout status`."""
     for each in workloads:
         spec, status = each["spec"], each.get("status", {})
-        wanted = spec.get("replicas", 1)
+        wanted, strategy = spec.get("replicas", 1), spec.get("updateStrategy", {})
+        to_update = max(0, wanted - strategy.get("rollingUpdate", {}).get("partition", 0))
+        if strategy.get("type") == "OnDelete" or spec.get("paused"):
+            to_update = 0
         updated, ready, total = (status.get(key, 0) for key in ("updatedReplicas", "readyReplicas", "replicas"))
-        if spec.get("updateStrategy", {}).get("type") == "OnDelete":
-            updated = total
         seen = status.get("observedGeneration", 0) >= each["metadata"].get("generation", 0)
-        if not seen or updated < wanted or ready < wanted or total > wanted:
-            yield f"{each['metadata']['name']} ({min(updated, ready)} of {wanted} ready)"
+        if not seen or updated < to_update or ready < wanted or total > wanted:
+            yield f"{each['metadata']['name']} ({ready} of {wanted} ready, {min(updated, wanted)} updated)"
 
 
-def failures(
-    pods: Sequence[Object], replica_sets: Sequence[Object], events: Sequence[Object], read: Read
-) -> dict[str, str]:
-    """Say what keeps pods of the newest revision from being ready, by pod and container."""
-    replaced = {each["metadata"]["uid"] for each in replica_sets if not each["spec"].get("replicas")}
-    found = dict(_refused(events))
-    for pod in pods:
-        owners = {owner["uid"] for owner in pod["metadata"].get("ownerReferences", [])}
-        if not owners & replaced and not pod["metadata"].get("deletionTimestamp"):
-            own = [event for event in events if event["involvedObject"].get("uid") == pod["metadata"]["uid"]]
-            found |= dict([*_unplaced(pod, own), *_failing(pod, read)])
+class Look:
+    """What the API server says at one moment of the release's newest revision."""
+
+    def __init__(self, read: Read, release: str) -> None:
+        self._read, self._now = read, datetime.now(timezone.utc)  # noqa: UP017  the image may have Python 3.10
+        of = f"?labelSelector=release={release}"
+        deployments, sets = read("apis/apps/v1", f"deployments{of}"), read("apis/apps/v1", f"statefulsets{of}")
+        self.workloads: list[Object] = [*deployments, *sets]
+        newest = _newest(deployments, read("apis/apps/v1", f"replicasets{of}"))
+        self._makers: dict[str, Object] = {each["metadata"]["uid"]: each for each in [*newest, *sets]}
+        pods = read("api/v1", f"pods{of},!dag_id")
+        self._pods = [pod for pod in pods if self._counts(pod)]
+
+    def crashed_lately(self) -> bool:
+        """Whether a container ended badly, or again and again, within `CALM`."""
+        return any(self._age(last.get("finishedAt")) < CALM for pod in self._pods for _, last in _crashes(pod))
+
+    def failures(self) -> Iterator[tuple[str, float, str]]:
+        """What keeps pods from being ready: pod and container, seconds for which that has to last, and the cause."""
+        for uid, maker in self._makers.items():
+            if maker.get("status", {}).get("replicas", 0) < maker["spec"].get("replicas", 1):
+                yield from self._refusals(uid, maker["metadata"]["name"])
+        for pod in self._pods:
+            name, states = pod["metadata"]["name"], [status["state"] for status in _statuses(pod)]
+            for condition in pod["status"].get("conditions", []):
+                if (condition["type"], condition["status"]) == ("PodScheduled", "False"):
+                    yield from self._without_node(pod, condition.get("message", ""))
+            if states and all("waiting" in state for state in states):
+                yield from self._without_volume(pod)
+            for status in _statuses(pod):
+                where = f"{name}, container {status['name']}"
+                yield from ((where, patience, f"{where}{cause}") for patience, cause in self._causes(pod, status))
+
+    def _counts(self, pod: Object) -> bool:
+        if pod["metadata"].get("deletionTimestamp") or pod["status"].get("phase") in ("Failed", "Succeeded"):
+            return False
+        for owner in pod["metadata"].get("ownerReferences", []):
+            if maker := self._makers.get(owner["uid"]):
+                revision = maker.get("status", {}).get("updateRevision")  # a StatefulSet's
+                return not revision or pod["metadata"].get("labels", {}).get("controller-revision-hash") == revision
+        return False
+
+    def _causes(self, pod: Object, status: Object) -> Iterator[tuple[float, str]]:
+        state, name = status["state"], status["name"]
+        waits = state.get("waiting", {}).get("reason", "")
+        if waits not in _STARTING:
+            yield PATIENCE, f": {waits}: {_short(state['waiting'].get('message', ''))}"
+        elif crash := next((last for each, last in _crashes(pod) if each is status), None):
+            if status.get("restartCount", 0) >= CRASHES and not status.get("ready"):
+                reason = f"{crash.get('reason', 'Error')}, exit code {crash.get('exitCode')}"
+                yield 0.0, f" ended {status['restartCount']} times ({reason}): {self._last_words(pod, name)}"
+        elif name == "git-sync-init" and "running" in state and (said := _git_error(self._log(pod, name))):
+            yield PATIENCE, f": {said}"
+
+    def _refusals(self, uid: str, name: str) -> Iterator[tuple[str, float, str]]:
+        for event in self._events(uid, "FailedCreate"):
+            if _REFUSAL.search(message := event.get("message", "")):
+                yield name, PATIENCE, f"{name} may not make a pod: {_short(message.split('is forbidden: ')[-1])}"
+
+    def _without_node(self, pod: Object, message: str) -> Iterator[tuple[str, float, str]]:
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        if not any(self._events(uid, reason) for reason in ("TriggeredScaleUp", "Nominated")):  # else one is on its way
+            yield name, PATIENCE_FOR_A_NODE, f"{name} has no node: {_short(message)}"
+
+    def _without_volume(self, pod: Object) -> Iterator[tuple[str, float, str]]:
+        name = pod["metadata"]["name"]
+        for reason in ("FailedMount", "FailedAttachVolume"):
+            for event in self._events(pod["metadata"]["uid"], reason):
+                if event.get("count", 1) >= MOUNTS:
+                    yield name, PATIENCE, f"{name} lacks a volume: {_short(event['message'])}"
+
+    def _events(self, uid: str, reason: str) -> list[Object]:
+        """Recent events of one object; the kubelet repeats one at least every two minutes."""
+        found = self._read("api/v1", f"events?fieldSelector=involvedObject.uid={uid},reason={reason}")
+        return [event for event in found if self._age(event.get("lastTimestamp") or event.get("eventTime")) < 150]
+
+    def _age(self, timestamp: str | None) -> float:
+        if not timestamp:
+            return 0.0
+        return (self._now - datetime.fromisoformat(timestamp.replace("Z", "+00:00"))).total_seconds()
+
+    def _last_words(self, pod: Object, container: str) -> str:
+        log = self._log(pod, container)
+        return _git_error(log) or _short(next((line for line in reversed(log) if line.strip()), "it printed nothing"))
+
+    def _log(self, pod: Object, container: str) -> list[str]:
+        path = f"pods/{pod['metadata']['name']}/log?container={container}&tailLines=20"
+        lines: list[str] = self._read("api/v1", path) or self._read("api/v1", f"{path}&previous=true")
+        return lines
+
+
+def _newest(deployments: Iterable[Object], replica_sets: Iterable[Object]) -> list[Object]:
+    """The ReplicaSet of each Deployment that has its present template."""
+
+    def revision(each: Object) -> int:
+        return int(each["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision", 0))
+
+    found = []
+    for deployment in deployments:
+        uid = deployment["metadata"]["uid"]
+        own = [
+            each
+            for each in replica_sets
+            if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", []))
+        ]
+        found += sorted(own, key=revision)[-1:]
     return found
 
 
-def _refused(events: Sequence[Object]) -> Iterator[tuple[str, str]]:
-    """Pods that the cluster refused to make."""
-    for event in events:
-        if event.get("reason") == "FailedCreate" and "forbidden" in (message := event.get("message", "")):
-            owner = event["involvedObject"]["name"]
-            yield owner, f"{owner} may not make a pod: {_short(message.split('is forbidden: ')[-1])}"
-
-
-def _unplaced(pod: Object, events: Sequence[Object]) -> Iterator[tuple[str, str]]:
-    name, reasons = pod["metadata"]["name"], {event.get("reason"): event for event in events}
-    for condition in pod["status"].get("conditions", []):
-        if (condition["type"], condition["status"]) == ("PodScheduled", "False") and "TriggeredScaleUp" not in reasons:
-            yield name, f"{name} has no node: {_short(condition.get('message', ''))}"
-    failed = reasons.get("FailedMount") or reasons.get("FailedAttachVolume")
-    if failed and all("waiting" in each["state"] for each in _statuses(pod)):
-        yield name, f"{name} lacks a volume: {_short(failed['message'])}"
-
-
-def _failing(pod: Object, read: Read) -> Iterator[tuple[str, str]]:
+def _crashes(pod: Object) -> Iterator[tuple[Object, Object]]:
+    """Containers that ended although they should run, each with its last end. An init container may end well."""
     for status in _statuses(pod):
-        state, name = status["state"], status["name"]
-        where = f"{pod['metadata']['name']}, container {name}"
-        waits = state.get("waiting", {}).get("reason", "")
-        ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
-        if waits not in ("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff"):
-            yield where, f"{where}: {waits}: {_short(state['waiting'].get('message', ''))}"
-        elif ended.get("exitCode") and not status.get("ready"):
-            reason = f"{ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
-            yield where, f"{where} ended ({reason}): {_last_words(pod, name, read)}"
-        elif name == "git-sync-init" and "running" in state and (said := _git_error(_log(pod, name, read))):
-            yield where, f"{where}: {said}"
-
-
-def _last_words(pod: Object, container: str, read: Read) -> str:
-    log = _log(pod, container, read)
-    return _git_error(log) or _short(next((line for line in reversed(log) if line.strip()), "it printed nothing"))
-
-
-def _log(pod: Object, container: str, read: Read) -> list[str]:
-    path = f"pods/{pod['metadata']['name']}/log?container={container}&tailLines=20"
-    lines: list[str] = read("api/v1", path) or read("api/v1", f"{path}&previous=true")
-    return lines
+        ended = status["state"].get("terminated")
+        last = ended or status.get("lastState", {}).get("terminated") or {}
+        if last.get("exitCode") or (last and not ended):
+            yield status, last
 
 
 def _git_error(log: Sequence[str]) -> str:
@@ -112,48 +187,39 @@ def _statuses(pod: Object) -> list[Object]:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:400]
+    """One line, without the user and password of an address: Pulumi keeps the message in its state."""
+    return re.sub(r"://[^/@\s]+@", "://[hidden]@", " ".join(text.split()))[:400]
 
 
-def watch(read: Read, release: str, seconds: float, patience: float = PATIENCE) -> list[str]:
+def watch(read: Read, release: str, seconds: float) -> list[str]:
     """Look until all has rolled out or something lasts that hinders it: an empty list, or a line for each cause.
 
     Args:
         read: Reads the namespace.
         release: Name of the Helm release, which its objects have as a label.
         seconds: Until it gives up.
-        patience: Seconds for which a pod has to fail without a pause.
     """
-    selector, end, told = f"?labelSelector=release={release}", time.monotonic() + seconds, [""]
+    end, told = time.monotonic() + seconds, list[str]()
     since: dict[str, float] = {}
     while True:
         try:
-            workloads = [
-                each for kind in ("deployments", "statefulsets") for each in read("apis/apps/v1", f"{kind}{selector}")
-            ]
-            missing = list(unready(workloads))
-            if workloads and not missing:
+            look = Look(read, release)
+            missing = list(unready(look.workloads))
+            if look.workloads and not missing and not look.crashed_lately():
                 return []
-            pods = [pod for pod in read("api/v1", f"pods{selector}") if _is_of_workload(pod)]
-            replica_sets = read("apis/apps/v1", f"replicasets{selector}")
-            found = failures(pods, replica_sets, read("api/v1", "events"), read)
-        except OSError as error:
-            missing, found = [], {"": f"a pod cannot reach the Kubernetes API: {error}"}
+            found = list(look.failures())
+        except _UNREACHABLE as error:
+            missing, found = [], [("", PATIENCE, f"a pod cannot read the Kubernetes API: {error}")]
         now = time.monotonic()
-        since = {key: since.get(key, now) for key in found}
-        if lasting := [found[key] for key in found if now - since[key] >= patience]:
+        since = {key: since.get(key, now) for key, _, _ in found}
+        if lasting := [cause for key, patience, cause in found if now - since[key] >= patience]:
             return lasting
         if now > end:
-            return [f"not ready after {seconds:.0f} s: {', '.join(missing)}", *found.values()]
+            return [f"not ready after {seconds:.0f} s: {', '.join(missing)}", *(cause for _, _, cause in found)]
         if missing != told:
-            print("waiting for", ", ".join(missing), flush=True)
+            print("waiting for", ", ".join(missing) or "a minute without a crash", flush=True)
             told = missing
         time.sleep(PERIOD)
-
-
-def _is_of_workload(pod: Object) -> bool:
-    """Neither a Job's pod nor one that runs a task."""
-    return any(owner["kind"] in ("ReplicaSet", "StatefulSet") for owner in pod["metadata"].get("ownerReferences", []))
 
 
 def in_cluster(namespace: str) -> Read:
@@ -166,14 +232,15 @@ def in_cluster(namespace: str) -> Read:
     def read(api: str, path: str) -> Any:  # noqa: ANN401  what the API server answers
         headers = {"Authorization": f"Bearer {(account / 'token').read_text()}"}
         request = urllib.request.Request(f"{address}/{api}/namespaces/{namespace}/{path}", headers=headers)  # noqa: S310
+        is_log = "/log?" in path
         try:
             with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310
                 text = answer.read().decode(errors="replace")
-        except urllib.error.HTTPError as error:
-            if "/log?" in path:
-                return []  # it has not begun, or is gone
-            raise OSError(f"{error} for {path}") from error
-        return text.splitlines() if "/log?" in path else json.loads(text)["items"]
+        except _UNREACHABLE as error:
+            if is_log:
+                return []  # it has not begun, is gone, or its node does not answer
+            raise OSError(f"{error} for {path.partition('?')[0]}") from error
+        return text.splitlines() if is_log else json.loads(text)["items"]
 
     return read
 

@@ -29,7 +29,7 @@ def _pinned_chart(resource: Resource) -> Iterator[Violation]:
 
 
 def _awaited(resource: Resource) -> Iterator[Violation]:
-    followed = "airflow:index:AirflowRelease$" in resource.urn  # by its rollout, which is awaited
+    followed = "airflow:index:AirflowRelease$" in resource.urn  # by a rollout, which is awaited
     if resource.type == RELEASE and truth(resource.at("skipAwait", False)) and not followed:
         yield Violation(
             "skipAwait",

@@ -51,8 +51,8 @@ class Tree:
         return (self.folder / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml").is_file()
 
 
-# One runs again with every change of the release, the other comes and goes with `protect`; neither changes anything itself.
-_FOLLOWERS = ("-rollout-job", "-is-protected")
+# One runs again with every change of the release, the other is protected with all the rest; neither changes anything itself.
+_FOLLOWERS = ("-rollout-job", "-protection")
 
 
 def side(described: Mapping[str, Any], released: Iterable[Manifest], renewed: frozenset[str] = frozenset()) -> Side:

@@ -13,6 +13,12 @@ _BESIDES = {
     ("apps", "replicasets"): _READ,
     ("", "secrets"): (*_READ, *_CHANGE, "update"),
 }
+# What the chart makes outside of the namespace (`multiNamespaceMode`, `priorityClasses`).
+_OF_THE_CLUSTER = {
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("scheduling.k8s.io", "priorityclasses"),
+}
 
 
 class Right(NamedTuple):
@@ -33,6 +39,8 @@ class Right(NamedTuple):
                 if self.verb in ("create", "list", "watch")
                 else {**asked, "namespace": namespace, "name": namespace}
             )
+        if (self.group, resource) in _OF_THE_CLUSTER:
+            return asked
         return {**asked, "namespace": namespace, **({"subresource": sub} if sub else {})}
 
 
@@ -46,7 +54,7 @@ def rights(manifests: Manifests) -> list[Right]:
         kind = _resource(manifest)
         # The provider watches every kind, to see the end of an object that it deletes; a namespace among all of them.
         wanted |= {Right(*kind, verb) for verb in (*_READ, *_CHANGE)}
-        for rule in manifest["rules"] if manifest["kind"] == "Role" else ():
+        for rule in (manifest.get("rules") or ()) if manifest["kind"] in ("Role", "ClusterRole") else ():
             granted = [(group, resource) for group in rule["apiGroups"] for resource in rule["resources"]]
             wanted |= {Right(*kind, verb) for kind in granted for verb in rule["verbs"]}
     return sorted(wanted)

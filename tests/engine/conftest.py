@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 import pytest
@@ -79,7 +80,8 @@ def roll_out(cluster: Simulated) -> Callable[..., list[str]]:
                 return []
             return answer.raise_for_status().json()["items"]
 
-        return watch(read, "airflow", 120, patience)
+        with mock.patch("components.rollout_watch.PATIENCE", patience):
+            return watch(read, "airflow", 120)
 
     return rolled_out
 

@@ -109,7 +109,7 @@ def test_protection_reaches_what_cannot_be_made_again_and_leaves_secrets_free_to
         seen = deployed(**{**MANY[name], **more}).resources.values()
         return {r.name for r in seen if r.protect and not r.type.startswith("airflow:")}
 
-    assert protected(protect=True) == expected | {"airflow-is-protected"}
+    assert protected(protect=True) == expected | {"airflow-protection"}
     assert protected() == set()
 
 
@@ -176,9 +176,9 @@ def test_the_outputs_wait_for_the_rollout_and_the_rollout_for_the_release() -> N
 def test_what_stops_the_destroy_of_a_protected_stack_is_deleted_first() -> None:
     """It is protected, and depends on everything that is not a component."""
     seen = deployed(**{**MANY["in-cluster"], "protect": True})
-    first = waits_for(seen, seen_urn(seen, "airflow-is-protected"))
+    first = waits_for(seen, seen_urn(seen, "airflow-protection"))
     everything = {r.name for r in seen.resources.values() if not r.type.startswith("airflow:")}
-    assert everything - first == {"airflow-is-protected"}
+    assert everything - first == {"airflow-protection"}
 
 
 def test_the_release_is_the_official_chart_at_one_version_and_the_rollout_waits_for_it() -> None:

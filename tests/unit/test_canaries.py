@@ -25,8 +25,8 @@ PLAIN = "an 8kB state with a digest 1f7d1dfe3d58e2c5 and a name airflow-fernet-k
         quote(SECRET, ""),
         json.dumps(SECRET),
         json.dumps({"inner": json.dumps(SECRET)}),
-        base64.b64encode(gzip.compress(f"values: {SECRET}".encode())).decode(),
-        base64.b64encode(base64.b64encode(gzip.compress(SECRET.encode()))).decode(),
+        base64.b64encode(gzip.compress(f"values: {SECRET}".encode(), mtime=0)).decode(),
+        base64.b64encode(base64.b64encode(gzip.compress(SECRET.encode(), mtime=0))).decode(),
     ],
 )
 def test_a_secret_is_found_in_every_notation(written: str) -> None:

@@ -384,3 +384,10 @@ def test_many_take_as_much_work_each_as_a_few() -> None:
     many(1)  # what is loaded once
     one, two, six = calls(1), calls(2), calls(6)
     assert six - two < 1.1 * 4 * (two - one), "function calls, for time depends on the machine"
+
+
+@pytest.mark.parametrize("name", ["Data_Platform", "a" * 41, "a-", "1a", "a.b"])
+def test_a_component_whose_name_no_job_could_have_is_refused_before_anything_is_made(name: str) -> None:
+    with pytest.raises(ArgumentsError, match="at most 40 characters"):
+        record(lambda: Airflow(name, {"dags": {"repository": SSH["repository"]}}))
+    assert record(lambda: Airflow("a" * 40, {"dags": {"repository": SSH["repository"]}})).resources
