@@ -1,4 +1,4 @@
-"""The two Jobs around a release: the database migration before it and the admin user after it.
+"""The Jobs around a release: the database migration before it and the admin user beside it; `rollout.py` has a third.
 
 They are the program's and not the chart's, whose Jobs deadlock with a waiting installer as hooks and clash with their own earlier run
 without (docs/decisions/0001). A Job's pod template cannot change, so a changed Job is deleted and made again; it has no time to live, or

@@ -15,6 +15,7 @@ _WORDS = {
     "wait-for-airflow-migrations": WAITS_FOR_MIGRATION,
     "migrate-database": "migrating the database",
     "create-user": "creating the admin user",
+    "rollout": "watching the rollout",
 }
 
 
