@@ -144,7 +144,7 @@ def moved(project: Path, aliases: str) -> None:
             '("airflow:index:AirflowCredentials", name, None, opts)',
             f'("{MOVED}", name, None, {options})',
         ),
-        ("release", "max_history=10", "max_history=9"),
+        ("release", '"maxHistory": 10', '"maxHistory": 9'),
     ):
         source = (ROOT / "components" / f"{module}.py").read_text()
         assert source.count(old) == 1
