@@ -410,6 +410,6 @@ EDITS: dict[str, Edit] = {
         "Task pods that run go on as they are; those that start after follow the new pod template.",
     ]),
     "patience of an upgrade": Edit(PROD, {"chart": {"timeoutSeconds": 1800}}, [
-        "No object changes, only how the program deploys them (see the settings).",
+        "Nothing restarts; changed in place: `Job/airflow-admin-job` and `Job/airflow-migration-job`.",
     ]),
 }  # fmt: skip
