@@ -48,7 +48,7 @@ class Interrupted:
 
     def is_locked(self) -> bool:
         """Whether Pulumi has noted that an update runs."""
-        return any((self.project.state / "pulumi" / ".pulumi" / "locks").rglob("*.json"))
+        return any((self.project.stack_settings.parent / "pulumi" / ".pulumi" / "locks").rglob("*.json"))
 
     def mend(self) -> str:
         """Recover, and see that this alone changed no key and no workload, and restarted nothing."""
