@@ -3,7 +3,6 @@
 It owns the order of the parts and the outputs; what each part is made of, and why, is in the part's own module.
 """
 
-from pathlib import Path
 from typing import Any, cast
 
 import pulumi
@@ -35,7 +34,7 @@ from .release import AirflowRelease, AirflowReleaseArgs
 from .rollout import ReleaseRollout
 from .settings import Settings
 from .values import base_url, chart_values
-from .version_check import local_chart_version, version_warnings
+from .version_check import chart_version, version_warnings
 
 
 class Airflow(pulumi.ComponentResource):
@@ -142,7 +141,7 @@ class Airflow(pulumi.ComponentResource):
                 "pull_secrets": job.get("pull_secrets", []),
                 "timeout_seconds": settings.chart.timeout_seconds,
                 "values": values,
-                "chart": _chart(settings),
+                "chart": f"{settings.chart.path or settings.chart.repository} {chart_version(settings.chart)}",
             },
             pulumi.ResourceOptions(parent=self, depends_on=[release]),
         )
@@ -230,13 +229,6 @@ def _job(settings: Settings, values: dict[str, Any], placed: PlacedArgs) -> Airf
         "timeout_seconds": settings.chart.timeout_seconds,
         "existing_secrets": cast(ExistingSecretsArgs, settings.existing_secrets.model_dump(exclude_none=True)),
     }
-
-
-def _chart(settings: Settings) -> str:
-    """What is installed, in words that change when it does."""
-    if path := settings.chart.path:
-        return f"{path} {local_chart_version(Path(path).expanduser())}"
-    return f"{settings.chart.repository} {settings.chart.version}"
 
 
 def _release(settings: Settings, values: dict[str, Any], namespace: pulumi.Output[str]) -> AirflowReleaseArgs:

@@ -20,7 +20,7 @@ def refused_chart(chart: Chart) -> Iterator[ValueProblem]:
     """The problem of a chart that this program cannot deploy, by its version."""
     allowed = f"chart {OLDEST_CHART} or newer, before {CHART_LIMIT}; tested is {' or '.join(dict.fromkeys(row.chart for row in TESTED))}"
     try:
-        version = _chart_version(chart)
+        version = chart_version(chart)
     except (OSError, ValueError) as unreadable:
         reason = f"is not a chart that can be read: {unreadable}"
         yield ValueProblem("chart.path", chart.path, reason, "give a packed chart or the folder of one")
@@ -60,7 +60,8 @@ def _packed(chart: Path) -> bytes:
     return b""
 
 
-def _chart_version(chart: Chart) -> str:
+def chart_version(chart: Chart) -> str:
+    """The version of the chart that a stack names; of a local one from its `Chart.yaml`, as `local_chart_version`."""
     return local_chart_version(Path(chart.path).expanduser()) if chart.path else chart.version
 
 
@@ -72,7 +73,7 @@ def _named(settings: Settings) -> Iterator[Named]:
         "chart",
         f"airflow:chart.{'path' if chart.path else 'version'}",
         chart.path or chart.version,
-        _chart_version(chart),
+        chart_version(chart),
     )
     if settings.dags.delivery is DagDelivery.GIT_SYNC:
         yield Named("git_sync", "airflow:images.gitSync.tag", images.git_sync.tag, images.git_sync.tag)
