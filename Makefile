@@ -56,20 +56,21 @@ test-real: setup ## End to end on real pods: Airflow runs DAGs, survives faults,
 	@$(BIN)/python -m pytest tests/real -m real
 
 fuzz: setup ## 10,000 arbitrary stack configurations
-	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/test_settings_fuzz.py
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py
 
 lint: setup ## Style, types and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/mypy components/__main__.py # its module has the name of the program's
 	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/python -m sandbox.tool actionlint -shellcheck $(BIN)/shellcheck
 
 bench: tools ## Measure import, preview and render times
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tools.bench
 
 bench-real: setup ## Measure push-to-visible, `up` against plain Helm, memory and run times, on real pods
-	@$(BIN)/python -m tests.bench_real
+	@$(BIN)/python -m tools.bench_real
 
 pictures: setup ## Take the pictures of README and guides: of a comment, and from the Airflow that is up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pictures.txt
@@ -77,10 +78,10 @@ pictures: setup ## Take the pictures of README and guides: of a comment, and fro
 	@$(BIN)/python -m sandbox.pictures --stack $(STACK)
 
 generate: setup ## Write what is generated from the code: Pulumi.yaml, the schemas, the reference, the README's graph
-	@$(BIN)/python -m operations.reference
+	@$(BIN)/python -m tools.generate
 
 released: tools ## At a release: keep what its stacks leave in the state, to test upgrades from it
-	@$(BIN)/python -m tests.releases
+	@$(BIN)/python -m tools.releases
 
 lock: setup ## Compile the locks again, newest versions within pyproject's bounds
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group dev -o requirements-dev.txt

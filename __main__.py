@@ -2,12 +2,17 @@
 
 import signal
 import sys
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
-from components.airflow import Airflow
-from components.stack_config import PROJECT, SECRETS, SettingsError, arguments, load
+sys.path.insert(
+    0, str(Path(__file__).with_name("components"))
+)  # the requirements are enough: the package need not be installed
+
+from airflow_stack import Airflow
+from airflow_stack.inputs.validation import PROJECT, SECRETS, SettingsError, arguments, load
 
 signal.signal(
     signal.SIGINT, signal.SIG_DFL

@@ -16,11 +16,11 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UnknownValueError
 
 sys.path.insert(
-    0, str(Path(__file__).parents[1])
+    0, str(Path(__file__).parents[1] / "components")
 )  # Pulumi puts the pack's own folder there, and the rules are a package
 
-from policies.rule import UNKNOWN, Environment, NotYetKnownError, Resource, Rule
-from policies.rules import CONFIG, RULES, PolicySettingsError, chosen
+from airflow_stack.policies.model import UNKNOWN, Environment, NotYetKnownError, Resource, Rule
+from airflow_stack.policies.rules import CONFIG, RULES, PolicySettingsError, chosen
 
 
 def plain(value: object) -> object:

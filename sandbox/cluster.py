@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import yaml
 
-from components.images import Images
-from operations.console import say
+from airflow_stack.cli.console import say
+from airflow_stack.settings.images import Images
 from sandbox import SandboxError, sources
 from sandbox.node import Node, machine
 from sandbox.pins import KIND_TOOL, KUBECTL, Tool

@@ -39,7 +39,12 @@ def comment(folder: Path) -> str:
     diff = ["diff", "--base", "HEAD", "--format", "markdown", "--chart", chart]
     command = [str(Path(sys.executable).with_name("airflow-stack")), *diff, *(f"--stack={stack}" for stack in EDITS)]
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder / "components")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode not in (2, 3):
         raise SandboxError(f"the diff could not be made: {done.stderr}")

@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from lightkube import Client, KubeConfig, codecs
 
-from components.images import Images
+from airflow_stack.settings.images import Images
 from sandbox import SandboxError, pki, processes
 from sandbox.pins import CONTROL_PLANE, Tool
 from sandbox.toolchain import Found

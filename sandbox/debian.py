@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from operations.console import Progress
+from airflow_stack.cli.console import Progress
 from sandbox import SandboxError, toolchain
 
 STEP = {"Debian": 100}

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from components.git_url import GitUrl
+from airflow_stack.git.url import GitUrl
 from sandbox import SandboxError
 
 USER = "git"

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.images import Images
-from components.versions import TESTED
-from operations.console import Progress
-from operations.dags.airflow_env import published_before
+from airflow_stack.cli.console import Progress
+from airflow_stack.cli.dags.airflow_environment import published_before
+from airflow_stack.settings.images import Images
+from airflow_stack.versions import TESTED
 from sandbox import SandboxError, debian, oci, toolchain
 from sandbox.stand_ins import PAUSE, described, install, programs
 

@@ -14,7 +14,7 @@ from typing import Protocol, TextIO
 
 from rich.text import Text
 
-from operations.console import console, say
+from airflow_stack.cli.console import console, say
 
 PRIVATE = 0o077
 """Umask of every Pulumi: what it writes with `-v=9`, to a log in the temporary folder, has secrets in plain text."""

@@ -13,7 +13,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from operations.console import say
+from airflow_stack.cli.console import say
 from sandbox import SandboxError, cluster
 from sandbox.airflow_api import AirflowApi, AirflowApiError
 from sandbox.session import ROOT, STATE, Session

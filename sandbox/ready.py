@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from rich.status import Status
 from rich.text import Text
 
-from operations.console import console, duration, say
+from airflow_stack.cli.console import console, duration, say
 from sandbox import SandboxError
 from sandbox.airflow_api import AirflowApi, AirflowApiError, Task, heartbeat_age
 from sandbox.live import Sighting, tell

@@ -11,11 +11,11 @@ from pathlib import Path
 from lightkube import KubeConfig
 from pydantic import ValidationError
 
-from components.images import Images
-from components.names import RELEASE
-from components.stack_config import PROJECT
-from operations.console import duration, say
-from operations.health.reader import Reader
+from airflow_stack.cli.console import duration, say
+from airflow_stack.cli.status.namespace_reader import Reader
+from airflow_stack.inputs.validation import PROJECT
+from airflow_stack.names import RELEASE
+from airflow_stack.settings.images import Images
 from sandbox import SandboxError, git_repository, pins, processes, sources, stackfile, toolchain
 from sandbox.cluster import Cluster
 from sandbox.control_plane import free_ports

@@ -11,8 +11,8 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from components import stack_config
-from components.stack_config import PROJECT
+from airflow_stack.inputs import validation
+from airflow_stack.inputs.validation import PROJECT
 from sandbox import SandboxError
 
 _CHART, _DAGS, _IMAGES, _GIT_KEY = (f"{PROJECT}:{key}" for key in ("chart", "dags", "images", "gitSshKey"))
@@ -129,7 +129,7 @@ def _kept(config: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any
 
 def _missing(config: Mapping[str, object]) -> list[str]:
     ours = {key.removeprefix(f"{PROJECT}:"): config[key] for key in config if key.startswith(f"{PROJECT}:")}
-    return [f"{PROJECT}:{key}" for key in stack_config.missing_secrets(ours)]
+    return [f"{PROJECT}:{key}" for key in validation.missing_secrets(ours)]
 
 
 def _throwaway(key: str) -> str:

@@ -6,8 +6,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from components.stack_config import PROJECT, SECRETS
-from operations.console import console, duration
+from airflow_stack.cli.console import console, duration
+from airflow_stack.inputs.validation import PROJECT, SECRETS
 from sandbox import git_repository, stackfile
 from sandbox.ready import Ready
 from sandbox.session import GIT, ROOT, STAND_IN_CHART, Session

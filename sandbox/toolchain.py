@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from operations.console import Progress, progress
-from operations.helm import cache_folder as cache_folder
+from airflow_stack.cli.console import Progress, progress
+from airflow_stack.cli.helm import cache_folder as cache_folder
 from sandbox import SandboxError, sources
 from sandbox.pins import Tool
 

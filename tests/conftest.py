@@ -8,6 +8,18 @@ import hypothesis
 import pytest
 from pulumi.runtime.proto.source_pb2 import StackTrace
 
+from tests.support.simulated_cluster import (  # noqa: F401  the fixtures of tests/engine and tests/sandbox/engine
+    client,
+    cluster,
+    namespace,
+    open_stack,
+    plugins,
+    program,
+    pytest_runtest_makereport,
+    roll_out,
+    tools,
+)
+
 # A stored example would make a run depend on the one before; a slow machine is no fault of an example.
 _COMMON = hypothesis.settings(database=None, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("normal", _COMMON, max_examples=100, derandomize=True)

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.airflow import Airflow
+from airflow_stack import Airflow
 
 platform = pulumi.StackReference(f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}")
 

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_random as random
 
-from components.namespace import AirflowNamespace
+from airflow_stack.parts.namespace import AirflowNamespace
 
 namespace = AirflowNamespace("data", {"name": "data", "quota": {"pods": "60"}, "labels": {"team": "data"}})
 password = random.RandomPassword("airflow-database", length=32, special=False)

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.airflow import Airflow
+from airflow_stack import Airflow
 
 TEAMS = {
     "ingest": {"repository": "git@github.com:acme/ingest-dags.git", "memory": "32Gi", "pods": "40"},

@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 
-from components.airflow import Airflow
+from airflow_stack import Airflow
 
 COMPANY = {"example.com/cost-center": "4711", "example.com/owner": "data-platform"}
 

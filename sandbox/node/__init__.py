@@ -20,8 +20,8 @@ from lightkube import Client
 from lightkube.resources.core_v1 import Node as NodeResource
 from lightkube.resources.core_v1 import PersistentVolume
 
-from components.images import Images
-from operations.console import progress, say
+from airflow_stack.cli.console import progress, say
+from airflow_stack.settings.images import Images
 from sandbox import SandboxError, debian, images, processes, sources
 from sandbox.control_plane import ControlPlane, Groups
 from sandbox.node import machine, store

@@ -17,14 +17,7 @@ from sandbox.plugins.checkpoint import checkpoint, field_manager, initial_versio
 from sandbox.plugins.host import Log
 from sandbox.plugins.managers import handed_over, may_force
 from sandbox.plugins.normal import READ_ONLY, normal
-from sandbox.plugins.protocol import (
-    Difference,
-    NotReadyError,
-    PluginError,
-    Resource,
-    Subject,
-    take_only,
-)
+from sandbox.plugins.protocol import Difference, NotReadyError, PluginError, Resource, Subject, take_only
 from sandbox.plugins.ready import FailedError, Job
 from sandbox.plugins.replacing import difference
 from sandbox.plugins.wire import Properties, has_unknown, plain

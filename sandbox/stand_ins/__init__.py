@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from components.images import Images
+from airflow_stack.settings.images import Images
 from sandbox.oci import Image
 
 PAUSE = "localhost/stand-in/pause:1"

@@ -19,12 +19,12 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from operations import cli
+from airflow_stack.cli import main
 from sandbox import pins, toolchain
 from sandbox.simulated import Simulated
 from sandbox.stack import Stack, environment
 from sandbox.toolchain import Found
-from tests.cases import CONTRACT_CHART, KEY, ROOT
+from tests.support.cases import CONTRACT_CHART, KEY, ROOT
 
 CANARY = "canary-7a21"
 NAMESPACE = "by-hand"
@@ -138,7 +138,7 @@ def adopted(
     words = ["--release", "airflow", "--namespace", NAMESPACE, "--chart", str(CHART), "--output", "Pulumi.adopted.yaml"]
     monkeypatch.setattr(sys, "argv", ["airflow-stack", "adopt", *words])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     printed = capsys.readouterr()
     assert ended.value.code == 0, printed.err
     stack = Stack(project, "adopted", project, env)

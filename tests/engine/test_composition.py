@@ -96,7 +96,7 @@ def test_a_namespace_and_secrets_of_others_are_used_as_they_are_and_survive(
 
 TWO_CLUSTERS = f"""
 import os, pulumi, pulumi_kubernetes as k8s
-from components.airflow import Airflow
+from airflow_stack import Airflow
 
 for cluster in ("blue", "green"):
     provider = k8s.Provider(cluster, kubeconfig=os.environ[cluster.upper()], enable_secret_mutable=True)
@@ -141,7 +141,7 @@ def test_two_clusters_in_one_program_take_each_their_own_provider(
 
 KEPT = f"""
 import pulumi
-from components.airflow import Airflow
+from airflow_stack import Airflow
 
 tag = pulumi.Config().require("tag")
 images, dags = {{"airflow": {{"tag": tag}}}}, {{"repository": "https://github.com/acme/dags.git"}}
@@ -155,7 +155,6 @@ def test_what_is_protected_and_kept_is_upgraded_all_the_same(
 ) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: kept\nruntime: python\n")
     (tmp_path / "__main__.py").write_text(KEPT)
-    (tmp_path / "components").symlink_to(ROOT / "components")
     stack = open_stack("dev", tmp_path)
     try:
         first = stack.up("--config", "kept:tag=3.2.2")

@@ -14,13 +14,13 @@ from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
 from lightkube.resources.core_v1 import ServiceAccount, ServiceAccountToken
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 
-from operations import stack_file
-from operations.doctor.rights import rights
-from operations.render import render
+from airflow_stack.cli import stack_file
+from airflow_stack.cli.doctor.rights import rights
+from airflow_stack.cli.render import render
 from sandbox import toolchain
 from sandbox.simulated import Simulated
 from sandbox.stack import Stack, environment
-from tests.cases import CONTRACT_CHART, ROOT
+from tests.support.cases import CONTRACT_CHART, ROOT
 
 pytestmark = pytest.mark.engine
 NAME = "doctor"

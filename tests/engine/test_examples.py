@@ -13,7 +13,7 @@ import pytest
 from lightkube import Client
 from lightkube.resources.core_v1 import Namespace
 
-from components.served import SCHEMA
+from airflow_stack.provider import SCHEMA
 from sandbox import pins, toolchain
 from sandbox.stack import Stack
 

@@ -12,7 +12,7 @@ import yaml
 from sandbox import stackfile
 from sandbox.stack import Result, Stack
 from sandbox.toolchain import Found
-from tests.cases import SERVED
+from tests.support.cases import SERVED
 
 pytest.importorskip("pulumi_policy", reason="pulumi-policy is not installed: make setup")
 

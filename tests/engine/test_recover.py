@@ -17,7 +17,7 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from operations.processes import find
+from airflow_stack.cli.processes import find
 from sandbox import toolchain
 from sandbox.simulated import Simulated
 from sandbox.stack import Stack, environment

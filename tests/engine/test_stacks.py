@@ -17,8 +17,8 @@ from lightkube.resources.core_v1 import Pod, Secret
 
 from sandbox import stackfile
 from sandbox.stack import Result, Stack
-from tests.canaries import SHORTEST, leaks, unpacked
-from tests.cases import AUTHENTICATIONS, GIVEN, SERVED
+from tests.support.canaries import SHORTEST, leaks, unpacked
+from tests.support.cases import AUTHENTICATIONS, GIVEN, SERVED
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")

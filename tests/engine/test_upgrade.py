@@ -1,6 +1,6 @@
 """An upgrade from every released version that is kept, through the real engine and on objects that are really there.
 
-`tests/released/<version>/` says what a release left behind (tests/releases.py, docs/decisions/0010). It is put into the cluster and into a
+`tools/released/<version>/` says what a release left behind (tools/releases.py, docs/decisions/0010). It is put into the cluster and into a
 state, with the settings of that day; then this checkout is deployed over it.
 """
 
@@ -24,12 +24,13 @@ from sandbox.plugins.protocol import Subject
 from sandbox.plugins.wire import is_secret
 from sandbox.simulated import Simulated
 from sandbox.stack import Stack
-from tests import releases
-from tests.cases import CONTRACT_CHART, ROOT
-from tests.releases import RELEASED
+from tests.support.cases import CONTRACT_CHART, ROOT
+from tools import releases
+from tools.releases import RELEASED
 
 CHART = os.environ.get("AIRFLOW_CHART") or str(CONTRACT_CHART)
 CHANGELOG = ROOT / "CHANGELOG.md"
+PACKAGE = Path("components", "airflow_stack")
 KEPT = sorted((file.parent.name, file.stem) for file in RELEASED.glob("*/*.json"))
 HARMLESS = {"same", "update", "create"}
 # What may go and come anew, as it holds nothing.
@@ -140,15 +141,15 @@ def moved(project: Path, aliases: str) -> None:
     options = f"pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=[{aliases}]))"
     for module, old, new in (
         (
-            "credentials",
+            "parts/generated_credentials",
             '("airflow:index:AirflowCredentials", name, None, opts)',
             f'("{MOVED}", name, None, {options})',
         ),
-        ("release", '"maxHistory": 10', '"maxHistory": 9'),
+        ("parts/release", '"maxHistory": 10', '"maxHistory": 9'),
     ):
-        source = (ROOT / "components" / f"{module}.py").read_text()
+        source = (ROOT / PACKAGE / f"{module}.py").read_text()
         assert source.count(old) == 1
-        (project / "components" / f"{module}.py").write_text(source.replace(old, new))
+        (project / PACKAGE / f"{module}.py").write_text(source.replace(old, new))
 
 
 def test_a_moved_resource_is_lost_without_an_alias_and_keeps_key_and_identity_with_it(

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from components.versions import AIRFLOW_VERSION, TESTED
-from operations.dags.airflow_env import environment
-from operations.dags.check import Report, check
-from operations.dags.findings import Required
-from operations.errors import StackError
+from airflow_stack.cli.dags.airflow_environment import environment
+from airflow_stack.cli.dags.model import Required
+from airflow_stack.cli.dags.parse import Report, check
+from airflow_stack.cli.errors import StackError
+from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "dags"
-COMMAND = [sys.executable, "-c", "from operations.cli import main; main()", "dags", "check"]
+COMMAND = [sys.executable, "-c", "from airflow_stack.cli.main import main; main()", "dags", "check"]
 
 HEADER = """from datetime import datetime
 from airflow.providers.standard.operators.empty import EmptyOperator

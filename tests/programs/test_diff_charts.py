@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from operations.diff.charts import chart_file
-from operations.errors import StackError
-from operations.helm import find_helm
-from tests.cases import CONTRACT_CHART
+from airflow_stack.cli.diff.chart_files import chart_file
+from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.helm import find_helm
+from tests.support.cases import CONTRACT_CHART
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -25,7 +25,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[http
     """A chart repository on this machine, which holds the contract chart as version 1.2.3."""
     helm = find_helm()
     monkeypatch.setenv("AIRFLOW_STACK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("operations.diff.charts.find_helm", lambda: helm)
+    monkeypatch.setattr("airflow_stack.cli.diff.chart_files.find_helm", lambda: helm)
     served = tmp_path / "served"
     subprocess.run(
         [helm, "package", CONTRACT_CHART, "--version", "1.2.3", "--destination", served],

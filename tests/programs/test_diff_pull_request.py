@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from operations.diff.markdown import LIMIT, MARKER
-from operations.errors import StackError
-from operations.helm import find_helm
-from tests.cases import CONTRACT_CHART, ROOT, official_chart
+from airflow_stack.cli.diff.render_markdown import LIMIT, MARKER
+from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.helm import find_helm
+from tests.support.cases import CONTRACT_CHART, ROOT, official_chart
 
 STACK = """\
 encryptionsalt: v1:salt
@@ -55,8 +55,16 @@ class Project:
     def diff(
         self, *arguments: str, base: str = "main", chart: Path = CONTRACT_CHART
     ) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from operations.cli import main; main()", "diff", "--base", base, *arguments]
-        environment = {**os.environ, "AIRFLOW_CHART": str(chart), "PYTHONPATH": str(self.folder)}
+        command = [
+            sys.executable,
+            "-c",
+            "from airflow_stack.cli.main import main; main()",
+            "diff",
+            "--base",
+            base,
+            *arguments,
+        ]
+        environment = {**os.environ, "AIRFLOW_CHART": str(chart), "PYTHONPATH": str(self.folder / "components")}
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     @contextmanager
@@ -80,8 +88,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     except StackError as missing:
         pytest.skip(str(missing))
     made = Project(tmp_path_factory.mktemp("repository"))
-    for name in ("components", "operations"):
-        shutil.copytree(ROOT / name, made.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "components", made.folder / "components", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("one", "two"):
         (made.folder / f"Pulumi.{name}.yaml").write_text(STACK)
     (made.repository / ".gitignore").write_text("__pycache__/\n")
@@ -114,7 +121,9 @@ def test_the_comment_is_the_same_twice_holds_no_secret_and_leaves_the_repository
 
 
 def test_a_change_of_the_program_shows_and_no_secret_is_needed(project: Project) -> None:
-    with project.edited("components/sizes.py", 'STATSD = _sidecar("20m"', 'STATSD = _sidecar("30m"'):
+    with project.edited(
+        "components/airflow_stack/chart/sizes.py", 'STATSD = _sidecar("20m"', 'STATSD = _sidecar("30m"'
+    ):
         done = project.diff("--stack=one")
     assert done.returncode == 2, done.stderr
     assert "statsd restarts: the resources change." in done.stdout
@@ -145,7 +154,7 @@ def test_a_base_that_is_not_there_or_cannot_be_rendered_ends_in_one_message(proj
         done = project.diff("--stack=one", f"--base={base}")
         assert (done.returncode, done.stdout) == (1, ""), base
         assert "cannot be read from git" in done.stderr
-    with project.edited("components/values.py", "import pulumi", "import pulumi, no_such_module"):
+    with project.edited("components/airflow_stack/chart/values.py", "import pulumi", "import pulumi, no_such_module"):
         project.git("commit", "--all", "--message", "broken")
     project.git("tag", "broken")
     project.git("reset", "--quiet", "--soft", "HEAD^")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.played_github import SHA, GitHub, played
+from tests.support.played_github import SHA, GitHub, played
 
 
 @pytest.fixture

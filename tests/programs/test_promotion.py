@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from operations import cli
-from tests.cases import ROOT
-from tests.programs import git_servers
-from tests.programs.git_servers import SshServer, git, needs_git, needs_sshd
+from airflow_stack.cli import main
+from tests.support import git_servers
+from tests.support.cases import ROOT
+from tests.support.git_servers import SshServer, git, needs_git, needs_sshd
 
 pytestmark = needs_git
 URL = "git@github.com:acme/dags.git"
@@ -172,7 +172,7 @@ def world(tmp_path: Path, cluster: list[str], monkeypatch: pytest.MonkeyPatch, c
             patch.setattr(sys, "argv", ["airflow-stack", *arguments])
             patch.setattr(os, "environ", made.env)
             with pytest.raises(SystemExit) as stopped:
-                cli.main()
+                main.main()
         printed = capsys.readouterr()
         assert not list(home.glob(".ssh")), "no host key is noted anywhere"
         return Done(int(stopped.value.code or 0), printed.out, printed.err)
@@ -462,7 +462,7 @@ def _wait(until: Callable[[], bool]) -> None:
 
 def test_the_guide_names_every_option_of_both_commands() -> None:
     guide = (ROOT / "docs" / "guides" / "promotion.md").read_text()
-    for command in cli.app.registered_commands:
+    for command in main.app.registered_commands:
         if command.callback and command.callback.__name__ in ("promote", "rollback"):
             for option in command.callback.__annotations__.values():
                 names = [word for each in getattr(option, "__metadata__", ()) for word in each.param_decls or ()]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from operations.helm import cache_folder
-from tests.cases import CONTRACT_CHART, ROOT
-from tests.played_github import GitHub, played
-from tests.workflows import Script, script, scripts
+from airflow_stack.cli.helm import cache_folder
+from tests.support.cases import CONTRACT_CHART, ROOT
+from tests.support.played_github import GitHub, played
+from tests.support.workflows import Script, script, scripts
 
 
 class Runner:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.node import machine
-from tests.real.project import Project
+from tests.support.project import Project
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -14,7 +14,7 @@ import pytest
 from lightkube.resources.core_v1 import Secret
 
 from sandbox.ready import SMOKE
-from tests.real.project import AIRFLOW_STACK, NAMESPACE, Airflow, Project, wait_for
+from tests.support.project import AIRFLOW_STACK, NAMESPACE, Airflow, Project, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.official_chart, pytest.mark.usefixtures("installed")]
 

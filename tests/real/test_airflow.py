@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.airflow_api import AirflowApiError
 from sandbox.ready import SMOKE
-from tests.real.project import Airflow, Project, wait_for
+from tests.support.project import Airflow, Project, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]
 

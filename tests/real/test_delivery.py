@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sandbox.ready import SMOKE
-from tests.real.project import Project, wait_for
 from tests.real.test_airflow import DAG, VISIBLE_SECONDS, listed
 from tests.real.test_faults import assert_bears_an_outage_of_git
+from tests.support.project import Project, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]
 

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from lightkube.resources.apps_v1 import StatefulSet
 
-from components.rollout_watch import NEXT
+from airflow_stack.parts.rollout_watch import NEXT
 from sandbox import git_repository, processes
 from sandbox.airflow_api import AirflowApiError
 from sandbox.ready import SMOKE
-from tests.real.project import Project, holds, wait_for
+from tests.support.project import Project, holds, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]
 

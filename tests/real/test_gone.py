@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.real.project import Project
+from tests.support.project import Project
 
 
 @pytest.mark.real

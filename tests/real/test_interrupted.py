@@ -15,8 +15,8 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from operations.processes import find
-from tests.real.project import NAMESPACE, Project
+from airflow_stack.cli.processes import find
+from tests.support.project import NAMESPACE, Project
 
 pytestmark = pytest.mark.real
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from lightkube.resources.batch_v1 import Job
 
-from components.versions import ADVISORIES, TESTED
+from airflow_stack.versions import ADVISORIES, TESTED
 from sandbox.ready import SMOKE
-from tests.real.project import Project
+from tests.support.project import Project
 
 pytestmark = pytest.mark.real
 

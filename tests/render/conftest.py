@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from operations.errors import StackError
-from operations.helm import find_helm
-from tests.cases import CONTRACT_CHART, official_chart
+from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.helm import find_helm
+from tests.support.cases import CONTRACT_CHART, official_chart
 
 
 @pytest.fixture(scope="session", autouse=True)

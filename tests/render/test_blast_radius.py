@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from components.settings import Chart
-from operations.diff.blast import blast_radius
-from operations.diff.findings import Level
-from operations.diff.inside import described
-from operations.diff.objects import changes
-from operations.diff.sides import RELEASE, Side, side
-from operations.render import helm_template
-from tests.cases import CONTRACT_CHART, Config, settings
-from tests.render.edits import CELERY, CNPG, DEV, EDITS, LOCAL, PROD
+from airflow_stack.cli.diff.blast_radius import blast_radius
+from airflow_stack.cli.diff.model import Level
+from airflow_stack.cli.diff.object_changes import changes
+from airflow_stack.cli.diff.record_tree import described
+from airflow_stack.cli.diff.sides import RELEASE, Side, side
+from airflow_stack.cli.render import helm_template
+from airflow_stack.settings.models import Chart
+from tests.support.cases import CONTRACT_CHART, Config, settings
+from tests.support.edits import CELERY, CNPG, DEV, EDITS, LOCAL, PROD
 
 
 @cache

@@ -14,12 +14,12 @@ from functools import cache
 import pytest
 import yaml
 
-from components.settings import Settings
-from components.values import chart_values
-from operations.helm import find_helm
-from tests.cases import BUNDLES, IMAGE
-from tests.cases import CONTRACT_CHART as CONTRACT
-from tests.manifests import Manifest, containers, pods
+from airflow_stack.chart.values import chart_values
+from airflow_stack.cli.helm import find_helm
+from airflow_stack.settings.models import Settings
+from tests.support.cases import BUNDLES, IMAGE
+from tests.support.cases import CONTRACT_CHART as CONTRACT
+from tests.support.manifests import Manifest, containers, pods
 
 Facts = Callable[[list[Manifest]], object]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from components.delivery import polls_per_hour
-from components.settings import Chart, Settings
-from operations.render import helm_template, record_stack
-from tests.cases import AUTHENTICATIONS, BUNDLES, EXECUTORS, IMAGE, SSH, Config, settings
-from tests.manifests import Manifest, containers, containers_of, pods, secrets_read, violations
+from airflow_stack.chart.delivery import polls_per_hour
+from airflow_stack.cli.render import helm_template, record_stack
+from airflow_stack.settings.models import Chart, Settings
+from tests.support.cases import AUTHENTICATIONS, BUNDLES, EXECUTORS, IMAGE, SSH, Config, settings
+from tests.support.manifests import Manifest, containers, containers_of, pods, secrets_read, violations
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CONNECTIONS = "airflow-git-connections"

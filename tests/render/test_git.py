@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from components.known_hosts import known_hosts_for
-from components.settings import Chart
-from components.values import chart_values
-from operations.render import helm_template
-from tests.cases import EXECUTORS, Config, settings
-from tests.manifests import Manifest, containers, pods
+from airflow_stack.chart.values import chart_values
+from airflow_stack.cli.render import helm_template
+from airflow_stack.git.known_hosts import known_hosts_for
+from airflow_stack.settings.models import Chart
+from tests.support.cases import EXECUTORS, Config, settings
+from tests.support.manifests import Manifest, containers, pods
 
 OWN_KEYS = "[git.acme.com]:2222 ssh-ed25519 AAAA\n"
 SSH_FILES = {"/etc/git-secret/ssh": "gitSshKey", "/etc/git-secret/known_hosts": "known_hosts"}

@@ -13,11 +13,11 @@ import pytest
 import yaml
 from hypothesis import given
 
-from components.settings import Chart, Settings
-from components.values import chart_values
-from operations.recording import named
-from operations.render import SECRET, helm_template, record_stack, render
-from tests.cases import (
+from airflow_stack.chart.values import chart_values
+from airflow_stack.cli.recording import named
+from airflow_stack.cli.render import SECRET, helm_template, record_stack, render
+from airflow_stack.settings.models import Chart, Settings
+from tests.support.cases import (  # fmt: skip
     ACCESSES,
     AUTHENTICATIONS,
     CONTRACT_CHART,
@@ -29,9 +29,9 @@ from tests.cases import (
     official_chart,
     settings,
     stack_settings,
-)  # fmt: skip
-from tests.manifests import Manifest, containers, containers_of, pods, secrets_read, violations
-from tests.strategies import in_order
+)
+from tests.support.manifests import Manifest, containers, containers_of, pods, secrets_read, violations
+from tests.support.strategies import in_order
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 KUBERNETES_SECRET = "kubernetes:core/v1:Secret"

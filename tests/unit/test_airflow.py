@@ -7,10 +7,10 @@ import pulumi
 import pytest
 from pydantic.alias_generators import to_snake
 
-from components.airflow import Airflow
-from components.stack_config import SECRETS
-from operations.recording import Recording, record
-from tests.cases import AUTHENTICATIONS, EXECUTORS, GIVEN, HTTPS, KEY, SSH, Config, changed, deployed, in_python
+from airflow_stack.airflow import Airflow
+from airflow_stack.cli.recording import Recording, record
+from airflow_stack.inputs.validation import SECRETS
+from tests.support.cases import AUTHENTICATIONS, EXECUTORS, GIVEN, HTTPS, KEY, SSH, Config, changed, deployed, in_python
 
 AIRFLOW = "airflow:index:Airflow"
 RELEASE = "kubernetes:helm.sh/v3:Release"

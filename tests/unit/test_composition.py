@@ -11,11 +11,11 @@ import pulumi_kubernetes as k8s
 import pytest
 from cryptography.fernet import Fernet
 
-from components.airflow import Airflow
-from components.arguments import AirflowArgs
-from components.given import ArgumentsError
-from operations.recording import Recording, record
-from tests.cases import AUTHENTICATIONS, HTTPS, ROOT, SSH, Config, deployed, in_python, problems
+from airflow_stack.airflow import Airflow
+from airflow_stack.arguments import AirflowArgs
+from airflow_stack.cli.recording import Recording, record
+from airflow_stack.inputs.program import ArgumentsError
+from tests.support.cases import AUTHENTICATIONS, HTTPS, ROOT, SSH, Config, deployed, in_python, problems
 
 AIRFLOW = "airflow:index:Airflow"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"

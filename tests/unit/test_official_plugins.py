@@ -9,9 +9,19 @@ from typing import Any
 
 import pytest
 
-from operations.recording import Recording
-from operations.render import record_stack
-from tests.cases import AUTHENTICATIONS, BUNDLES, DATABASES, EXECUTORS, SIZES, STACKS, Config, settings, stack_settings
+from airflow_stack.cli.recording import Recording
+from airflow_stack.cli.render import record_stack
+from tests.support.cases import (
+    AUTHENTICATIONS,
+    BUNDLES,
+    DATABASES,
+    EXECUTORS,
+    SIZES,
+    STACKS,
+    Config,
+    settings,
+    stack_settings,
+)
 
 # Their id is the generated value itself (pulumi-random, `provider/resources.go` and the Terraform provider behind it).
 IDS_THAT_ARE_THE_VALUE = {

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pulumi
 import pytest
 
-from components.stack_config import SECRETS
-from operations.recording import Recording, record
-from tests.cases import KEY, ROOT, SSH
+from airflow_stack.cli.recording import Recording, record
+from airflow_stack.inputs.validation import SECRETS
+from tests.support.cases import KEY, ROOT, SSH
 
 
 def hand_over(patch: pytest.MonkeyPatch, config: Mapping[str, object], secrets: tuple[str, ...] = ()) -> None:

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from components.stack_config import PROJECT, SettingsError, missing_secrets
-from operations import stack_file
-from tests.cases import ROOT, STACKS, stack_settings
+from airflow_stack.cli import stack_file
+from airflow_stack.inputs.validation import PROJECT, SettingsError, missing_secrets
+from tests.support.cases import ROOT, STACKS, stack_settings
 
 PULUMI = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 

@@ -5,10 +5,10 @@
 
 import pytest
 
-from operations.recording import Recording
-from operations.render import record_stack
-from tests.cases import ROOT, STACKS, stack_settings
-from tests.releases import RELEASED, version
+from airflow_stack.cli.recording import Recording
+from airflow_stack.cli.render import record_stack
+from tests.support.cases import ROOT, STACKS, stack_settings
+from tools.releases import RELEASED, version
 
 LISTS = ROOT / "tests" / "urns"
 

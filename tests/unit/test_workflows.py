@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import typer.main
 
-from operations import cli, posting
+from airflow_stack.cli import main
+from airflow_stack.cli.post.command import ACTIONS as POSTS
 from sandbox import pins
-from tests.cases import ROOT, STACKS
-from tests.played_github import SHA
-from tests.workflows import ACTIONS, GITHUB, JOBS, WORKFLOWS, Script, scripts, steps
+from tests.support.cases import ROOT, STACKS
+from tests.support.played_github import SHA
+from tests.support.workflows import ACTIONS, GITHUB, JOBS, WORKFLOWS, Script, scripts, steps
 
 _FILES = [*GITHUB.rglob("*.yml")]
 each_job = pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
@@ -74,7 +75,7 @@ def test_the_job_that_comments_takes_the_code_of_the_main_branch() -> None:
         (["dags/sample_etl.py"], False),
         (["dags/sub/folder/a.py", "docs/guides/environments.md", "README.md", "tests/unit/test_x.py"], False),
         (["dags/sample_etl.py", "Pulumi.staging.yaml"], True),
-        (["components/values.py"], True),
+        (["components/airflow_stack/chart/values.py"], True),
         (["requirements.txt"], True),
         (["policies/rules.py"], True),
     ],
@@ -114,7 +115,7 @@ def _commands(program: str) -> Iterator[tuple[Script, list[str]]]:
     ],
 )
 def test_every_command_of_ours_takes_the_options_that_a_pipeline_gives(where: str, arguments: list[str]) -> None:
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(main.app)
     words = [{"$STACK": "staging", "$base": SHA}.get(word, word) for word in arguments]
     words = [SHA if word.startswith("$CI_") else word for word in words]
     while hasattr(command, "commands"):
@@ -145,8 +146,8 @@ def test_every_tool_that_a_pipeline_asks_for_is_pinned() -> None:
 
 
 def test_every_posting_that_a_pipeline_asks_for_is_known() -> None:
-    asked = {words[-1] for _, words in _commands("python3") if words[:2] == ["-m", "operations.posting"]}
-    assert asked == set(posting.ACTIONS)
+    asked = {words[-1] for _, words in _commands("python3") if words[:2] == ["-m", "airflow_stack.cli.post.command"]}
+    assert asked == set(POSTS)
 
 
 def test_the_login_says_nothing_of_values_and_names_every_variable_on_top() -> None:

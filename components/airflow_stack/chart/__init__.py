@@ -1,0 +1,1 @@
+"""Settings to chart values, and the check of the merged values. Pure."""

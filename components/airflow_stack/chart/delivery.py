@@ -1,0 +1,227 @@
+"""How the DAGs get to where they run: the part of the chart values that `dags.delivery` decides. Pure, as `values.py`, and the only door.
+
+The same settings mean the same for each delivery (docs/decisions/0007, tests/unit/test_delivery.py). What a git bundle reads from Secrets is
+named here and made in `git_bundle.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_stack import names
+from airflow_stack.arguments import DagDelivery, Executor, GitAuthentication
+from airflow_stack.chart import sizes
+from airflow_stack.git import polling
+from airflow_stack.git.hosts import github_api
+from airflow_stack.git.known_hosts import known_hosts_for
+from airflow_stack.git.url import GitUrl
+from airflow_stack.settings.dags import DagRepository
+from airflow_stack.settings.models import Dags, GithubApp, Settings
+
+Values = dict[str, Any]
+
+BUNDLE = "dags-folder"
+"""Bundle of `dags.repository`, however it is delivered: Airflow's own name for the DAG folder. Runs and queued tasks name their bundle, so that
+with one name they outlive a change of the delivery."""
+FOLDER = "/opt/airflow/git"
+"""Where keys and host keys are mounted for git bundles."""
+IMAGE_FOLDER = "/opt/airflow/dags"
+_READABLE = 0o440  # by the group, which is Airflow's
+_SSH = (GitAuthentication.SSH_KEY, GitAuthentication.GENERATED_SSH_KEY)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One repository as Airflow's own git bundle."""
+
+    name: str
+    source: DagRepository
+    key_secret: str
+    """Secret with its key `gitSshKey`, over SSH."""
+
+    @property
+    def connection(self) -> str:
+        """Airflow connection id."""
+        return f"{names.GIT_CONNECTION}_{self.name}".replace("-", "_")
+
+    @property
+    def tracking_ref(self) -> str:
+        """What the bundle follows. A bare name would be a branch wherever there is a branch of that name (GitDagBundle.refresh)."""
+        return f"refs/tags/{self.source.tag}" if self.source.tag else self.source.ref
+
+
+def bundles(dags: Dags, secrets: names.SecretNames | None = None) -> list[Bundle]:
+    """Every repository that is delivered as a git bundle."""
+    if dags.delivery is not DagDelivery.GIT_BUNDLE:
+        return []
+    own = dags.authentication is GitAuthentication.GENERATED_SSH_KEY  # git hosts take a deploy key for one repository
+    secrets = secrets or names.SecretNames()
+    return [
+        Bundle(BUNDLE, dags, secrets.git_ssh),
+        *(
+            Bundle(name, source, secrets.git_ssh_of(name) if own else secrets.git_ssh)
+            for name, source in sorted(dags.more_repositories.items())
+        ),
+    ]
+
+
+def known_hosts(dags: Dags) -> str:
+    """Host keys of every repository that is reached by SSH: those given, and else those that are published."""
+    if dags.known_hosts:
+        return dags.known_hosts
+    urls = [GitUrl.parse(source.repository) for source in (dags, *dags.more_repositories.values())]
+    published = dict.fromkeys(known_hosts_for(url.host, url.port) or "" for url in urls if url.is_ssh)
+    return "".join(published)
+
+
+def delivery_values(settings: Settings) -> Values:
+    """What the chart is told of the DAGs."""
+    dags = settings.dags
+    if dags.delivery is DagDelivery.IMAGE:
+        folder = dags.path if dags.path.startswith("/") else f"{IMAGE_FOLDER}/{dags.path}".rstrip("/")
+        return {"config": {"core": {"dags_folder": _written(folder)}}}
+    spent = polling.spend(dags.visible_within_seconds, dags.delivery)
+    looks = {"refresh_interval": spent.refresh, "min_file_process_interval": spent.parse}
+    config = {"config": {"dag_processor": looks}}
+    if dags.delivery is DagDelivery.GIT_SYNC:
+        return {**config, "dags": {"gitSync": _git_sync(dags, spent, settings.secret_names)}}
+    return {**config, **_git_bundles(dags, spent, settings.secret_names)}
+
+
+def connection_variables(dags: Dags) -> list[tuple[str, str, str]]:
+    """Variable, Secret and key of each bundle's connection."""
+    secret = names.SecretNames().git_connections
+    return [(f"AIRFLOW_CONN_{each.connection.upper()}", secret, each.name) for each in bundles(dags)]
+
+
+def secrets_read(dags: Dags) -> tuple[str, ...]:
+    """Secrets that every Airflow container reads for its git bundles."""
+    made = bundles(dags)
+    keys = [each.key_secret for each in made] if dags.authentication in _SSH else []
+    return (names.SecretNames().git_connections, *dict.fromkeys(keys)) if made else ()
+
+
+def polls_per_hour(settings: Settings) -> dict[str, int]:
+    """Logins on each git host, by its name, in an hour at most; empty where nothing is polled."""
+    dags, found = settings.dags, dict[str, int]()
+    numbers = sizes.preset(settings.size, settings.executor).override(settings.components)
+    pods = polling.pollers(
+        dags.delivery,
+        settings.executor,
+        dag_processors=numbers.dag_processor.replicas,
+        triggerers=numbers.triggerer.replicas,
+        schedulers=numbers.scheduler.replicas,
+        workers=numbers.workers.replicas,
+    )
+    if not pods:
+        return found
+    spent = polling.spend(dags.visible_within_seconds, dags.delivery)
+    for source in (dags, *dags.more_repositories.values()):
+        host = GitUrl.parse(source.repository).host
+        # A commit cannot move: git-sync sleeps once it has it, and so does the bundle.
+        found[host] = found.get(host, 0) + (0 if source.commit else polling.polls_per_hour(pods, spent.poll))
+    return found
+
+
+def poll_warnings(settings: Settings) -> Iterator[str]:
+    """What is to be said where polling comes near what a git host allows."""
+    ssh = settings.dags.authentication in _SSH
+    for host, polls in polls_per_hour(settings).items():
+        if said := polling.warning(host, ssh=ssh, polls=polls):
+            yield said
+
+
+def followed(settings: Settings) -> str:
+    """Where the DAGs come from, in words."""
+    dags = settings.dags
+    if dags.delivery is DagDelivery.IMAGE:
+        return f"DAGs in the image {settings.images.reference(settings.images.airflow)}"
+    polls = sum(polls_per_hour(settings).values())
+    more = "".join(f" and {each.ref} in {each.repository}" for each in dags.more_repositories.values())
+    return (
+        f"DAGs of {dags.ref} in {dags.repository}{more}, visible within {dags.visible_within_seconds} s "
+        f"({polls} polls of the git host an hour)"
+    )
+
+
+def reads_git(dags: Dags, executor: Executor) -> Mapping[str, bool]:
+    """The components whose pods have git-sync, by the chart's name of each (chart 1.22.0)."""
+    sync = dags.delivery is DagDelivery.GIT_SYNC
+    local, celery = executor is Executor.LOCAL, executor is Executor.CELERY
+    return {"scheduler": sync and local, "dagProcessor": sync, "triggerer": sync, "workers": sync and celery}
+
+
+def _git_sync(dags: Dags, spent: polling.Intervals, secrets: names.SecretNames) -> Values:
+    # git-sync lets the deprecated branch win over ref: both are the branch, or the branch is empty for a tag or commit
+    # (apache/airflow#42918; with rev HEAD an empty branch would be fatal).
+    branch, rev = (dags.ref, "HEAD") if dags.follows_branch else ("", "")
+    values: Values = {
+        "enabled": True,
+        "repo": dags.repository,
+        "branch": branch,
+        "ref": dags.ref,
+        "rev": rev,
+        "subPath": _written(dags.path),
+        "depth": dags.depth,
+        "period": f"{spent.poll}s",
+        # For ever (git-sync 4.4.2, main.go). Any number is a time, after which an outage of the git host fails the tasks that start and has the
+        # sidecars crash-loop, to be back only minutes after it. The default 0 ends at the first failed poll.
+        "maxFailures": -1,
+        "resources": sizes.GIT_SYNC.as_kubernetes(),
+        "securityContexts": {"container": {**sizes.RESTRICTED, "runAsUser": 65533, "runAsNonRoot": True}},
+    }
+    if dags.authentication in _SSH:
+        return {**values, "sshKeySecret": secrets.git_ssh, "knownHosts": known_hosts(dags)}
+    if dags.authentication is GitAuthentication.TOKEN:
+        return {**values, "credentialsSecret": secrets.git_token}
+    if dags.github_app:
+        return {**values, "env": _github_app(dags.github_app, GitUrl.parse(dags.repository), secrets)}
+    return values
+
+
+def _github_app(app: GithubApp, url: GitUrl, secrets: names.SecretNames) -> list[Values]:
+    """The variables of git-sync 4.3 and newer (main.go, `github-app-...`); the chart has no settings for them."""
+    key = {"secretKeyRef": {"name": secrets.github_app, "key": "githubAppPrivateKey"}}
+    identity = ("CLIENT_ID", app.client_id) if app.client_id else ("APPLICATION_ID", str(app.application_id))
+    return [
+        {"name": "GITSYNC_GITHUB_APP_PRIVATE_KEY", "valueFrom": key},
+        {"name": f"GITSYNC_GITHUB_APP_{identity[0]}", "value": identity[1]},
+        {"name": "GITSYNC_GITHUB_APP_INSTALLATION_ID", "value": str(app.installation_id)},
+        {"name": "GITSYNC_GITHUB_BASE_URL", "value": app.base_url or github_api(url)},
+    ]
+
+
+def _git_bundles(dags: Dags, spent: polling.Intervals, secrets: names.SecretNames) -> Values:
+    made = bundles(dags, secrets)
+    values: Values = {"dagProcessor": {"dagBundleConfigList": [_git_bundle(each, spent) for each in made]}}
+    if dags.authentication not in _SSH:
+        return values
+    secret = secrets.git_connections
+    files = [("git-hosts", secret, name, name) for name in ("known_hosts", "ssh_config")]
+    files += [(f"git-key-{each.name}", each.key_secret, "gitSshKey", each.name) for each in made]
+    volumes = {volume: {"secretName": secret, "defaultMode": _READABLE} for volume, secret, _, _ in files}
+    return {
+        **values,
+        "volumes": [{"name": volume, "secret": source} for volume, source in volumes.items()],
+        "volumeMounts": [
+            {"name": volume, "mountPath": f"{FOLDER}/{file}", "subPath": key, "readOnly": True}
+            for volume, _, key, file in files
+        ],
+    }
+
+
+def _git_bundle(bundle: Bundle, spent: polling.Intervals) -> Values:
+    kwargs: Values = {
+        "git_conn_id": bundle.connection,
+        "tracking_ref": bundle.tracking_ref,
+        "refresh_interval": polling.bundle_refresh(spent, moves=not bundle.source.commit),
+    }
+    if bundle.source.path:
+        kwargs["subdir"] = bundle.source.path
+    kwargs = {key: _written(value) if isinstance(value, str) else value for key, value in kwargs.items()}
+    return {"name": bundle.name, "classpath": "airflow.providers.git.bundles.git.GitDagBundle", "kwargs": kwargs}
+
+
+def _written(text: str) -> str:
+    """A text as it stands in airflow.cfg, which is read with interpolation."""
+    return text.replace("%", "%%")

@@ -1,0 +1,284 @@
+"""Settings to chart values: a pure function, with no engine, no I/O and no secret in what it returns.
+
+The facts behind each value were read in chart 1.22.0. What the chart would invent (keys, passwords, Jobs, the database) is switched
+off here, for the program makes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+
+from airflow_stack import names
+from airflow_stack.arguments import Executor
+from airflow_stack.chart import delivery, sizes
+from airflow_stack.settings.models import Settings
+
+Values = dict[str, Any]
+
+
+def _pod(user: int, group: int) -> Values:
+    return {
+        "runAsUser": user,
+        "runAsGroup": group,
+        "fsGroup": group,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | None = None) -> Values:
+    """Everything that the release is told.
+
+    Args:
+        settings: What the stack decides.
+        digests: Salted digest of each Secret's content, by the Secret's name. They land in the pods that read the Secret and roll them.
+
+    Returns:
+        Values for chart 1.22.x, the stack's own `values` merged last. Rendered twice, they give the same bytes.
+    """
+    secrets = settings.secret_names
+    base = without_empty(
+        _merge(
+            {
+                "useStandardNaming": True,
+                "executor": settings.executor.value,
+                "airflowVersion": settings.images.airflow.airflow_version,
+                "enableServiceLinks": False,
+                "labels": dict(settings.labels),
+                "fernetKeySecretName": secrets.fernet,
+                "apiSecretKeySecretName": secrets.api_secret,
+                "jwtSecretName": secrets.jwt,
+                # Without a broker's name the chart writes a junk Secret for every executor.
+                "data": {"metadataSecretName": secrets.metadata, "brokerUrlSecretName": secrets.broker_url},
+                "postgresql": {"enabled": False},
+                "migrateDatabaseJob": {"enabled": False},
+                "createUserJob": {"enabled": False},
+                "config": _config(settings),
+                "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
+                "secret": [
+                    *(_from_secret(*variable) for variable in _async_connection(settings, secrets)),
+                    *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
+                    *(_from_secret(*variable) for variable in delivery.connection_variables(settings.dags)),
+                ],
+            },
+            delivery.delivery_values(settings),
+            _images(settings),
+            _security(),
+            _workloads(settings),
+            _service_accounts(settings),
+            _network(settings),
+            _celery(settings, secrets),
+            _logs(settings),
+            _digests(settings, secrets, digests or {}),
+        )
+    )
+    merged = _merge(base, settings.values)
+    for key in ("volumes", "volumeMounts"):  # theirs would take the place of ours, which hold the keys of git bundles
+        if isinstance(theirs := settings.values.get(key), list):
+            merged[key] = [*base.get(key, []), *theirs]
+    return merged
+
+
+def _async_connection(settings: Settings, secrets: names.SecretNames) -> list[tuple[str, str, str]]:
+    existing = settings.existing_secrets
+    if existing.metadata_connection and not existing.async_metadata_connection:
+        return []
+    return [("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.metadata_async, "asyncConnection")]
+
+
+def _from_secret(variable: str, secret: str, key: str) -> Values:
+    return {"envName": variable, "secretName": secret, "secretKey": key}
+
+
+def _merge(*layers: Mapping[str, Any]) -> Values:
+    """Maps merge, anything else of a later layer wins: Helm's rule for several values files."""
+    merged: Values = {}
+    for layer in layers:
+        for key, value in layer.items():
+            below = merged.get(key)
+            merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def without_empty(values: Mapping[str, Any]) -> Values:
+    """Leave out empty maps and lists, and what holds nothing else: they are the chart's defaults."""
+    kept = {key: without_empty(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {key: value for key, value in kept.items() if not (isinstance(value, dict | list) and not value)}
+
+
+def _config(settings: Settings) -> Values:
+    config: Values = {"core": {"auth_manager": names.AUTH_MANAGER, "load_examples": "False"}}
+    tasks = sizes.preset(settings.size, settings.executor).parallelism
+    if settings.executor is Executor.LOCAL:
+        config["core"]["parallelism"] = tasks
+    if settings.executor is Executor.CELERY:
+        config["celery"] = {"worker_concurrency": tasks}
+    if settings.executor is not Executor.KUBERNETES:
+        # Pods of a Deployment have no DNS name, and the API server fetches logs from the host that ran the task.
+        config["core"]["hostname_callable"] = "airflow.utils.net.get_host_ip_address"
+    if settings.ingress:
+        config["api"] = {"base_url": base_url(settings)}
+    if remote := settings.logs.remote:
+        config["logging"] = {"remote_logging": "True", "remote_base_log_folder": remote.folder}
+        if remote.connection:
+            config["logging"]["remote_log_conn_id"] = remote.connection
+    return config
+
+
+def base_url(settings: Settings) -> str:
+    """Address of the UI; without an ingress, that of a port-forward."""
+    if not settings.ingress:
+        return f"http://localhost:{names.API_SERVER_PORT}"
+    return f"{'https' if settings.ingress.tls_secret else 'http'}://{settings.ingress.host}"
+
+
+def _images(settings: Settings) -> Values:
+    images = settings.images
+    values: Values = {
+        # The chart has no digest for task pods; a tag with a digest behind it serves every pod alike.
+        "defaultAirflowRepository": images.repository(images.airflow),
+        "defaultAirflowTag": images.airflow.tag + (f"@{images.airflow.digest}" if images.airflow.digest else ""),
+        "images": {
+            key: {"repository": images.repository(image), "tag": image.tag}
+            for key, image in (("gitSync", images.git_sync), ("statsd", images.statsd), ("redis", images.redis))
+        },
+    }
+    if images.pull_secrets:
+        values["imagePullSecrets"] = [{"name": name} for name in images.pull_secrets]
+    return values
+
+
+def _security() -> Values:
+    return {
+        "securityContexts": {"pod": _pod(50000, 0), "containers": dict(sizes.RESTRICTED)},
+        "statsd": {"securityContexts": {"pod": _pod(65534, 65534)}},
+        "redis": {"securityContexts": {"pod": _pod(999, 999)}},
+    }
+
+
+def _workloads(settings: Settings) -> Values:
+    numbers = sizes.preset(settings.size, settings.executor).override(settings.components)
+    groomer = {"logGroomerSidecar": {"resources": sizes.LOG_GROOMER.as_kubernetes()}}
+    # With claim templates the chart makes StatefulSets, of 100Gi each, whose claims can never change; logs go elsewhere (docs/decisions).
+    no_claims = {"persistence": {"enabled": False}}
+
+    def workload(resources: sizes.Resources, *more: Values) -> Values:
+        return _merge(
+            {
+                "replicas": resources.replicas,
+                "resources": resources.as_kubernetes(),
+                "podDisruptionBudget": {"enabled": resources.replicas > 1},
+                # The migration was complete before the release began; to ask again costs each pod seconds at each start.
+                "waitForMigrations": {"enabled": False},
+            },
+            *more,
+        )
+
+    # Without Celery the chart renders nothing of its workers but their disruption budget, which would select the task pods.
+    celery_workers = numbers.workers if settings.executor is Executor.CELERY else replace(numbers.workers, replicas=1)
+    # A slow node or a first image pull must not look like a crash (apache/airflow#47093).
+    patient = {"startupProbe": {"failureThreshold": 30}}
+    return {
+        "apiServer": workload(numbers.api_server, patient, _proxied(settings)),
+        "scheduler": workload(numbers.scheduler, groomer, patient),
+        "dagProcessor": workload(numbers.dag_processor, groomer),
+        "triggerer": workload(numbers.triggerer, groomer, no_claims),
+        "workers": {
+            "celery": workload(celery_workers, groomer, no_claims),
+            "kubernetes": {"resources": numbers.workers.as_kubernetes()},
+        },
+        "statsd": {"resources": sizes.STATSD.as_kubernetes()},
+    }
+
+
+def _proxied(settings: Settings) -> Values:
+    if not settings.ingress:
+        return {}
+    return {
+        "args": ["bash", "-c", "exec airflow api-server --proxy-headers"],
+        "env": [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}],
+    }
+
+
+def _service_accounts(settings: Settings) -> Values:
+    account = {"serviceAccount": {"annotations": dict(settings.service_account_annotations)}}
+    return {
+        **dict.fromkeys(("apiServer", "scheduler", "dagProcessor", "triggerer"), account),
+        "workers": account,
+    }
+
+
+def _network(settings: Settings) -> Values:
+    # An empty list denies all, the scheduler and the tasks too (apache/airflow#46926).
+    allowed: list[Values] = [{"podSelector": {"matchLabels": {"tier": "airflow", "release": names.RELEASE}}}]
+    values: Values = {"networkPolicies": {"enabled": True}}
+    if ingress := settings.ingress:
+        allowed.append(
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ingress.controller_namespace}}}
+        )
+        host: Values = {"name": ingress.host}
+        if ingress.tls_secret:
+            host["tls"] = {"enabled": True, "secretName": ingress.tls_secret}
+        values["ingress"] = {
+            "apiServer": {
+                "enabled": True,
+                "hosts": [host],
+                "annotations": dict(ingress.annotations),
+                **({"ingressClassName": ingress.class_name} if ingress.class_name else {}),
+            }
+        }
+    values["apiServer"] = {"networkPolicy": {"ingress": {"from": allowed}}}
+    return values
+
+
+def _celery(settings: Settings, secrets: names.SecretNames) -> Values:
+    existing = settings.existing_secrets
+    if settings.executor is not Executor.CELERY or (existing.broker_url and not existing.redis_password):
+        return {"redis": {"enabled": False}}
+    return {
+        "redis": {
+            "enabled": True,
+            "passwordSecretName": secrets.redis_password,
+            "persistence": {"size": "1Gi"},
+            "resources": sizes.REDIS.as_kubernetes(),
+            # A broker keeps nothing that Airflow could not queue again; the chart's ten minutes only hold up a destroy.
+            "terminationGracePeriodSeconds": 30,
+        }
+    }
+
+
+def _logs(settings: Settings) -> Values:
+    if not settings.logs.volume:
+        return {}
+    return {"logs": {"persistence": {"enabled": True, "existingClaim": names.LOG_CLAIM}}}
+
+
+def _digests(settings: Settings, secrets: names.SecretNames, digests: Mapping[str, pulumi.Input[str]]) -> Values:
+    """Digests of the Secrets on the pods that read them: `readers` is section 1 of the chart's own wiring.
+
+    Task pods start fresh and need none; were they marked, the pod template would change and roll every component.
+    """
+    # git bundles are read in every Airflow container, git-sync's Secrets by its containers alone.
+    everywhere = (secrets.fernet, secrets.api_secret, secrets.metadata, *delivery.secrets_read(settings.dags))
+    has_git_sync = delivery.reads_git(settings.dags, settings.executor)
+    celery = settings.executor is Executor.CELERY
+    broker = (secrets.broker_url,) if celery else ()
+
+    def git(component: str) -> tuple[str, ...]:
+        return secrets.git if has_git_sync[component] else ()
+
+    readers = {
+        "apiServer": (*everywhere, secrets.jwt, *broker),
+        "scheduler": (*everywhere, secrets.jwt, *broker, *git("scheduler")),
+        "dagProcessor": (*everywhere, *broker, *git("dagProcessor")),
+        "triggerer": (*everywhere, *broker, *git("triggerer")),
+        "redis": (secrets.redis_password,) if celery else (),
+    }
+
+    def annotations(read: tuple[str, ...]) -> Values:
+        return {"podAnnotations": {f"checksum/{name}": digests[name] for name in read if name in digests}}
+
+    values = {component: annotations(read) for component, read in readers.items()}
+    return {**values, "workers": {"celery": annotations((*everywhere, *broker, *git("workers"))) if celery else {}}}

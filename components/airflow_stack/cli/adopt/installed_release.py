@@ -1,0 +1,121 @@
+"""Reads a release from a cluster: Helm's own record of it, and the Secrets beside it. Changes nothing.
+
+Of the Secrets only names and keys leave this module, and of a metadata connection its dialect.
+"""
+
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from airflow_stack.cli.adopt.model import Live
+from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.recover.cluster_objects import ClusterError, kubeconfig
+
+if TYPE_CHECKING:
+    from lightkube.resources.core_v1 import Secret
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read(release: str, namespace: str, context: str | None, env: Mapping[str, str]) -> Live:
+    """A release as it is deployed.
+
+    Raises:
+        StackError: there is none, or the cluster cannot be asked.
+    """
+    from httpx2 import HTTPError
+    from lightkube import ApiError, Client, ConfigError
+    from lightkube.resources.core_v1 import Secret
+
+    try:
+        chosen = kubeconfig(None, context, env).get(context)
+        proxy = not (chosen and chosen.cluster.server.startswith(("https://127.", "https://localhost")))
+        secrets = list(Client(chosen, trust_env=proxy).list(Secret, namespace=namespace))
+    except (ApiError, ConfigError, HTTPError) as error:
+        raise ClusterError(f"the Secrets of namespace {namespace} could not be read: {error}") from None
+    return of_secrets(release, namespace, secrets)
+
+
+def of_secrets(release: str, namespace: str, secrets: "list[Secret]") -> Live:
+    """A release by all Secrets of its namespace.
+
+    Raises:
+        StackError: none of them is Helm's record of a release that is deployed, or an operation on it runs.
+    """
+    records, others = [], {}
+    for secret in secrets:
+        labels = (secret.metadata.labels if secret.metadata else None) or {}
+        if labels.get("owner") == "helm":
+            records += [secret] if labels.get("name") == release else []
+        elif secret.metadata and secret.metadata.name:
+            others[secret.metadata.name] = secret.data or {}
+    names = {
+        (s.metadata.labels or {}).get("name", "") for s in secrets if s.metadata and s.type == "helm.sh/release.v1"
+    }
+    kept = _deployed(release, namespace, records, names, secrets)
+    record = _record(kept)
+    chart = record["chart"]["metadata"]
+    return Live(
+        release=release,
+        namespace=namespace,
+        revision=record["version"],
+        chart=chart["name"],
+        chart_version=chart["version"],
+        airflow_version=chart.get("appVersion", ""),
+        values=record.get("config") or {},
+        manifest=[each for each in yaml.load_all(record["manifest"], Loader=_LOADER) if each],
+        secrets={name: frozenset(data) for name, data in others.items()},
+        connections={name: _dialect(data["connection"]) for name, data in others.items() if "connection" in data},
+        other_releases=tuple(sorted(names - {release, ""})),
+        managers=_managers(kept),
+    )
+
+
+def _managers(secret: "Secret") -> frozenset[str]:
+    entries = (secret.metadata.managedFields if secret.metadata else None) or []
+    return frozenset(entry.manager or "" for entry in entries)
+
+
+def _deployed(
+    release: str, namespace: str, records: "list[Secret]", names: set[str], secrets: "list[Secret]"
+) -> "Secret":
+    def label(secret: "Secret", key: str) -> str:
+        labels = (secret.metadata.labels if secret.metadata else None) or {}
+        return str(labels.get(key, ""))
+
+    if pending := [each for each in records if label(each, "status").startswith("pending-")]:
+        raise StackError(
+            f"Helm takes an operation on release {release!r} for running ({label(pending[0], 'status')}); let it end, or `helm rollback {release} "
+            f"--namespace {namespace}`"
+        )
+    deployed = [each for each in records if label(each, "status") == "deployed"]
+    if not deployed:
+        there = f"; there are {', '.join(sorted(names - {''}))}" if names - {""} else ""
+        if any(manager.startswith("argocd") for secret in secrets for manager in _managers(secret)):
+            there += ". Argo CD deploys into it, and leaves no record of Helm's: what it deploys cannot be adopted in place, but its values can (--values)"
+        raise StackError(
+            f"namespace {namespace!r} has no release {release!r} that Helm deployed{there}; `helm list --all-namespaces` shows all"
+        )
+    return max(deployed, key=lambda each: int(label(each, "version") or 0))
+
+
+def _record(secret: "Secret") -> dict[str, Any]:
+    """Helm's record: JSON, gzipped, in Base64, in the Base64 of every Secret."""
+    try:
+        packed = base64.b64decode(base64.b64decode((secret.data or {})["release"]))
+        record: dict[str, Any] = json.loads(gzip.decompress(packed))
+    except (KeyError, ValueError, OSError, EOFError, zlib.error):
+        raise StackError("Helm's record of the release cannot be read; does `helm status` know it?") from None
+    return record
+
+
+def _dialect(connection: str) -> str:
+    with suppress(ValueError):
+        return base64.b64decode(connection).decode().partition(":")[0].partition("+")[0]
+    return ""

@@ -1,0 +1,140 @@
+"""The key or token with which `doctor` asks a git host: the stack's own, as `up` would use it."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from airflow_stack.arguments import GitAuthentication
+from airflow_stack.cli.doctor.git_client import GitProbe
+from airflow_stack.cli.doctor.model import Status, UnwellError
+from airflow_stack.cli.pulumi_cli import State
+from airflow_stack.cli.recover.state import resources
+from airflow_stack.git.hosts import github_api
+from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
+from airflow_stack.git.url import GitUrl
+from airflow_stack.inputs.validation import SECRETS
+from airflow_stack.settings.models import Dags, GithubApp, Settings
+
+_TLS_KEY = "tls:index/privateKey:PrivateKey"
+_SECONDS = 20
+
+
+class Credentials:
+    """The credentials of one stack.
+
+    Args:
+        settings: The stack's settings.
+        secret: Reads one of its secrets; raises `UnwellError` where it is not set.
+        state: Reads its state with secrets decrypted.
+    """
+
+    def __init__(self, settings: Settings, secret: Callable[[str], str], state: Callable[[], State]) -> None:
+        self._settings, self._secret, self._state = settings, secret, state
+
+    def give(self, probe: GitProbe, name: str = "") -> str:
+        """Give a probe what it shows to the repository of this name, and say what that is.
+
+        Raises:
+            UnwellError: there is nothing to show, or it cannot be used.
+        """
+        dags = self._settings.dags
+        match dags.authentication:
+            case GitAuthentication.SSH_KEY:
+                _use(probe, self._secret("gitSshKey"), SECRETS["gitSshKey"])
+                return f"airflow:gitSshKey, whose public half is {probe.public_key}"
+            case GitAuthentication.GENERATED_SSH_KEY:
+                _use(probe, self._generated(name), "raise airflow:rotation.gitSshKey, and run `pulumi up`")
+                return f"the stack's own key, whose public half is {probe.public_key}"
+            case GitAuthentication.TOKEN:
+                token = self._secret("gitToken")
+                if not token.isprintable() or " " in token:
+                    raise UnwellError("airflow:gitToken has a blank or a line break in it", SECRETS["gitToken"])
+                probe.use_token(dags.username, token)
+                return f"airflow:gitToken, for user {dags.username!r}"
+            case GitAuthentication.GITHUB_APP if dags.github_app:
+                probe.use_token("x-access-token", self._of_app(dags, dags.github_app))
+                return "a token of the GitHub App"
+        return "none is needed"
+
+    def _generated(self, name: str) -> str:
+        """The key that `up` would use: the oldest generation that is kept."""
+        if key := generated_key(self._state(), name, self._settings.rotation.git_ssh_key_dropped + 1):
+            return key
+        raise UnwellError(
+            "the next `pulumi up` makes the key",
+            "add it to the repository as a read-only deploy key then, and run this again",
+            Status.SKIPPED,
+        )
+
+    def _of_app(self, dags: Dags, app: GithubApp) -> str:
+        try:
+            key = usable_for_github_app(self._secret("githubAppPrivateKey"))
+        except UnusableKeyError as error:
+            raise UnwellError(f"airflow:githubAppPrivateKey {error.reason}", error.way_out) from None
+        base = (app.base_url or github_api(GitUrl.parse(dags.repository))).rstrip("/")
+        try:
+            with httpx2.Client(timeout=_SECONDS) as client:
+                return installation_token(client, base, app, key)
+        except httpx2.HTTPError as error:
+            message = f"{base} does not answer: {error or type(error).__name__}"
+            raise UnwellError(message, "open the way to it, or correct airflow:dags.githubApp.baseUrl") from None
+
+
+def generated_key(state: State, name: str, generation: int) -> str | None:
+    """The generated key for the repository of this name, from a decrypted state."""
+    resource = f"::airflow-git-{f'bundle-{name}-' if name else ''}ssh-key-{generation}"
+    for each in resources(state):
+        if each["type"] == _TLS_KEY and each["urn"].endswith(resource) and not each.get("delete"):
+            key = each.get("outputs", {}).get("privateKeyOpenssh")
+            return str(json.loads(key["plaintext"])) if key else None
+    return None
+
+
+def installation_token(client: httpx2.Client, base: str, app: GithubApp, key: str) -> str:
+    """A token of an App's installation (docs.github.com, "Generating an installation access token for a GitHub App").
+
+    Raises:
+        UnwellError: GitHub refuses; the cause.
+    """
+    url = f"{base}/app/installations/{app.installation_id}/access_tokens"
+    headers = {"Authorization": f"Bearer {_jwt(app, key)}", "Accept": "application/vnd.github+json"}
+    answer = client.post(url, headers=headers)
+    if answer.status_code == 401:
+        way_out = "set airflow:dags.githubApp and airflow:githubAppPrivateKey of one and the same App"
+        raise UnwellError("GitHub does not take the key for this App's (401)", way_out)
+    if answer.status_code == 404:
+        way_out = "correct it: the number at the end of the address of the installation's page"
+        raise UnwellError(f"the App has no installation {app.installation_id}", way_out)
+    if not answer.is_success:
+        raise UnwellError(f"GitHub answers {answer.status_code}", "see the page of the App's installation")
+    return str(answer.json()["token"])
+
+
+def _jwt(app: GithubApp, key: str) -> str:
+    now = int(time.time())
+    claims = {"iat": now - 60, "exp": now + 300, "iss": app.client_id or str(app.application_id)}
+    signed = ".".join(_encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
+    private = load_pem_private_key(key.encode(), None)
+    if not isinstance(private, RSAPrivateKey):
+        raise TypeError("usable_for_github_app lets RSA keys alone pass")
+    return f"{signed}.{_encoded(private.sign(signed.encode(), PKCS1v15(), SHA256()))}"
+
+
+def _encoded(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def _use(probe: GitProbe, key: str, way_out: str) -> None:
+    try:
+        probe.use_key(usable(key))
+    except UnusableKeyError as error:
+        raise UnwellError(f"the key {error.reason}", error.way_out) from None
+    except ValueError as error:
+        raise UnwellError(f"ssh does not take the key: {error}", way_out) from None

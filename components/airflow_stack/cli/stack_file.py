@@ -1,0 +1,60 @@
+"""Reads a stack's settings from its file, without the engine and without decrypting anything."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from airflow_stack.inputs.validation import PROJECT, Problem, SettingsError, load
+from airflow_stack.settings.models import Settings
+
+
+def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object], Collection[str]]:
+    """A stack's configuration, of this program or of a provider, and the keys that hold something encrypted.
+
+    Raises:
+        SettingsError: there is no such stack, or its file is not YAML.
+    """
+    name = stack.rsplit("/", 1)[-1]
+    file = root / f"Pulumi.{name}.yaml"
+    if not file.is_file():
+        stacks = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
+        raise SettingsError(
+            name, [Problem("the stack", f"has no {file.name} in {root}", f"one of {', '.join(stacks)}")]
+        )
+    try:
+        content: Any = yaml.safe_load(file.read_text()) or {}
+        config: dict[str, Any] = content.get("config") or {}
+        own = {key.removeprefix(f"{of}:"): value for key, value in config.items() if key.startswith(f"{of}:")}
+        return own, {key for key, value in own.items() if _encrypted(value)}
+    except AttributeError:
+        problem = Problem(file.name, "is not a stack file: its settings must stand under the key config", "correct it")
+        raise SettingsError(name, [problem]) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SettingsError(name, [Problem(file.name, f"is not a stack file: {error}", "correct the YAML")]) from None
+
+
+def settings(root: Path, stack: str, *, chart: Path | None = None, secrets_required: bool = False) -> Settings:
+    """The settings of a stack.
+
+    Args:
+        root: Folder of the stack files.
+        stack: Name of the stack.
+        chart: Local chart to check `values` against; it stands in for the stack's own.
+        secrets_required: Whether a secret that is missing from the file is an error.
+
+    Raises:
+        SettingsError: one or more settings are wrong; it names all of them.
+    """
+    config, encrypted = read(root, stack)
+    if chart:
+        own = config.get("chart")
+        config["chart"] = {**(own if isinstance(own, dict) else {}), "path": str(chart)}
+    return load(stack, config, encrypted, secrets_required=secrets_required)
+
+
+def _encrypted(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return value.keys() == {"secure"} or any(_encrypted(inner) for inner in value.values())
+    return isinstance(value, list) and any(_encrypted(inner) for inner in value)

@@ -1,0 +1,1 @@
+"""Git URLs, hosts, host keys, private keys and polling. Knows no settings."""

@@ -1,0 +1,1 @@
+"""Stack file, program or served component to `Settings`: the only validation."""

@@ -1,0 +1,1 @@
+"""Components: one per file, each with typed arguments."""

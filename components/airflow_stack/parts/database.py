@@ -1,0 +1,119 @@
+"""Airflow's metadata database: a small PostgreSQL for development, one that exists, or a CloudNativePG cluster.
+
+Whichever it is, what comes out is the same: the Secret with the connection that every Airflow container reads. `postgres.py` has the
+objects of the first.
+"""
+
+from typing import NotRequired
+from urllib.parse import quote
+
+import pulumi
+
+from airflow_stack.arguments import CloudNativePGDatabaseArgs, DatabaseArgs, ExternalDatabaseArgs, SslMode
+from airflow_stack.names import RELEASE, SecretNames
+from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, digest, make_secret, metadata
+from airflow_stack.parts.postgres import POSTGRES_PORT, allow_airflow, run_postgres
+from airflow_stack.versions import POSTGRES_TAG
+
+USER = "airflow"
+DATABASE = "airflow"
+
+
+class AirflowDatabaseArgs(PlacedArgs):
+    """What a caller decides about the database."""
+
+    database: DatabaseArgs
+    """Which database; `inCluster` when none is given."""
+    password: pulumi.Input[str]
+    """Password of the database user. Secret."""
+    salt: pulumi.Input[str]
+    """Salt of the digests."""
+    image: NotRequired[str]
+    """Image of the in-cluster database."""
+    pull_secrets: NotRequired[list[str]]
+    """Pull Secrets of that image."""
+    protect: NotRequired[bool]
+    """Protects a database that the program runs from deletion."""
+
+
+class AirflowDatabase(pulumi.ComponentResource):
+    """The metadata database and the Secret that holds its connection."""
+
+    address: pulumi.Output[str]
+    """Host, port and name of the database, without user and password."""
+    digests: dict[str, pulumi.Output[str]]
+    """Digest of the connection, by the Secret's name."""
+
+    def __init__(self, name: str, args: AirflowDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:AirflowDatabase", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        protected = pulumi.ResourceOptions(parent=self, protect=True if args.get("protect") else None)
+        external: ExternalDatabaseArgs = args["database"].get("external") or {"host": f"{RELEASE}-database"}
+        if (cloud_native_pg := args["database"].get("cloud_native_pg")) is not None:
+            _cloud_native_pg(name, args, cloud_native_pg, protected)
+            allow_airflow(name, args, child, cloud_native_pg.get("operator_namespace", "cnpg-system"))
+            external = {"host": f"{RELEASE}-database-rw", "ssl_mode": SslMode.REQUIRE}
+        elif "external" not in args["database"]:
+            in_cluster = args["database"].get("in_cluster", {})
+            run_postgres(
+                name,
+                args,
+                image=args.get("image", f"postgres:{POSTGRES_TAG}"),
+                pull_secrets=args.get("pull_secrets", []),
+                storage=in_cluster.get("storage", "8Gi"),
+                storage_class=in_cluster.get("storage_class"),
+                password_digest=digest(args["salt"], {"password": args["password"]}),
+                opts=protected,
+            )
+            allow_airflow(name, args, child)
+
+        host, port = external["host"], external.get("port", POSTGRES_PORT)
+        user, database = external.get("user", USER), external.get("name", DATABASE)
+        ssl_mode = external.get("ssl_mode")
+        self.address = pulumi.Output.format("{}:{}/{}", host, port, database)
+        mode = getattr(ssl_mode, "value", ssl_mode)
+
+        def url(driver: str, parameter: str) -> pulumi.Output[str]:
+            query = f"?{parameter}={mode}" if mode else ""
+            name, login, password = (
+                pulumi.Output.from_input(part).apply(lambda text: quote(text, ""))
+                for part in (database, user, pulumi.Output.secret(args["password"]))
+            )
+            return pulumi.Output.format("{}://{}:{}@{}:{}/{}{}", driver, login, password, host, port, name, query)
+
+        # Airflow, until 3.4, would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
+        data = {
+            "connection": url("postgresql", "sslmode"),
+            "asyncConnection": url("postgresql+asyncpg", "ssl"),
+        }
+        secret_name = SecretNames().metadata
+        make_secret(f"{name}-metadata", secret_name, args, data, child)
+        self.digests = {secret_name: digest(args["salt"], data)}
+        self.register_outputs({"address": self.address, "digests": self.digests})
+
+
+def _cloud_native_pg(
+    name: str,
+    placed: PlacedArgs,
+    args: CloudNativePGDatabaseArgs,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """The operator's `Cluster`; Pulumi waits for its Ready condition (https://cloudnative-pg.io/documentation/current/)."""
+    storage = {"size": args.get("storage", "20Gi")}
+    if storage_class := args.get("storage_class"):
+        storage["storageClass"] = storage_class
+    initial = {"database": DATABASE, "owner": USER, "secret": {"name": SecretNames().database}}
+    KubernetesObject(
+        f"{name}-cluster",
+        "postgresql.cnpg.io/v1",
+        "Cluster",
+        {
+            "metadata": metadata(f"{RELEASE}-database", placed, {"pulumi.com/waitFor": "condition=Ready"}),
+            "spec": {
+                "instances": args.get("instances", 3),
+                "storage": storage,
+                "bootstrap": {"initdb": initial},
+            },
+        },
+        opts,
+    )

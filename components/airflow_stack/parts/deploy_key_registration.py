@@ -1,0 +1,63 @@
+"""Deploy keys added to the repository by code: read-only, on GitHub or GitLab, removed with the stack.
+
+The packages of the two hosts are extras of this project and are imported only where a stack asks for them.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+
+import pulumi
+
+from airflow_stack.arguments import GitHost
+from airflow_stack.git.hosts import github_api, gitlab_api, kind_of
+from airflow_stack.git.url import GitUrl
+
+_PACKAGES = {GitHost.GITHUB: "pulumi_github", GitHost.GITLAB: "pulumi_gitlab"}
+
+
+def missing_package(url: GitUrl, told: GitHost | None) -> str | None:
+    """Name of the extra that registration lacks here, such as `github`."""
+    kind = kind_of(url, told)
+    return kind.value if kind in _PACKAGES and find_spec(_PACKAGES[kind]) is None else None
+
+
+def register(
+    name: str,
+    url: GitUrl,
+    told: GitHost | None,
+    keys: Mapping[str, pulumi.Input[str]],
+    token: pulumi.Input[str],
+    parent: pulumi.Resource,
+) -> list[pulumi.Resource]:
+    """One deploy key for each public key.
+
+    Args:
+        name: Prefix of the resources' names.
+        url: The repository.
+        told: What runs on its host, where its name does not say.
+        keys: Public keys by generation.
+        token: Token of the host that may add deploy keys.
+        parent: The component that they belong to.
+    """
+    child = pulumi.ResourceOptions(parent=parent)
+    secret, path = pulumi.Output.secret(token), url.path.strip("/").removesuffix(".git")
+    kind = kind_of(url, told)
+    if kind is GitHost.GITHUB:
+        owner, _, repository = path.partition("/")
+        package = import_module("pulumi_github")
+        # The provider adds the path of GitHub Enterprise's API itself.
+        address = github_api(url).removesuffix("api/v3/")
+        provider = package.Provider(f"{name}-github", token=secret, owner=owner, base_url=address, opts=child)
+        resource, place = package.RepositoryDeployKey, {"repository": repository, "read_only": True}
+    else:
+        package = import_module("pulumi_gitlab")
+        provider = package.Provider(f"{name}-gitlab", token=secret, base_url=gitlab_api(url), opts=child)
+        resource, place = package.DeployKey, {"project": path, "can_push": False}
+    # A host takes a key once: its successor, for another repository or under another title, has to wait until it is gone.
+    opts = pulumi.ResourceOptions(parent=parent, provider=provider, delete_before_replace=True)
+    title = f"airflow {pulumi.get_stack()}"
+    return [
+        resource(f"{name}-deploy-key-{generation}", title=f"{title} {generation}", key=key, **place, opts=opts)
+        for generation, key in keys.items()
+    ]

@@ -1,0 +1,79 @@
+"""What Airflow's own git bundles read from Secrets: a connection for each repository, the host keys, and the keys of more repositories.
+
+The connections are environment variables of every Airflow container and of the task pods, so that no DAG and no user can change them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from airflow_stack.arguments import GitAuthentication
+from airflow_stack.chart.delivery import FOLDER, Bundle
+from airflow_stack.names import SecretNames
+from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
+from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret
+
+# An unreachable host must not hold up the DAG processor's loop, whose heartbeat its liveness probe asks for. A task pod has no other loop:
+# there ssh tries on for ten minutes at least, so that an outage of the git host delays a task and does not fail it.
+_SSH_CONFIG = """\
+BatchMode yes
+ConnectTimeout 10
+ServerAliveInterval 10
+Match exec "test $AIRFLOW_IS_K8S_EXECUTOR_POD"
+  ConnectionAttempts 600
+"""
+
+
+class GitBundleArgs(PlacedArgs):
+    """What a caller decides about the bundles' access to their repositories."""
+
+    bundles: Sequence[Bundle]
+    """The repositories."""
+    access: GitAccessArgs
+    """Access to the first of them; the others share it, but for a generated key."""
+    known_hosts: str
+    """Host keys, over SSH."""
+
+
+class GitBundle(pulumi.ComponentResource):
+    """The Secret with the connections of all git bundles, and the keys of those that have one of their own."""
+
+    deploy_keys: dict[str, pulumi.Output[str]]
+    """Public half of the newest generated key of every repository but the first, by its name."""
+    digests: dict[str, pulumi.Output[str]]
+    """Digest of each Secret's content, by its name."""
+
+    def __init__(self, name: str, args: GitBundleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:GitBundle", name, None, opts)
+        child, access, secret = pulumi.ResourceOptions(parent=self), args["access"], SecretNames().git_connections
+        self.deploy_keys, self.digests = {}, {}
+        generated = access["authentication"] is GitAuthentication.GENERATED_SSH_KEY
+        for bundle in args["bundles"][1:] if generated else ():
+            own: GitAccessArgs = {**access, "repository": bundle.source.repository, "secret_name": bundle.key_secret}
+            git = GitAccess(f"{name}-{bundle.name}", own, child)
+            self.deploy_keys[bundle.name] = [*git.deploy_keys.values()][-1]
+            self.digests |= git.digests
+        data: dict[str, pulumi.Input[str]] = {bundle.name: _connection(bundle, access) for bundle in args["bundles"]}
+        if _ssh(access):
+            data |= {"known_hosts": args["known_hosts"], "ssh_config": _SSH_CONFIG}
+        make_secret(f"{name}-connections", secret, args, data, child)
+        self.digests[secret] = digest(access["salt"], data)
+        self.register_outputs({"deploy_keys": self.deploy_keys, "digests": self.digests})
+
+
+def _ssh(access: GitAccessArgs) -> bool:
+    return access["authentication"] in (GitAuthentication.SSH_KEY, GitAuthentication.GENERATED_SSH_KEY)
+
+
+def _connection(bundle: Bundle, access: GitAccessArgs) -> pulumi.Input[str]:
+    """An Airflow connection as JSON (providers-git 0.4.0, hooks/git.py)."""
+    extra = {"strict_host_key_checking": "yes"}  # the default is "no"
+    if _ssh(access):
+        files = {"key_file": bundle.name, "known_hosts_file": "known_hosts", "ssh_config_file": "ssh_config"}
+        extra |= {option: f"{FOLDER}/{file}" for option, file in files.items()}
+    connection: dict[str, object] = {"conn_type": "git", "host": bundle.source.repository, "extra": extra}
+    if access["authentication"] is GitAuthentication.TOKEN:
+        known: Mapping[str, object] = {**connection, "login": access.get("username", "git")}
+        return pulumi.Output.secret(access["token"]).apply(lambda token: json.dumps({**known, "password": token}))
+    return json.dumps(connection)

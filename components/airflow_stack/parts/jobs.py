@@ -1,0 +1,249 @@
+"""The Jobs around a release: the database migration before it and the admin user beside it; `rollout.py` has a third.
+
+They are the program's and not the chart's, whose Jobs deadlock with a waiting installer as hooks and clash with their own earlier run
+without (docs/decisions/0001). A Job's pod template cannot change, so a changed Job is deleted and made again; it has no time to live, or
+a refresh would find it gone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, cast
+
+import pulumi
+
+from airflow_stack.arguments import ExistingSecretsArgs, SecretKeyArgs
+from airflow_stack.chart import sizes
+from airflow_stack.names import AUTH_MANAGER, RELEASE, SecretNames
+from airflow_stack.parts.kubernetes import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
+
+# Several commands in one process, by the entry point of `airflow` itself: each process of its own would spend seconds on imports.
+# `done` leaves a message: without one the provider prints `container completed with exit code 0`, as a warning.
+_AIRFLOW = """
+import os, sys
+from pathlib import Path
+from airflow.__main__ import main
+
+def done(message):
+    if (log := Path("/dev/termination-log")).exists():
+        log.write_text(message)
+
+def airflow(*command):
+    sys.argv = ["airflow", *command]
+    main()
+
+"""
+# The password is typed in: an argument could be read in logs and in the process list. `create` leaves an existing user and its password
+# as they are (apache/airflow#14872), so that the password is always set afterwards.
+_MAKE_USER = """
+import getpass
+given = {key: os.environ[f"ADMIN_{key}"] for key in ("USERNAME", "EMAIL", "FIRST_NAME", "LAST_NAME", "PASSWORD")}
+getpass.getpass = lambda *_, **__: given["PASSWORD"]
+user = ["--username", given["USERNAME"]]
+names = ["--firstname", given["FIRST_NAME"], "--lastname", given["LAST_NAME"]]
+airflow("users", "create", "--role", "Admin", *user, "--email", given["EMAIL"], *names)
+airflow("users", "reset-password", *user)
+done(f"user {given['USERNAME']} exists, with the current password")
+"""
+
+
+class JobArgs(PlacedArgs):
+    """Arguments of every Job."""
+
+    image: str
+    """Airflow's image."""
+    pull_secrets: NotRequired[Sequence[str]]
+    """Pull Secrets of the image."""
+    timeout_seconds: NotRequired[int]
+    """Seconds until the Job must be complete."""
+
+
+class AirflowJobArgs(JobArgs):
+    """Arguments of a Job that runs Airflow's own commands."""
+
+    environment: NotRequired[Mapping[str, str]]
+    """Environment variables besides Airflow's own."""
+    environment_from: NotRequired[Mapping[str, SecretKeyArgs]]
+    """Environment variables from Secrets."""
+    auth_manager: NotRequired[str]
+    """Class of the auth manager; FAB when left out."""
+    existing_secrets: NotRequired[ExistingSecretsArgs]
+    """Secrets that something else makes."""
+
+
+class DatabaseMigrationArgs(AirflowJobArgs):
+    """What a caller decides about the migration."""
+
+    database: pulumi.Input[str]
+    """Host, port and name of the database: another database is migrated anew."""
+
+
+class AdminUserArgs(AirflowJobArgs):
+    """What a caller decides about the admin user."""
+
+    username: str
+    """Login name."""
+    email: str
+    """E-mail address."""
+    first_name: str
+    """First name."""
+    last_name: str
+    """Last name."""
+    generation: int
+    """Generation of the password: the next one is set anew."""
+
+
+class DatabaseMigration(pulumi.ComponentResource):
+    """Brings the database to the image's schema; complete before the release's pods start, which would wait for it."""
+
+    def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:DatabaseMigration", name, None, opts)
+        commands = ["db migrate"]
+        if args.get("auth_manager", AUTH_MANAGER) == AUTH_MANAGER:
+            # With the roles in place the API server's first start and the user's Job, which run at the same time, have none to make.
+            commands += ["fab-db migrate", "sync-perm"]
+        script = "".join(f"airflow(*{command.split()})\n" for command in commands)
+        script += 'done("the database has the schema of this Airflow")\n'
+        annotations = {"airflow-stack/database": args["database"]}
+        _job(self, name, "migrate-database", args, script, annotations, [])
+        self.register_outputs({})
+
+
+class AdminUser(pulumi.ComponentResource):
+    """Makes the user, or gives the one that exists the current password."""
+
+    def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow:index:AdminUser", name, None, opts)
+        environment: list[Manifest] = [
+            from_secret("ADMIN_PASSWORD", _secret_names(args).admin, "password"),
+            {"name": "ADMIN_USERNAME", "value": args["username"]},
+            {"name": "ADMIN_EMAIL", "value": args["email"]},
+            {"name": "ADMIN_FIRST_NAME", "value": args["first_name"]},
+            {"name": "ADMIN_LAST_NAME", "value": args["last_name"]},
+            {"name": "AIRFLOW__FAB__UPDATE_FAB_PERMS", "value": "False"},  # the migration has made the roles
+        ]
+        annotations = {"airflow-stack/password-generation": str(args["generation"])}
+        _job(self, name, "create-user", args, _MAKE_USER, annotations, environment)
+        self.register_outputs({})
+
+
+def _job(
+    parent: pulumi.Resource,
+    name: str,
+    role: str,
+    args: AirflowJobArgs,
+    script: str,
+    annotations: Mapping[str, pulumi.Input[str]],
+    environment: list[Manifest],
+) -> None:
+    names = _secret_names(args)
+    own: list[Manifest] = [
+        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", names.metadata, "connection"),
+        from_secret("AIRFLOW__CORE__FERNET_KEY", names.fernet, "fernet-key"),
+        from_secret("AIRFLOW__API__SECRET_KEY", names.api_secret, "api-secret-key"),
+        {"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": args.get("auth_manager", AUTH_MANAGER)},
+        *_variables(args.get("environment", {})),
+        *(from_secret(k, ref["secret"], ref["key"]) for k, ref in sorted(args.get("environment_from", {}).items())),
+    ]
+    container = {
+        "args": ["python", "-c", f"{_AIRFLOW}{script}"],
+        "env": [*own, *environment],
+        "resources": sizes.JOB.as_kubernetes(),
+    }
+    run_job(parent, name, role, args, annotations, container)
+
+
+def run_job(
+    parent: pulumi.Resource,
+    name: str,
+    role: str,
+    args: JobArgs,
+    annotations: Mapping[str, pulumi.Input[str]],
+    container: Manifest,
+    opts: pulumi.ResourceOptions | None = None,
+    backoff_limit: int = 2,
+    **pod: object,
+) -> KubernetesObject:
+    """A Job of one container in Airflow's image, complete before the resource is; a changed one runs again.
+
+    Args:
+        parent: The component that it belongs to.
+        name: Prefix of the resource's name and of the Job's; Pulumi adds a suffix, a new one for each replacement.
+        role: Label `component` of the pod.
+        args: Arguments of every Job.
+        annotations: Of the pod: what is to make the Job run again.
+        container: What the container runs, with what environment and resources.
+        opts: What it waits for.
+        backoff_limit: How often a failed pod is followed by another.
+        pod: Further fields of the pod.
+    """
+    labels: dict[str, pulumi.Input[str]] = {
+        **args.get("labels", {}),
+        "tier": "airflow",
+        "release": RELEASE,
+        "component": role,
+    }
+    pull_secrets = [{"name": secret} for secret in args.get("pull_secrets", [])]
+    template = {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": {
+            # Never, and the end of the log as the message: a failed pod stays, and `pulumi up` prints why it failed.
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
+            "securityContext": {
+                "runAsUser": 50000,
+                "runAsGroup": 0,
+                "fsGroup": 0,
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": role,
+                    "image": args["image"],
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                    **container,
+                }
+            ],
+            **pod,
+        },
+    }
+    # Or the `up` after a failed one would wait for the same failed Job.
+    again = {"pulumi.com/replaceUnready": "true"}
+    return KubernetesObject(
+        f"{name}-job",
+        "batch/v1",
+        "Job",
+        {
+            "metadata": metadata(None, {"namespace": args["namespace"], "labels": labels}, again),
+            "spec": {
+                "backoffLimit": backoff_limit,
+                # A drained node is no failure of the Job.
+                "podFailurePolicy": {
+                    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+                },
+                # Pulumi's own timeout never ends: the provider restarts it with every event of the Job.
+                "activeDeadlineSeconds": args.get("timeout_seconds", 900),
+                "template": template,
+            },
+        },
+        pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                parent=parent,
+                delete_before_replace=True,  # two migrations at a time would be one too many
+                # Not what the component was given: a Job holds nothing, and one that must stay could not run again for the next version.
+                protect=False,
+                retain_on_delete=False,
+            ),
+        ),
+    )
+
+
+def _secret_names(args: AirflowJobArgs) -> SecretNames:
+    return SecretNames.of(cast(Mapping[str, str], args.get("existing_secrets", {})))
+
+
+def _variables(environment: Mapping[str, str]) -> list[Manifest]:
+    return [{"name": key, "value": value} for key, value in sorted(environment.items())]

@@ -1,0 +1,151 @@
+"""The in-cluster PostgreSQL: the official image in one pod with one volume. For development; it has no backup and no standby."""
+
+import pulumi
+
+from airflow_stack.chart import sizes
+from airflow_stack.names import RELEASE, SecretNames
+from airflow_stack.parts.kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
+
+POSTGRES_PORT = 5432
+_NAME = f"{RELEASE}-database"
+_SELECTOR = {"component": "database", "release": RELEASE}
+_POSTGRES_UID = 999  # user `postgres` of the Debian variant of the official image
+
+# PostgreSQL keeps the password of its first start; this gives it the Secret's at every start, over the local socket, which the image
+# trusts. \getenv (psql 15) keeps the password out of every command line.
+_AT_EVERY_START = r"""
+for attempt in $(seq 120); do
+  printf '%s\n' '\getenv password POSTGRES_PASSWORD' "ALTER ROLE :\"USER\" PASSWORD :'password';" \
+    | psql -q -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" >/dev/null 2>&1 && exit 0
+  sleep 0.5
+done
+exit 1
+"""
+
+
+def run_postgres(
+    name: str,
+    placed: PlacedArgs,
+    *,
+    image: str,
+    pull_secrets: list[str],
+    storage: str,
+    storage_class: str | None,
+    password_digest: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """A StatefulSet, which Pulumi waits for, and its Service; user and database are both `airflow`."""
+    KubernetesObject(
+        f"{name}-service",
+        "v1",
+        "Service",
+        {
+            # Its endpoints would be awaited until they have not changed for 10 s, and the StatefulSet is awaited anyway.
+            "metadata": metadata(_NAME, placed, SKIP_AWAIT),
+            "spec": {"selector": _SELECTOR, "ports": [{"name": "postgresql", "port": POSTGRES_PORT}]},
+        },
+        pulumi.ResourceOptions(parent=opts.parent),  # not protected: the StatefulSet is what holds data
+    )
+    claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}}
+    if storage_class:
+        claim["storageClassName"] = storage_class
+    template = {
+        "metadata": {
+            "labels": {**placed.get("labels", {}), **_SELECTOR},
+            "annotations": {f"checksum/{SecretNames().database}": password_digest},
+        },
+        "spec": _pod(image, pull_secrets),
+    }
+    KubernetesObject(
+        f"{name}-postgres",
+        "apps/v1",
+        "StatefulSet",
+        {
+            "metadata": metadata(_NAME, placed),
+            "spec": {
+                "serviceName": _NAME,
+                "replicas": 1,
+                "selector": {"matchLabels": _SELECTOR},
+                "template": template,
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
+            },
+        },
+        opts,
+    )
+
+
+def _pod(image: str, pull_secrets: list[str]) -> Manifest:
+    ready = 'pg_isready -q -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'
+
+    def probe(period: int, failures: int) -> Manifest:
+        command = ["sh", "-c", ready]
+        return {"exec": {"command": command}, "periodSeconds": period, "failureThreshold": failures}
+
+    return {
+        "automountServiceAccountToken": False,
+        **({"imagePullSecrets": [{"name": secret} for secret in pull_secrets]} if pull_secrets else {}),
+        "securityContext": {
+            "runAsUser": _POSTGRES_UID,
+            "runAsGroup": _POSTGRES_UID,
+            "fsGroup": _POSTGRES_UID,
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "postgres",
+                "image": image,
+                "env": [
+                    from_secret("POSTGRES_USER", SecretNames().database, "username"),
+                    from_secret("POSTGRES_PASSWORD", SecretNames().database, "password"),
+                    {"name": "POSTGRES_DB", "value": "airflow"},
+                    {"name": "PGDATA", "value": "/var/lib/postgresql/data/pgdata"},
+                ],
+                "ports": [{"name": "postgresql", "containerPort": POSTGRES_PORT}],
+                "resources": sizes.POSTGRES.as_kubernetes(),
+                "startupProbe": probe(2, 90),
+                "readinessProbe": probe(5, 3),
+                "livenessProbe": probe(20, 6),
+                "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", _AT_EVERY_START]}}},
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                    "readOnlyRootFilesystem": True,
+                },
+                "volumeMounts": [
+                    {"name": "data", "mountPath": "/var/lib/postgresql/data"},
+                    {"name": "run", "mountPath": "/var/run/postgresql"},
+                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  a volume of the pod's own
+                ],
+            }
+        ],
+        "volumes": [{"name": name, "emptyDir": {"sizeLimit": "64Mi"}} for name in ("run", "tmp")],
+    }
+
+
+def allow_airflow(
+    name: str,
+    placed: PlacedArgs,
+    opts: pulumi.ResourceOptions,
+    operator_namespace: str | None = None,
+) -> None:
+    """Let Airflow's pods and Jobs reach a database in their namespace; with CloudNativePG its instances and operator too."""
+    airflow: Manifest = {"podSelector": {"matchLabels": {"tier": "airflow", "release": RELEASE}}}
+    rules: list[Manifest] = [{"from": [airflow], "ports": [{"port": POSTGRES_PORT}]}]
+    selector: Manifest = {"matchLabels": _SELECTOR}
+    if operator_namespace:
+        operator: Manifest = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator_namespace}}}
+        selector = {"matchLabels": {"cnpg.io/cluster": _NAME}}
+        # 8000 is the instance manager's status port; instances replicate from each other.
+        rules += [{"from": [operator], "ports": [{"port": POSTGRES_PORT}, {"port": 8000}]}]
+        rules += [{"from": [{"podSelector": selector}], "ports": [{"port": POSTGRES_PORT}]}]
+    KubernetesObject(
+        f"{name}-allow-airflow",
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        {
+            "metadata": metadata(f"{_NAME}-allow-airflow", placed),
+            "spec": {"podSelector": selector, "policyTypes": ["Ingress"], "ingress": rules},
+        },
+        opts,
+    )

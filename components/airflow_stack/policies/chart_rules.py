@@ -1,0 +1,155 @@
+"""Rules about the Helm release and what the Airflow chart does by default. The defaults are those of chart 1.22.0."""
+
+import re
+from collections.abc import Iterator
+
+from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at, truth
+
+_JOBS = ("createUserJob", "migrateDatabaseJob")
+_SECRET_NAMES = {
+    "fernetKeySecretName": "connections in the database can no longer be read after a new install",
+    "apiSecretKeySecretName": "every upgrade ends all sessions",
+    "jwtSecretName": "tasks that run through an upgrade are refused by the API",
+    "data.metadataSecretName": "the chart connects as postgres with the password postgres",
+}
+
+
+def _pinned_chart(resource: Resource) -> Iterator[Violation]:
+    if resource.type != RELEASE:
+        return
+    chart, version = str(resource.at("chart", "")), resource.at("version")
+    local = not chart.startswith("oci://") and (chart.endswith(".tgz") or "/" in chart or chart.startswith("."))
+    if not local and not re.match(r"^v?\d+\.\d+\.\d+([-+].+)?$", str(version or "")):
+        yield Violation(
+            "version",
+            f"leaves open which version of chart {chart!r} is deployed; Airflow's chart 2.0, for one, takes git-sync away",
+            "name one version: pulumi config set --path 'airflow:chart.version' 1.22.0",
+            version or "not set",
+        )
+
+
+def _awaited(resource: Resource) -> Iterator[Violation]:
+    followed = "airflow:index:AirflowRelease$" in resource.urn  # by a rollout, which is awaited
+    if resource.type == RELEASE and truth(resource.at("skipAwait", False)) and not followed:
+        yield Violation(
+            "skipAwait",
+            "`pulumi up` would report success while no pod is ready",
+            "leave skipAwait out, or make the release with the component `Airflow`, whose rollout is awaited",
+            True,
+        )
+
+
+def _hooks(resource: Resource) -> Iterator[Violation]:
+    if not resource.is_airflow:
+        return
+    values = resource.at("values", {})
+    for job in _JOBS:
+        for switch in ("useHelmHooks", "applyCustomEnv") if truth(at(values, f"{job}.enabled", True)) else ():
+            if truth(at(values, f"{job}.{switch}", True)):
+                yield Violation(
+                    f"values.{job}.{switch}",
+                    "a release that is awaited never gets ready: the pods wait for this Job, and Helm starts it after them"
+                    if switch == "useHelmHooks"
+                    else "the next upgrade within the Job's lifetime fails: its template cannot be changed",
+                    f"leave the program's own Jobs in place (airflow:values {job}.enabled false), or set {switch} to false",
+                    True,
+                )
+    for kind in ("extraSecrets", "extraConfigMaps"):
+        for name, extra in at(values, kind, {}).items():
+            if truth(at(extra, "useHelmHooks", True)):
+                yield Violation(
+                    f"values.{kind}.{name}.useHelmHooks",
+                    "an object made by a hook is not part of the release, and stays when that is gone",
+                    "set useHelmHooks to false, or make the object in the program",
+                    True,
+                )
+
+
+def _own_keys(resource: Resource) -> Iterator[Violation]:
+    for path, consequence in _SECRET_NAMES.items() if resource.is_airflow else ():
+        if not resource.at(f"values.{path}"):
+            yield Violation(
+                f"values.{path}",
+                f"the chart would make this up itself: {consequence}",
+                "make the Secret in the program and give the chart its name, as components/credentials.py does",
+                "not set",
+            )
+
+
+def _default_admin(resource: Resource) -> Iterator[Violation]:
+    if not resource.is_airflow:
+        return
+    values = resource.at("values", {})
+    users = {
+        "createUserJob": truth(at(values, "createUserJob.enabled", True)),
+        "webserver": truth(
+            at(values, "webserver.defaultUser.enabled", at(values, "webserver.defaultUser") is not None)
+        ),
+    }
+    for parent, made in users.items():
+        if made and at(values, f"{parent}.defaultUser.password", "admin") == "admin":
+            yield Violation(
+                f"values.{parent}.defaultUser.password",
+                "anybody who reaches the login page can log in as admin with the password admin",
+                "leave users to the program (airflow:admin), whose password is random: pulumi stack output adminPassword --show-secrets",
+            )
+    if truth(at(values, "config.core.simple_auth_manager_all_admins", False)):
+        yield Violation(
+            "values.config.core.simple_auth_manager_all_admins",
+            "everybody is an admin without a login",
+            "leave it out; the program's auth manager asks for a password",
+            True,
+        )
+
+
+def _bounded_volumes(resource: Resource) -> Iterator[Violation]:
+    if not resource.is_airflow:
+        return
+    values = resource.at("values", {})
+    workers = "workers.celery" if at(values, "workers.celery.persistence") else "workers"
+    has_workers = any(executor in at(values, "executor", "CeleryExecutor") for executor in ("Celery", "Local"))
+    claims = {
+        "triggerer.persistence": truth(at(values, "triggerer.persistence.enabled", True)),
+        f"{workers}.persistence": has_workers and truth(at(values, f"{workers}.persistence.enabled", True)),
+        "logs.persistence": truth(at(values, "logs.persistence.enabled", False))
+        and not at(values, "logs.persistence.existingClaim"),
+    }
+    for path, claimed in claims.items():
+        if claimed and not at(values, f"{path}.size"):
+            yield Violation(
+                f"values.{path}.size",
+                "the chart asks for 100Gi, for each pod, and the size cannot be changed later",
+                f"set airflow:values {path}.enabled to false and keep logs with airflow:logs, or set a size",
+                "not set",
+            )
+
+
+def _shared_dag_volume(resource: Resource) -> Iterator[Violation]:
+    if not resource.is_airflow:
+        return
+    values = resource.at("values", {})
+    on = all(truth(at(values, f"dags.{part}.enabled", False)) for part in ("persistence", "gitSync"))
+    key = at(values, "dags.gitSync.sshKeySecret") or at(values, "dags.gitSync.sshKey")
+    if on and key and "Local" in at(values, "executor", ""):
+        yield Violation(
+            "values.dags.persistence.enabled",
+            "with LocalExecutor and an SSH key the chart mounts the key in the scheduler from a volume that it does not define: no scheduler starts",
+            "set it to false (each pod then syncs by itself), or use another executor or an HTTPS token",
+            True,
+        )
+
+
+RULES = (
+    Rule("pinned-chart", "Every release names one version of its chart.", "https://github.com/apache/airflow/pull/72792", _pinned_chart),
+    Rule("awaited-release", "A release counts as deployed once it serves.", "https://github.com/apache/airflow/issues/11979", _awaited),
+    Rule("no-helm-hooks", "Nothing of the chart runs as a Helm hook.", "https://github.com/apache/airflow/issues/32003", _hooks),
+    Rule("own-keys", "The chart makes up no key and no password.", "https://github.com/apache/airflow/issues/44164", _own_keys),
+    Rule("no-default-admin", "Nobody can log in as admin/admin.", "https://github.com/apache/airflow/pull/72209", _default_admin),
+    Rule("bounded-volumes", "Volumes of workers, triggerer and logs have a size of ours.", "https://github.com/apache/airflow/issues/28734", _bounded_volumes),
+    Rule(
+        "no-shared-dag-volume",
+        "LocalExecutor, a DAG volume and git-sync by SSH do not meet.",
+        "https://airflow.apache.org/docs/helm-chart/1.22.0/manage-dag-files.html",
+        _shared_dag_volume,
+    ),
+)  # fmt: skip

@@ -1,0 +1,69 @@
+"""Rules that hold in production alone: what is lost there is lost for good."""
+
+import re
+from collections.abc import Iterator
+
+from airflow_stack.policies.model import Environment, Resource, Rule, Violation, at, truth
+from airflow_stack.policies.workload_rules import NAMESPACE, containers
+
+_POSTGRES = re.compile(r"(^|/)(postgres|postgresql)([:@]|$)")
+_CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
+_CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+
+
+def _runs_postgres(resource: Resource) -> bool:
+    return any(_POSTGRES.search(at(container, "image", "")) for _, container in containers(resource))
+
+
+def _database(resource: Resource) -> Iterator[Violation]:
+    bundled = resource.is_airflow and truth(resource.at("values.postgresql.enabled", True))
+    if bundled or _runs_postgres(resource):
+        yield Violation(
+            "values.postgresql.enabled" if bundled else "spec",
+            "one pod with one volume, no backup and no standby, would hold every run, connection and variable of production",
+            "use airflow:database.external or airflow:database.cloudNativePg",
+            True if bundled else None,
+        )
+
+
+def _logs(resource: Resource) -> Iterator[Violation]:
+    if not resource.is_airflow:
+        return
+    values = resource.at("values", {})
+    kept = ("config.logging.remote_logging", "logs.persistence.enabled", "elasticsearch.enabled", "opensearch.enabled")
+    if not any(truth(at(values, path, False)) for path in kept):
+        yield Violation(
+            "values.config.logging.remote_logging",
+            "logs go with the pod that wrote them: a task that failed at night cannot be explained in the morning",
+            "set airflow:logs.remote.folder to a bucket, or airflow:logs.volume",
+            "not set",
+        )
+
+
+def _kept(resource: Resource) -> str:
+    """What would be lost with the resource; empty where nothing would."""
+    name = resource.name
+    if resource.type == NAMESPACE:
+        return "everything in the namespace"
+    if resource.type in (_CLUSTER, _CLAIM) or _runs_postgres(resource):
+        return "the database" if resource.type != _CLAIM else "what is on the volume"
+    if resource.type.startswith("random:") and "fernet-key" in name:
+        return "every connection and variable in the database, which only this key decrypts"
+    return "the way into the database" if resource.type.startswith("random:") and "database-password" in name else ""
+
+
+def _protected(resource: Resource) -> Iterator[Violation]:
+    if (lost := _kept(resource)) and not resource.protect:
+        yield Violation(
+            resource.name,
+            f"a `pulumi destroy` or a renaming by mistake would delete {lost}",
+            "protect it: pulumi config set airflow:protect true (the option protect, in a program of your own)",
+        )
+
+
+_PRODUCTION = Environment.PRODUCTION
+RULES = (
+    Rule("production-database", "Production has a database that survives a node.", "https://github.com/apache/airflow/issues/55823", _database, _PRODUCTION),
+    Rule("production-logs", "In production logs outlive their pods.", "https://github.com/apache/airflow/issues/29963", _logs, _PRODUCTION),
+    Rule("production-protection", "In production keys and data cannot be deleted by mistake.", "https://github.com/pulumi/pulumi-kubernetes/issues/2882", _protected, _PRODUCTION),
+)  # fmt: skip

@@ -1,0 +1,121 @@
+"""All rules, and how a stack chooses: which environment it is, and how strictly each rule is taken.
+
+Both stand in the stack file, under names of their own that the program does not read:
+
+    policies:environment: production
+    policies:levels: {resources-set: advisory, pod-security: disabled}
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from airflow_stack.policies import chart_rules, git_rules, plaintext_rules, production_rules, workload_rules
+from airflow_stack.policies.model import Environment, Level, Resource, Rule, Violation
+
+RULES: tuple[Rule, ...] = (
+    *chart_rules.RULES,
+    *git_rules.RULES,
+    *workload_rules.RULES,
+    *plaintext_rules.RULES,
+    *production_rules.RULES,
+)
+CONFIG = "policies"
+"""Namespace of the stack's settings."""
+_BY_NAME = {
+    **dict.fromkeys(("prod", "production", "live"), Environment.PRODUCTION),
+    **dict.fromkeys(("staging", "stage"), Environment.STAGING),
+}
+
+
+class PolicySettingsError(ValueError):
+    """A stack's settings for the policies are wrong; the message says how to correct them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A violation, by whom and how strictly."""
+
+    rule: Rule
+    level: Level
+    resource: str
+    violation: Violation
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a stack chose."""
+
+    environment: Environment
+    levels: Mapping[str, Level] = field(default_factory=dict)
+
+    def level(self, rule: Rule) -> Level:
+        """How strictly the stack takes a rule; one for another environment not at all."""
+        return self.levels.get(rule.name, rule.level) if rule.only in (None, self.environment) else Level.DISABLED
+
+    def judge(self, resources: Iterable[Resource]) -> list[Finding]:
+        """Everything wrong with a stack, the mandatory rules first."""
+        rules = sorted(RULES, key=lambda rule: list(Level).index(self.level(rule)))
+        everything = list(resources)
+        return [
+            Finding(rule, self.level(rule), resource.name, violation)
+            for rule in rules
+            if self.level(rule) is not Level.DISABLED
+            for resource in everything
+            for violation in rule.violations(resource, self.environment)
+        ]
+
+
+def chosen(stack: str, config: Mapping[str, object]) -> Choice:
+    """What a stack chose; left out, the environment goes by the stack's name, and each rule has its own level.
+
+    Args:
+        stack: Name of the stack.
+        config: Its settings in the namespace `policies`.
+
+    Raises:
+        PolicySettingsError: a setting is unknown or has a value that it cannot have.
+    """
+    if unknown := sorted(config.keys() - {"environment", "levels"}):
+        raise _wrong(
+            unknown[0],
+            "is not a setting of the policies",
+            ("environment", "levels"),
+            f"pulumi config rm {CONFIG}:{unknown[0]}",
+        )
+    environment = config.get("environment") or _BY_NAME.get(stack.rsplit("/", 1)[-1].lower(), Environment.DEVELOPMENT)
+    if environment not in list(Environment):
+        raise _wrong(
+            "environment",
+            f"cannot be {environment!r}",
+            Environment,
+            f"pulumi config set {CONFIG}:environment production",
+        )
+    levels = config.get("levels") or {}
+    if not isinstance(levels, Mapping):
+        raise _wrong(
+            "levels",
+            "must be an object: the name of a rule, and its level",
+            Level,
+            f"pulumi config set --path '{CONFIG}:levels.no-latest-tag' advisory",
+        )
+    names = [rule.name for rule in RULES]
+    for name, level in levels.items():
+        if name not in names:
+            nearest = get_close_matches(str(name), names, n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise _wrong(
+                f"levels.{name}", f"is not a rule{hint}", names, f"pulumi config rm --path '{CONFIG}:levels.{name}'"
+            )
+        if level not in list(Level):
+            raise _wrong(
+                f"levels.{name}",
+                f"cannot be {level!r}",
+                Level,
+                f"pulumi config set --path '{CONFIG}:levels.{name}' advisory",
+            )
+    return Choice(Environment(str(environment)), {name: Level(level) for name, level in levels.items()})
+
+
+def _wrong(key: str, reason: str, allowed: Iterable[str], way_out: str) -> PolicySettingsError:
+    return PolicySettingsError(f"{CONFIG}:{key} {reason}\nallowed: {', '.join(allowed)}\nfix: {way_out}")

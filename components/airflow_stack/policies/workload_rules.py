@@ -1,0 +1,148 @@
+"""The pods that a program makes itself, and rules about their containers and namespaces."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at, leaves
+
+NAMESPACE = "kubernetes:core/v1:Namespace"
+_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+_SIZES = ("requests.cpu", "requests.memory", "limits.memory")
+_SIDECARS = ("scheduler", "dagProcessor", "triggerer")
+
+
+def containers(resource: Resource) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every container of a pod or of what makes pods, with its path."""
+    if resource.type.startswith("kubernetes:") and resource.type.split(":")[-1] in _KINDS:
+        for path in ("spec", "spec.template.spec", "spec.jobTemplate.spec.template.spec"):
+            for kind in ("initContainers", "containers"):
+                for container in resource.at(f"{path}.{kind}", []):
+                    if isinstance(container, dict):
+                        yield f"{path}.{kind}.{at(container, 'name', '?')}", container
+
+
+def _images(resource: Resource) -> Iterator[tuple[str, str]]:
+    """Every image that is named, with its path."""
+    for path, container in containers(resource):
+        yield f"{path}.image", at(container, "image", "")
+    if resource.type != RELEASE:
+        return
+    values = resource.at("values", {})
+    places = {f"images.{name}": image for name, image in at(values, "images", {}).items() if isinstance(image, dict)}
+    default = {key: at(values, f"defaultAirflow{key.title()}") for key in ("repository", "tag", "digest")}
+    for path, image in {"defaultAirflow": default, **places}.items():
+        if tag := at(image, "tag"):
+            digest = f"@{at(image, 'digest')}" if at(image, "digest") else ""
+            yield (
+                f"values.{path}.tag".replace("Airflow.tag", "AirflowTag"),
+                f"{at(image, 'repository', path)}:{tag}{digest}",
+            )
+    for keys, text in leaves(values):
+        if keys[-1] == "image":  # of the chart's extraContainers and extraInitContainers
+            yield f"values.{'.'.join(keys)}", text
+
+
+def _tag(image: str) -> str:
+    """The tag of an image; empty where it has a digest, `latest` where it has neither."""
+    name = image.rsplit("/", 1)[-1]
+    return "" if "@" in name else name.partition(":")[2] or "latest"
+
+
+def _pinned(resource: Resource) -> Iterator[Violation]:
+    for key, image in _images(resource):
+        if (tag := _tag(image)) not in ("", "latest") and not re.search(r"\d", re.sub(r"^v?\d+$", "", tag)):
+            yield Violation(
+                key,
+                "is a tag that moves: pods that start tomorrow may run something else",
+                "name a full version or a digest, such as airflow:images.airflow.tag 3.3.2",
+                image,
+            )
+
+
+def _not_latest(resource: Resource) -> Iterator[Violation]:
+    for key, image in _images(resource):
+        if _tag(image) == "latest":
+            yield Violation(
+                key,
+                "runs whatever was pushed last, and a rollback cannot go back to what ran before",
+                "name a full version, such as airflow:images.airflow.tag 3.3.2",
+                image,
+            )
+
+
+def _resources(resource: Resource) -> Iterator[Violation]:
+    wanted = [(path, at(container, "resources", {})) for path, container in containers(resource)]
+    if resource.is_airflow:
+        values = resource.at("values", {})
+        wanted += [(f"values.{path}", at(values, f"{path}.resources", {})) for path in _chart_containers(values)]
+    for path, given in wanted:
+        if missing := [size for size in _SIZES if at(given, size) is None]:
+            yield Violation(
+                f"{path}.resources",
+                f"{' and '.join(missing)} not set: the pod is the first that a full node evicts, or it takes the node down with it",
+                "give it requests for CPU and memory and a limit for memory (airflow:size, airflow:components, or airflow:values)",
+            )
+
+
+def _chart_containers(values: dict[str, Any]) -> Iterator[str]:
+    """Where the chart takes `resources` from, for the containers that these values make (chart 1.22.0, values.yaml)."""
+    executors = at(values, "executor", "CeleryExecutor")
+    celery, kubernetes = "Celery" in executors, "Kubernetes" in executors
+    switched = {
+        "scheduler": True,
+        "apiServer": True,
+        "dagProcessor": True,
+        "triggerer": True,
+        "statsd": True,
+        "redis": celery,
+    }
+    jobs = {"createUserJob": True, "migrateDatabaseJob": True}
+    optional = dict.fromkeys(("pgbouncer", "flower", "cleanup", "databaseCleanup", "dags.gitSync"), False)
+    for path, default in {**switched, **jobs, **optional}.items():
+        if at(values, f"{path}.enabled", default) and (path != "redis" or celery):
+            yield path
+            if path in _SIDECARS and at(values, f"{path}.logGroomerSidecar.enabled", True):
+                yield f"{path}.logGroomerSidecar"
+    yield from (["workers.celery"] if celery else []) + (["workers.kubernetes"] if kubernetes else [])
+
+
+def _pod_security(resource: Resource) -> Iterator[Violation]:
+    label = "pod-security.kubernetes.io/enforce"
+    if resource.type == NAMESPACE:
+        level = resource.at("metadata.labels", {}).get(label)
+        if level != "restricted":
+            yield Violation(
+                f"metadata.labels['{label}']",
+                "a pod that runs as root or with the node's rights would be let in",
+                f"label the namespace {label}: restricted, as AirflowNamespace does; every pod of this program is made for it",
+                level or "not set",
+            )
+
+
+RULES = (
+    Rule(
+        "pinned-images",
+        "Every image is a full version or a digest.",
+        "https://kubernetes.io/docs/concepts/containers/images/",
+        _pinned,
+    ),
+    Rule(
+        "no-latest-tag",
+        "No image is `latest`, by its tag or for want of one.",
+        "https://kubernetes.io/docs/concepts/containers/images/",
+        _not_latest,
+    ),
+    Rule(
+        "resources-set",
+        "Every container has requests for CPU and memory and a limit for memory.",
+        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
+        _resources,
+    ),
+    Rule(
+        "pod-security",
+        "Namespaces enforce the Pod Security Standard `restricted`.",
+        "https://github.com/apache/airflow/issues/27318",
+        _pod_security,
+    ),
+)

@@ -1,0 +1,81 @@
+"""`Airflow` for the other languages of Pulumi: a provider that builds it from camelCase inputs.
+
+The schema is `schema.json`, written by `make generate` from annotations and docstrings. Inputs are read exactly as a stack file
+is, by `inputs.validation.load`, so that every language hears of a mistake in the same words (docs/decisions/0008-served-component.md). No error names a
+property as gRPC could, for then the engine prints the property's value beside it, secret or not (seen with 3.250).
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+from pulumi.errors import InputPropertiesError
+from pulumi.provider import ConstructResult, Provider
+
+from airflow_stack.airflow import Airflow
+from airflow_stack.arguments import AirflowArgs
+from airflow_stack.git.private_key import UnusableKeyError
+from airflow_stack.inputs.deferred import put_back, set_aside
+from airflow_stack.inputs.program import ArgumentsError
+from airflow_stack.inputs.validation import KEY_CHECKS, PROJECT, SECRETS, SettingsError, arguments, load
+
+PACKAGE = PROJECT
+"""First part of every type token; URNs hold it, so it stays."""
+TOKEN = f"{PACKAGE}:index:Airflow"
+SCHEMA = Path(__file__).with_name("schema.json")
+
+
+class AirflowProvider(Provider):
+    """Serves `Airflow`."""
+
+    def __init__(self) -> None:
+        schema = SCHEMA.read_text()
+        super().__init__(json.loads(schema)["version"], schema)
+
+    def construct(
+        self, name: str, resource_type: str, inputs: pulumi.Inputs, options: pulumi.ResourceOptions | None = None
+    ) -> ConstructResult:
+        """Build one Airflow.
+
+        Raises:
+            InputPropertiesError: one or more inputs are wrong.
+        """
+        if resource_type != TOKEN:
+            raise ValueError(f"{resource_type} is not served; {TOKEN} is")
+        given, late = set_aside({key: _with_integers(value) for key, value in inputs.items()})
+        secrets: dict[str, pulumi.Input[str]] = {
+            key: pulumi.Output.secret(given[key]).apply(partial(_usable, name, key))
+            for key in SECRETS
+            if given.get(key)
+        }
+        try:
+            settings = load(name, given, SECRETS.keys() & given.keys())
+            args = put_back(cast(dict[str, Any], arguments(settings, secrets)), late)
+            airflow = Airflow(name, cast(AirflowArgs, args), options)
+        except ArgumentsError as error:
+            raise InputPropertiesError(str(error), []) from None
+        except SettingsError as error:
+            raise InputPropertiesError(str(ArgumentsError(name, error.problems, spelt=str)), []) from None
+        return ConstructResult(airflow.urn, airflow.outputs())
+
+
+def _usable(name: str, key: str, secret: str) -> str:
+    """The secret as it is, if it can be used. Told as an input's error, for any other would reach the user as a fault of the provider."""
+    if secret and (check := KEY_CHECKS.get(key)):
+        try:
+            check(secret)
+        except UnusableKeyError as error:
+            raise InputPropertiesError(f"Airflow {name!r}: {key} {error}", []) from None
+    return secret
+
+
+def _with_integers(value: object) -> object:
+    """The value with whole numbers as integers: on the wire every number is a float, and `4.0` is no quantity."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _with_integers(inner) for key, inner in value.items()}
+    return [_with_integers(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Models of every setting: types, defaults and limits."""

@@ -1,0 +1,61 @@
+"""A stack changes hands between stand-ins and official plugins unchanged. The sandbox lets it not, but the state is the same: docs/plugins.md."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox import toolchain
+from sandbox.simulated import Simulated
+from sandbox.stack import Stack, environment
+from tests.support.contract import (
+    Program,
+    Resources,
+    choose,
+    job,
+    made,
+    make_program,
+    make_release,
+    secret,
+    stateful_set,
+)
+from tests.support.simulated_cluster import ROOT, OpenStack
+
+
+@pytest.mark.official_plugins
+@pytest.mark.parametrize(("first", "second"), [("stand-ins", "official"), ("official", "stand-ins")])
+def test_a_stack_of_one_kind_is_unchanged_under_the_other(
+    first: str,
+    second: str,
+    tmp_path: Path,
+    open_stack: OpenStack,
+    cluster: Simulated,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = [{"port": 80}]
+    resources: Resources = {
+        "password": ["random:index/randomPassword:RandomPassword", {"length": 20}],
+        "bytes": ["random:index/randomBytes:RandomBytes", {"length": 32}],
+        "key": ["tls:index/privateKey:PrivateKey", {"algorithm": "ED25519"}],
+        "secret": secret("secret", namespace, a="1"),
+        "set": stateful_set(namespace),
+        "service": made("Service", "service", namespace, spec={"clusterIP": "None", "ports": ports}),
+        "job": job(namespace),
+        "release": make_release(tmp_path / "chart", namespace),
+    }
+    choose(first, monkeypatch)
+    program = make_program(tmp_path / "program", open_stack)
+    assert program.up(resources).ok
+
+    choose(second, monkeypatch)
+    home = program.stack.config_file.parent
+    (home / "test.plugins").unlink()
+    env = environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder())
+    other = Program(program.folder, Stack(program.folder, "test", home, env))
+    preview = other.preview(resources)
+    assert set(preview.changes) == {"same"}, preview.output
+    assert other.unchanged()
+    resources["set"][1]["spec"]["replicas"] = 2
+    resources["secret"][1]["stringData"] = {"a": "2"}
+    assert other.up(resources).changes == {"same": 7, "update": 1, "replace": 1}
+    assert other.stack.destroy().ok

@@ -1,0 +1,63 @@
+"""Where the stand-ins do less than the official plugins, they say so; and where the official ones wait for ever, they say why."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from lightkube import Client
+from lightkube.models.authentication_v1 import TokenRequestSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
+from lightkube.resources.core_v1 import ServiceAccount, ServiceAccountToken
+from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
+
+from sandbox import toolchain
+from sandbox.simulated import Simulated
+from sandbox.stack import Stack, environment
+from tests.support.contract import Program, made
+from tests.support.simulated_cluster import ROOT
+
+ONLY_STAND_INS = pytest.mark.parametrize("plugins", ["stand-ins"], indirect=True)
+
+
+@ONLY_STAND_INS
+def test_an_unknown_type_and_an_input_that_is_not_honoured_are_refused(program: Program) -> None:
+    refused = program.preview({"pet": ["random:index/randomPet:RandomPet", {}]})
+    assert not refused.ok
+    assert "stand-in for the random plugin" in refused.output
+    assert "random:index/randomPassword:RandomPassword" in refused.output
+    refused = program.preview({"key": ["tls:index/privateKey:PrivateKey", {"algorithm": "RSA"}]})
+    assert "makes only ED25519 keys, not RSA" in refused.output
+
+
+@ONLY_STAND_INS
+def test_without_the_right_to_list_namespaces_the_deletion_of_one_says_so(
+    program: Program, client: Client, cluster: Simulated, tmp_path: Path, namespace: str
+) -> None:
+    resources = {"space": made("Namespace", f"{namespace}-own")}
+    assert program.up(resources).ok
+    rights = [PolicyRule(apiGroups=[""], resources=["namespaces"], verbs=["get", "delete"])]
+    account = limited_account(client, cluster, namespace, rights)
+    (tmp_path / "kubeconfig").write_text(account)
+    home = program.stack.config_file.parent
+    env = environment(ROOT, home, str(tmp_path / "kubeconfig"), toolchain.cache_folder())
+    refused = program.shown(Stack(program.folder, "test", home, env).destroy())
+    assert not refused.ok
+    assert 'cannot list resource "namespaces"' in refused.output
+    assert "must be allowed to list and watch such objects in the whole cluster" in refused.output
+
+
+def limited_account(client: Client, cluster: Simulated, namespace: str, rights: list[PolicyRule]) -> str:
+    """Make an account with some rights; its kubeconfig."""
+    metadata = ObjectMeta(name=namespace, namespace=namespace)
+    client.create(ServiceAccount(metadata=metadata))
+    spec = TokenRequestSpec(audiences=[])
+    token = client.create(ServiceAccountToken(spec=spec, metadata=metadata), namespace, namespace=namespace)
+    client.create(ClusterRole(metadata=ObjectMeta(name=namespace), rules=rights))
+    role = RoleRef(apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name=namespace)
+    subject = Subject(kind="ServiceAccount", name=namespace, namespace=namespace)
+    client.create(ClusterRoleBinding(role, metadata=ObjectMeta(name=namespace), subjects=[subject]))
+    config = yaml.safe_load(Path(cluster.kubeconfig).read_text())
+    assert token.status
+    config["users"][0]["user"] = {"token": token.status.token}
+    return str(yaml.safe_dump(config))

@@ -1,0 +1,415 @@
+"""Realistic edits of a stack, for the tests of `airflow-stack diff`: what the stack was, and what is edited."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.cases import SSH, Config
+
+PROD: Config = {
+    "dags": {**SSH, "branch": "release", "authentication": "sshKey"},
+    "size": "medium",
+    "namespace": "airflow-prod",
+    "database": {"external": {"host": "db.example.com"}},
+    "logs": {"remote": {"folder": "s3://logs/airflow"}},
+    "ingress": {"host": "airflow.example.com", "controllerNamespace": "ingress", "tlsSecret": "tls"},
+    "protect": True,
+}
+DEV: Config = {"dags": SSH, "logs": {"volume": {"size": "5Gi", "storageClass": "shared"}}}
+BUNDLE: Config = {"dags": {**SSH, "delivery": "gitBundle"}}
+MORE = {"moreRepositories": {"ml": {"repository": "git@github.com:acme/ml.git"}}}
+CNPG: Config = {"dags": SSH, "database": {"cloudNativePg": {}}}
+LOCAL: Config = {"dags": SSH, "executor": "LocalExecutor"}
+CELERY: Config = {"dags": SSH, "executor": "CeleryExecutor"}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of a stack's settings."""
+
+    of: Config
+    settings: Config
+    reports: list[str] = field(default_factory=list)
+    """The blast radius, sentence by sentence; `!` marks what is dangerous."""
+    contract: list[str] = field(default_factory=list)
+    """The same with the contract chart, where that differs."""
+
+    def edited(self) -> dict[str, Any]:
+        """The settings after it: a map merges, a setting that becomes `None` is left out."""
+        return _merged(self.of, self.settings)
+
+
+def _merged(old: Config, new: Config) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in new.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+BEFORE, NEXT = {"images": {"airflow": {"tag": "3.2.2"}}}, {"images": {"airflow": {"tag": "3.3.3"}}}
+EDITS: dict[str, Edit] = {
+    "nothing": Edit(PROD, {}),
+    "branch": Edit(PROD, {"dags": {"branch": "release-2"}}, [
+        "The DAGs follow branch `release-2` instead of branch `release`; those that are not in it leave the list.",
+        "`api-server` and `scheduler` restart: ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "`dag-processor` and `triggerer` restart: git-sync's settings change and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "tag instead of branch": Edit(PROD, {"dags": {"branch": None, "tag": "v7"}}, [
+        "The DAGs follow tag `v7` instead of branch `release`; those that are not in it leave the list.",
+        "`api-server` and `scheduler` restart: ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "`dag-processor` and `triggerer` restart: git-sync's settings change and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "another repository": Edit(PROD, {"dags": {"repository": "git@github.com:acme/more-dags.git"}}, [
+        "! The DAGs come from `git@github.com:acme/more-dags.git` instead of `git@github.com:acme/dags.git`: DAGs that are only in the old repository leave the list, and their runs with them from view.",
+        "`api-server` and `scheduler` restart: ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "`dag-processor` and `triggerer` restart: git-sync's settings change and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "DAG folder": Edit(PROD, {"dags": {"path": "flows"}}, [
+        "The DAGs' folder changes from `dags` to `flows`.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`core.dags_folder`).",
+    ]),
+    "pushes visible later": Edit(PROD, {"dags": {"visibleWithinSeconds": 300}}, [
+        "A push is visible within 300 s instead of 60 s, and the git host is asked accordingly.",
+        "`api-server` and `scheduler` restart: ConfigMap `airflow-config` changes (`dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and `pod_template_file.yaml`).",
+        "`dag-processor` and `triggerer` restart: git-sync's settings change and ConfigMap `airflow-config` changes (`dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and `pod_template_file.yaml`).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "own known hosts": Edit(PROD, {"dags": {"knownHosts": "github.com ssh-ed25519 AAAA\n"}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`known_hosts`).",
+    ]),
+    "a branch, with the LocalExecutor": Edit(LOCAL, {"dags": {"branch": "next"}}, [
+        "The DAGs follow branch `next` instead of branch `main`; those that are not in it leave the list.",
+        "`dag-processor`, `scheduler` and `triggerer` restart: git-sync's settings change.",
+        "Tasks that run in `scheduler` get 10 s to end; then they are killed, and retried where they have retries.",
+    ]),
+    "a branch, with the CeleryExecutor": Edit(CELERY, {"dags": {"branch": "next"}}, [
+        "The DAGs follow branch `next` instead of branch `main`; those that are not in it leave the list.",
+        "`dag-processor`, `triggerer` and `worker` restart: git-sync's settings change.",
+        "Tasks that run in `worker` get 600 s to end; then they are killed, and retried where they have retries.",
+    ]),
+    "chart version": Edit(PROD, {"chart": {"version": "1.23.0"}}, [
+        "The chart changes from `1.22.0` to `1.23.0`.",
+    ]),
+    "Airflow patch version": Edit(PROD, NEXT, [
+        "Airflow goes from `3.3.2` to `3.3.3`: the database is migrated before the pods change.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_tag` and `pod_template_file.yaml`).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "Airflow minor version, from the one that most come from": Edit(_merged(PROD, BEFORE), {"images": {"airflow": {"tag": "3.3.2"}}}, [
+        "! Airflow goes from `3.2.2` to `3.3.2`: the database is migrated before the pods change, and there is no way back but a backup. Take one first.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_tag` and `pod_template_file.yaml`).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "Airflow downgrade": Edit(_merged(PROD, NEXT), {"images": {"airflow": {"tag": "3.3.2"}}}, [
+        "! Airflow goes back from `3.3.3` to `3.3.2`, and a migration does not go back: run `airflow db downgrade` with the newer version first.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_tag` and `pod_template_file.yaml`).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "image with the same Airflow": Edit(PROD, {"images": {"airflow": {"repository": "acme/airflow"}}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_repository` and `pod_template_file.yaml`).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "KubernetesExecutor to CeleryExecutor": Edit(DEV, {"executor": "CeleryExecutor"}, [
+        "! Tasks move from the `KubernetesExecutor` to the `CeleryExecutor`: task pods that run are no longer watched; queued and running ones are not taken over but start again from their beginning. Pause the DAGs and let runs end first.",
+        "A volume of `1Gi` is made for `StatefulSet/airflow-redis/redis-db`.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor`, `core.hostname_callable` and 1 more).",
+        "New: `Deployment/airflow-worker` and `StatefulSet/airflow-redis`.",
+    ], [
+        "! Tasks move from the `KubernetesExecutor` to the `CeleryExecutor`: task pods that run are no longer watched; queued and running ones are not taken over but start again from their beginning. Pause the DAGs and let runs end first.",
+        "A volume of `1Gi` is made for `StatefulSet/airflow-redis/redis-db`.",
+        "`api-server`, `dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor`, `core.hostname_callable` and 1 more).",
+        "`scheduler` restarts: the environment changes (`AIRFLOW__CELERY__BROKER_URL`), the volumes change and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor`, `core.hostname_callable` and 1 more).",
+        "New: `Deployment/airflow-worker` and `StatefulSet/airflow-redis`.",
+    ]),
+    "LocalExecutor to KubernetesExecutor": Edit(LOCAL, {"executor": "KubernetesExecutor"}, [
+        "! Tasks move from the `LocalExecutor` to the `KubernetesExecutor`: tasks that run end with the scheduler's pod; queued and running ones are not taken over but start again from their beginning. Pause the DAGs and let runs end first.",
+        "`api-server`, `dag-processor` and `triggerer` restart: ConfigMap `airflow-config` changes (`core.executor`, `core.hostname_callable`, `core.parallelism` and 1 more).",
+        "`scheduler` restarts: containers come or go, the resources change, the volumes change, the ports change and ConfigMap `airflow-config` changes (`core.executor`, `core.hostname_callable`, `core.parallelism` and 1 more).",
+    ]),
+    "CeleryExecutor to LocalExecutor": Edit(CELERY, {"executor": "LocalExecutor"}, [
+        "! Tasks move from the `CeleryExecutor` to the `LocalExecutor`: workers and broker are deleted, and tasks that run get the workers' grace period to end; queued and running ones are not taken over but start again from their beginning. Pause the DAGs and let runs end first.",
+        "! `StatefulSet/airflow-redis/redis-db` goes; its volume of `1Gi` stays behind, unused, until somebody deletes the claim.",
+        "`api-server`, `dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor` and `core.parallelism`).",
+        "`scheduler` restarts: the environment changes (`AIRFLOW__CELERY__BROKER_URL`), containers come or go, the resources change, the volumes change, the ports change and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor` and `core.parallelism`).",
+        "Removed: `Deployment/airflow-worker` and `StatefulSet/airflow-redis`.",
+    ]),
+    "size": Edit(PROD, {"size": "large"}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the resources change and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "`api-server` goes from 2 to 3 pods.",
+        "`dag-processor` goes from 1 to 2 pods.",
+        "`scheduler` goes from 2 to 3 pods.",
+        "`triggerer` goes from 1 to 2 pods.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "memory of task pods": Edit(PROD, {"components": {"workers": {"memory": "4Gi"}}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "memory of Celery workers": Edit(CELERY, {"components": {"workers": {"memory": "4Gi"}}}, [
+        "`worker` restarts: the resources change.",
+        "Tasks that run in `worker` get 600 s to end; then they are killed, and retried where they have retries.",
+    ]),
+    "one more scheduler": Edit(PROD, {"components": {"scheduler": {"replicas": 3}}}, [
+        "`scheduler` goes from 2 to 3 pods.",
+    ]),
+    "database volume grows": Edit(DEV, {"database": {"inCluster": {"storage": "20Gi"}}}, [
+        "! `StatefulSet/airflow-database` is deleted and made anew (`volumeClaimTemplates` changes): it is away meanwhile.",
+        "`StatefulSet/airflow-database/data` grows from `8Gi` to `20Gi`, which its StorageClass must allow (allowVolumeExpansion). The volume that is there stays as it is: raise its claim by hand too.",
+    ]),
+    "database volume shrinks": Edit(DEV, {"database": {"inCluster": {"storage": "4Gi"}}}, [
+        "! `StatefulSet/airflow-database/data` is to shrink from `8Gi` to `4Gi`: Kubernetes shrinks no volume, so the volume that is there keeps its size.",
+        "! `StatefulSet/airflow-database` is deleted and made anew (`volumeClaimTemplates` changes): it is away meanwhile.",
+    ]),
+    "database volume's class": Edit(DEV, {"database": {"inCluster": {"storageClass": "fast"}}}, [
+        "! The StorageClass of `StatefulSet/airflow-database/data` changes from `the default` to `fast`: a volume that is there stays where it is, and only a new one would follow.",
+        "! `StatefulSet/airflow-database` is deleted and made anew (`volumeClaimTemplates` changes): it is away meanwhile.",
+    ]),
+    "log volume grows": Edit(DEV, {"logs": {"volume": {"size": "10Gi"}}}, [
+        "`PersistentVolumeClaim/airflow-task-logs` grows from `5Gi` to `10Gi`, which its StorageClass must allow (allowVolumeExpansion).",
+    ]),
+    "log volume shrinks": Edit(DEV, {"logs": {"volume": {"size": "1Gi"}}}, [
+        "! `PersistentVolumeClaim/airflow-task-logs` is to shrink from `5Gi` to `1Gi`: Kubernetes shrinks no volume, so the update fails.",
+    ]),
+    "log volume's class": Edit(DEV, {"logs": {"volume": {"storageClass": "other"}}}, [
+        "! The StorageClass of `PersistentVolumeClaim/airflow-task-logs` changes from `shared` to `other`: the claim is deleted and made anew once no pod uses it, and all data on it is lost.",
+    ]),
+    "logs to object storage": Edit(DEV, {"logs": {"volume": None, "remote": {"folder": "s3://logs/dev"}}}, [
+        "! `PersistentVolumeClaim/airflow-task-logs` is deleted, and all data on its volume of `5Gi` with it.",
+        "Task logs go to `s3://logs/dev` instead of the log volume; older ones are not moved, and the UI no longer finds them.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the volumes change and ConfigMap `airflow-config` changes (`logging.remote_base_log_folder`, `logging.remote_logging` and `pod_template_file.yaml`).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "Fernet key": Edit(PROD, {"rotation": {"fernet": 2}}, [
+        "A new Fernet key: what is stored stays readable by the one before, which is kept. Encrypt it anew with `airflow rotate-fernet-key`.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
+    ]),
+    "Fernet key, two at once": Edit(PROD, {"rotation": {"fernet": 3}}, [
+        "! The Fernet key skips from generation 1 to 3: only the newest two are kept, so stored connections and variables become unreadable. Go one by one.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
+    ]),
+    "Fernet key of another Secret": Edit(PROD, {"existingSecrets": {"fernetKey": "vault"}}, [
+        "! The Fernet key comes from the Secret `vault` instead of the stack: what is stored becomes unreadable, unless it is the same key.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW__CORE__FERNET_KEY`) and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "every secret of others": Edit(CELERY, {"existingSecrets": {"apiSecretKey": "v1", "jwtSecret": "v2", "adminPassword": "v3", "brokerUrl": "v4", "gitSshKey": "v5", "metadataConnection": "v6"}}, [
+        "! The JWT secret comes from the Secret `v2` instead of the stack: unless it is the same, the tokens of tasks that run, of API clients and of the UI become worthless.",
+        "! The broker comes from the Secret `v4` instead of the stack: tasks queued in the old one are not taken over.",
+        "! The metadata database moves from `inCluster` to `Secret v6`: history, connections, variables and users stay behind. Copy the database first, while Airflow is stopped.",
+        "! `StatefulSet/airflow-database/data` goes; its volume of `8Gi` stays behind, unused, until somebody deletes the claim.",
+        "! `StatefulSet/airflow-redis/redis-db` goes; its volume of `1Gi` stays behind, unused, until somebody deletes the claim.",
+        "The API secret comes from the Secret `v1` instead of the stack: unless it is the same, sessions of the UI end.",
+        "The password of the admin user comes from the Secret `v3` instead of the stack: the next number in `rotation.adminPassword` sets it.",
+        "The key for the DAG repository comes from the Secret `v5` instead of the stack: it must be in the repository by now.",
+        "`api-server` and `scheduler` restart: the environment changes (`AIRFLOW_CONN_AIRFLOW_DB`, `AIRFLOW__API_AUTH__JWT_SECRET`, `AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL` and 2 more).",
+        "`dag-processor`, `triggerer` and `worker` restart: the environment changes (`AIRFLOW_CONN_AIRFLOW_DB`, `AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL`, `AIRFLOW__DATABASE__SQL_ALCHEMY_CONN` and 1 more) and the volumes change.",
+        "Removed: `StatefulSet/airflow-database` and `StatefulSet/airflow-redis`.",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Tasks that run in `worker` get 600 s to end; then they are killed, and retried where they have retries.",
+    ]),
+    "Fernet key that comes along": Edit(PROD, {"rotation": {"fernetGiven": True}}, [
+        "! The first Fernet key is one that is given instead of the stack's own: what is stored becomes unreadable, unless it is the same key.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
+    ]),
+    "Fernet key that came along, parted with": Edit({**PROD, "rotation": {"fernetGiven": True, "fernet": 2}}, {"rotation": {"fernet": 3}}, [
+        "A new Fernet key: what is stored stays readable by the one before, which is kept. Encrypt it anew with `airflow rotate-fernet-key`.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
+    ]),
+    "namespace given away": Edit(DEV, {"createNamespace": False}, [
+        "! The namespace `airflow` is deleted, with all that is in it, for the stack made it: leave `createNamespace` as it was.",
+    ]),
+    "protected namespace given away": Edit(PROD, {"createNamespace": False}, [
+        "! The namespace `airflow-prod` is deleted, with all that is in it, for the stack made it: leave `createNamespace` as it was.",
+        "! `Namespace/airflow-prod` is protected: `pulumi up` stops before it deletes it.",
+        "! `NetworkPolicy/deny-ingress` is protected: `pulumi up` stops before it deletes it.",
+    ]),
+    "API secret": Edit(PROD, {"rotation": {"apiSecret": 2}}, [
+        "A new API secret: sessions of the UI end, everybody logs in again.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-api-secret-key` changes.",
+    ]),
+    "JWT secret": Edit(PROD, {"rotation": {"jwt": 2}}, [
+        "! A new JWT secret: the tokens of tasks that run, of API clients and of the UI become worthless, so running tasks fail.",
+        "`api-server` and `scheduler` restart: Secret `airflow-jwt-secret` changes.",
+    ]),
+    "admin password": Edit(PROD, {"rotation": {"adminPassword": 2}}, [
+        "A new password of the admin user: output `adminPassword`.",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+    ]),
+    "database password": Edit(DEV, {"rotation": {"databasePassword": 2}}, [
+        "A new password of the database user: the database and all that reads it take it over.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
+        "`database` restarts: Secret `airflow-database` changes.",
+    ]),
+    "broker password": Edit(CELERY, {"rotation": {"redisPassword": 2}}, [
+        "A new password of the broker: it restarts, and tasks queued in it may be queued again.",
+        "`api-server`, `dag-processor`, `scheduler`, `triggerer` and `worker` restart: Secret `airflow-broker-url` changes.",
+        "`redis` restarts: Secret `airflow-redis-password` changes.",
+        "Tasks that run in `worker` get 600 s to end; then they are killed, and retried where they have retries.",
+    ]),
+    "deploy key": Edit(DEV, {"rotation": {"gitSshKey": 2}}, [
+        "A new deploy key: add output `gitDeployKey` to the DAG repository.",
+    ]),
+    "back to an older key": Edit(_merged(PROD, {"rotation": {"apiSecret": 2}}), {"rotation": {"apiSecret": 1}}, [
+        "! `rotation.apiSecret` goes back from 2 to 1: the newer generation is deleted, and what it made is worth nothing.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-api-secret-key` changes.",
+    ]),
+    "ingress host": Edit(PROD, {"ingress": {"host": "flows.example.com"}}, [
+        "The UI moves from `airflow.example.com` to `flows.example.com`: DNS, certificate and the redirect addresses of single sign-on must follow, and old links break.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
+    ]),
+    "ingress added": Edit(DEV, {"ingress": {"host": "dev.example.com", "controllerNamespace": "ingress"}}, [
+        "The UI opens to the outside at `dev.example.com`: DNS must lead there.",
+        "`api-server` restarts: the environment changes (`FORWARDED_ALLOW_IPS`), the command changes and ConfigMap `airflow-config` changes (`api.base_url`).",
+        "`dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
+    ]),
+    "ingress without TLS": Edit(PROD, {"ingress": {"tlsSecret": None}}, [
+        "! The UI is served by plain HTTP: passwords travel in the open.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
+    ]),
+    "ingress removed": Edit(PROD, {"ingress": None}, [
+        "! The UI is no longer reached at `airflow.example.com`, only by a port-forward.",
+        "`api-server` restarts: the environment changes (`FORWARDED_ALLOW_IPS`), the command changes and ConfigMap `airflow-config` changes (`api.base_url`).",
+        "`dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
+    ]),
+    "database moves out of the cluster": Edit(DEV, {"database": {"external": {"host": "db.example.com"}}}, [
+        "! The metadata database moves from `inCluster` to `db.example.com:5432/airflow`: history, connections, variables and users stay behind. Copy the database first, while Airflow is stopped.",
+        "! `StatefulSet/airflow-database/data` goes; its volume of `8Gi` stays behind, unused, until somebody deletes the claim.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
+        "Removed: `StatefulSet/airflow-database`.",
+        "The database migration runs again; the pods wait for it.",
+    ]),
+    "database moves to another host": Edit(PROD, {"database": {"external": {"host": "new.example.com"}}}, [
+        "! The metadata database moves from `db.example.com:5432/airflow` to `new.example.com:5432/airflow`: history, connections, variables and users stay behind. Copy the database first, while Airflow is stopped.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
+        "The database migration runs again; the pods wait for it.",
+    ]),
+    "database verified": Edit(PROD, {"database": {"external": {"sslMode": "verify-full"}}}, [
+        "The database is reached with sslMode `verify-full` instead of `require`.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
+    ]),
+    "one more variable": Edit(PROD, {"environment": {"MODE": "fast"}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`MODE`) and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "a variable from a Secret": Edit(PROD, {"environmentFrom": {"TOKEN": {"secret": "mine", "key": "token"}}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`TOKEN`) and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "quota": Edit(PROD, {"quota": {"pods": "50"}}, [
+        "Nothing restarts; changed in place: `ResourceQuota/airflow`.",
+    ]),
+    "labels": Edit(PROD, {"labels": {"team": "data"}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the labels change and ConfigMap `airflow-config` changes (`metadata.labels.team` and `pod_template_file.yaml`).",
+        "`statsd` restarts: the labels change.",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "namespace, dev": Edit(DEV, {"namespace": "flows"}, [
+        "! Everything is deleted in the namespace `airflow` and made anew in `flows`. Lost with it: the database (`inCluster`) with all history and the volume of the task logs. Airflow is away meanwhile, and tasks that run are killed.",
+    ]),
+    "namespace, prod": Edit(PROD, {"namespace": "flows"}, [
+        "! Everything is deleted in the namespace `airflow-prod` and made anew in `flows`. No data is kept in it: the database and the logs stay where they are. Airflow is away meanwhile, and tasks that run are killed.",
+        "! The namespace and the release are protected: `pulumi up` stops before it deletes them.",
+    ]),
+    "an option of Airflow": Edit(PROD, {"values": {"config": {"core": {"parallelism": 64}}}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`core.parallelism`).",
+    ]),
+    "no admin user": Edit(PROD, {"admin": {"create": False}}, [
+        "The program no longer looks after the admin user; `admin` stays in the database, with its password.",
+        "The Job `airflow-admin-job` is deleted; what it did stays.",
+    ]),
+    "protection off": Edit(PROD, {"protect": False}, [
+        "Nothing is protected any more: a destroy may delete the Fernet key, the database and the namespace.",
+    ]),
+    "protected database's volume": Edit({**DEV, "protect": True}, {"database": {"inCluster": {"storage": "20Gi"}}}, [
+        "! `StatefulSet/airflow-database` is deleted and made anew (`volumeClaimTemplates` changes): it is away meanwhile.",
+        "! `StatefulSet/airflow-database` is protected: `pulumi up` stops before it deletes it.",
+        "`StatefulSet/airflow-database/data` grows from `8Gi` to `20Gi`, which its StorageClass must allow (allowVolumeExpansion). The volume that is there stays as it is: raise its claim by hand too.",
+    ]),
+    "CloudNativePG volume grows": Edit(CNPG, {"database": {"cloudNativePg": {"storage": "40Gi"}}}, [
+        "`Cluster/airflow-database` grows from `20Gi` to `40Gi`, which its StorageClass must allow (allowVolumeExpansion).",
+    ]),
+    "CloudNativePG volume's class": Edit(CNPG, {"database": {"cloudNativePg": {"storageClass": "fast"}}}, [
+        "! The StorageClass of `Cluster/airflow-database` changes from `the default` to `fast`: instances that are there keep their volumes; the operator moves no data.",
+    ]),
+    "CloudNativePG moves out": Edit(CNPG, {"database": {"cloudNativePg": None, "external": {"host": "db.example.com"}}}, [
+        "! The metadata database moves from `cloudNativePg` to `db.example.com:5432/airflow`: history, connections, variables and users stay behind. Copy the database first, while Airflow is stopped.",
+        "! `Cluster/airflow-database` is deleted, and all data on its volume of `20Gi` with it.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
+        "The database migration runs again; the pods wait for it.",
+    ]),
+    "workload identity": Edit(PROD, {"serviceAccountAnnotations": {"example.com/role": "logs"}}, [
+        "Nothing restarts; changed in place: `ServiceAccount/airflow-api-server`, `ServiceAccount/airflow-dag-processor`, `ServiceAccount/airflow-scheduler`, `ServiceAccount/airflow-triggerer` and `ServiceAccount/airflow-worker`.",
+    ]),
+    "mirror of all images": Edit(DEV, {"images": {"registry": "m.io/x"}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the image changes and ConfigMap `airflow-config` changes (`kubernetes_executor.worker_container_repository` and `pod_template_file.yaml`).",
+        "`statsd` and `database` restart: the image changes.",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "git bundle": Edit({"dags": SSH}, BUNDLE, [
+        "The DAGs are delivered by `gitBundle` instead of `gitSync`.",
+        "`api-server` and `scheduler` restart: the environment changes (`AIRFLOW_CONN_GIT_DAGS_DAGS_FOLDER`), the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.dag_bundle_config_list`, `dag_processor.refresh_interval` and 2 more).",
+        "`dag-processor` restarts: the environment changes (`AIRFLOW_CONN_GIT_DAGS_DAGS_FOLDER`), containers come or go, the command changes, the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.dag_bundle_config_list`, `dag_processor.refresh_interval` and 2 more).",
+        "`triggerer` restarts: the environment changes (`AIRFLOW_CONN_GIT_DAGS_DAGS_FOLDER`), containers come or go, the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.dag_bundle_config_list`, `dag_processor.refresh_interval` and 2 more).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ], [
+        "The DAGs are delivered by `gitBundle` instead of `gitSync`.",
+        "`api-server` and `scheduler` restart: the environment changes (`AIRFLOW_CONN_GIT_DAGS_DAGS_FOLDER`), the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.dag_bundle_config_list`, `dag_processor.refresh_interval` and 2 more).",
+        "`dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW_CONN_GIT_DAGS_DAGS_FOLDER`), containers come or go, the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.dag_bundle_config_list`, `dag_processor.refresh_interval` and 2 more).",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "DAGs in the image": Edit({"dags": SSH}, {"dags": {"repository": None, "delivery": "image"}, "images": {"airflow": {"repository": "acme/airflow"}}}, [
+        "The DAGs are delivered by `image` instead of `gitSync`.",
+        "`api-server` and `scheduler` restart: the image changes and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and 3 more).",
+        "`dag-processor` restarts: the image changes, containers come or go, the command changes, the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and 3 more).",
+        "`triggerer` restarts: the image changes, containers come or go, the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and 3 more).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ], [
+        "The DAGs are delivered by `image` instead of `gitSync`.",
+        "`api-server` and `scheduler` restart: the image changes and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and 3 more).",
+        "`dag-processor` and `triggerer` restart: the image changes, containers come or go, the volumes change and ConfigMap `airflow-config` changes (`core.dags_folder`, `dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and 3 more).",
+        "The user Job runs again: it makes the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "a branch, with a git bundle": Edit(BUNDLE, {"dags": {"branch": "next"}}, [
+        "The DAGs follow branch `next` instead of branch `main`; those that are not in it leave the list.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`dag_processor.dag_bundle_config_list`).",
+    ]),
+    "one more repository": Edit(BUNDLE, {"dags": MORE}, [
+        "DAGs come from `ml` too, branch `main` of `git@github.com:acme/ml.git`.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW_CONN_GIT_DAGS_ML`), the volumes change, ConfigMap `airflow-config` changes (`dag_processor.dag_bundle_config_list` and `pod_template_file.yaml`) and Secret `airflow-git-connections` changes.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "one repository less": Edit(_merged(BUNDLE, {"dags": MORE}), {"dags": {"moreRepositories": None}}, [
+        "! DAGs come no longer from `ml`: they leave the list, and their runs with them from view.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW_CONN_GIT_DAGS_ML`), the volumes change, ConfigMap `airflow-config` changes (`dag_processor.dag_bundle_config_list` and `pod_template_file.yaml`) and Secret `airflow-git-connections` changes.",
+        "Task pods that run go on as they are; those that start after follow the new pod template.",
+    ]),
+    "patience of an upgrade": Edit(PROD, {"chart": {"timeoutSeconds": 1800}}, [
+        "Nothing restarts; changed in place: `Job/airflow-admin-job` and `Job/airflow-migration-job`.",
+    ]),
+}  # fmt: skip

@@ -1,0 +1,77 @@
+"""The pipelines of this project, as the tests look at them: their jobs, steps, and the commands in their scripts."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.cases import ROOT
+
+GITHUB = ROOT / ".github"
+GITLAB = ROOT / ".gitlab-ci.yml"
+_ENDS = re.compile(r"[|&;()<>]+")
+
+
+@cache
+def read(path: Path) -> dict[str, Any]:
+    """A pipeline's file. YAML 1.1 takes the key `on` for true."""
+    content: dict[Any, Any] = yaml.safe_load(path.read_text())
+    if True in content:
+        content["on"] = content.pop(True)
+    return content
+
+
+WORKFLOWS = {path.stem: read(path) for path in sorted((GITHUB / "workflows").glob("*.yml"))}
+JOBS = {f"{name}/{job}": content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
+ACTIONS = {path.parent.name: read(path) for path in sorted((GITHUB / "actions").glob("*/action.yml"))}
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one step runs."""
+
+    where: str
+    text: str
+
+    def commands(self) -> Iterator[list[str]]:
+        """Each simple command in it, without redirections."""
+        for line in self.text.replace("\\\n", " ").splitlines():
+            words = shlex.shlex(line, posix=True, punctuation_chars=True)
+            words.whitespace_split = True
+            command: list[str] = []
+            for word in [*words, ";"]:
+                if _ENDS.fullmatch(word):
+                    if command:
+                        yield [command[0].removeprefix(".venv/bin/"), *command[1:]]
+                    command = []
+                else:
+                    command.append(word)
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every step of the workflows and of the actions that they share."""
+    for name, job in JOBS.items():
+        yield from ((name, step) for step in job["steps"])
+    for name, action in ACTIONS.items():
+        yield from ((name, step) for step in action["runs"]["steps"])
+
+
+def scripts() -> list[Script]:
+    """Every script: GitHub's and GitLab's."""
+    found = [Script(where, step["run"]) for where, step in steps() if "run" in step]
+    for name, job in read(GITLAB).items():
+        if isinstance(job, dict):
+            lines = [line for key in ("before_script", "script") for line in job.get(key, ())]
+            found += [Script(f"gitlab/{name}", "\n".join(lines))] if lines else []
+    return found
+
+
+def script(where: str, having: str) -> str:
+    """The one script of a job with a text in it."""
+    (found,) = (script.text for script in scripts() if script.where == where and having in script.text)
+    return found

@@ -1,0 +1,186 @@
+"""`airflow:values`, the escape hatch: what the chart knows is taken, and nothing that the program answers for."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from airflow_stack.chart.check import TOP_LEVEL_KEYS, read_schema
+from tests.support.cases import SSH, Config, official_chart, problems, settings
+
+# Like the official schema: open at the top, closed below.
+SCHEMA: Config = {
+    "type": "object",
+    "required": ["executor"],
+    "properties": {
+        "scheduler": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"replicas": {"type": "integer"}, "command": {"type": "array"}},
+        },
+        "data": {"type": "object", "additionalProperties": False, "properties": {"resultBackendConnection": {}}},
+    },
+}
+
+
+@pytest.fixture(params=["folder", "packed"])
+def chart(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A chart with a schema, as a folder or packed."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "values.schema.json").write_text(json.dumps(SCHEMA))
+    (folder / "Chart.yaml").write_text("name: tiny\nversion: 1.22.0\n")
+    if request.param == "folder":
+        return str(folder)
+    packed = tmp_path / "tiny-1.0.0.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        # Files of a chart inside the chart, which are not those that count.
+        for name in ("values.schema.json", "Chart.yaml"):
+            archive.addfile(tarfile.TarInfo(f"tiny/charts/postgresql/{name}"), io.BytesIO())
+        archive.add(folder, "tiny")
+    return str(packed)
+
+
+def refused(values: Config, chart: str | None = None) -> dict[str, str]:
+    """Key and reason of every problem."""
+    more: Config = {"chart": {"path": chart}} if chart else {}
+    return {p.key: p.reason for p in problems({"dags": SSH, "values": values, **more}).problems}
+
+
+def test_a_top_level_key_that_the_chart_does_not_know_names_the_nearest() -> None:
+    (problem,) = problems({"dags": SSH, "values": {"schedular": {}}}).problems
+    assert problem.key == "airflow:values.schedular"
+    assert problem.reason.endswith("did you mean 'scheduler'?")
+    assert problem.way_out == "pulumi config rm --path 'airflow:values.schedular'"
+
+
+def test_known_keys_are_taken_at_any_depth_when_no_chart_is_at_hand() -> None:
+    values = {"scheduler": {"repliicas": 2}, "extraEnv": "- {name: A, value: b}", "tolerations": [{"key": "a"}]}
+    assert settings(values=values).values == values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"fernetKey": "x"},
+        {"jwtSecret": "x"},
+        {"data": {"metadataConnection": {"pass": "x"}}},
+        {"data": {"brokerUrl": "x"}},
+        {"redis": {"password": "x"}},
+        {"postgresql": {"auth": {"postgresPassword": "x"}}},
+        {"dags": {"gitSync": {"sshKey": "x"}}},
+        {"extraSecrets": {"mine": {"data": "x"}}},
+        {"registry": {"connection": {"pass": "x"}}},
+        {"createUserJob": {"defaultUser": {"password": "x"}}},
+    ],
+    ids=str,
+)
+def test_a_secret_in_the_values_is_refused(values: Config) -> None:
+    (reason,) = refused(values).values()
+    assert reason == "would stand in plain text in the Helm release"
+
+
+@pytest.mark.parametrize(
+    ("values", "setting"),
+    [
+        ({"executor": "LocalExecutor"}, "airflow:executor"),
+        ({"dags": {"gitSync": {"branch": "main"}}}, "airflow:dags.branch"),
+        ({"dags": {"gitSync": {"ref": "main"}}}, "airflow:dags"),
+        ({"createUserJob": {"enabled": True}}, "airflow:admin.create"),
+        ({"fullnameOverride": "x"}, "airflow:namespace"),
+        ({"env": [{"name": "A", "value": "b"}]}, "airflow:environment"),
+        ({"secret": []}, "airflow:environmentFrom"),
+    ],
+    ids=str,
+)
+def test_a_value_that_a_setting_decides_names_the_setting(values: Config, setting: str) -> None:
+    (problem,) = problems({"dags": SSH, "values": values}).problems
+    assert problem.reason == "is set by the program"
+    assert problem.way_out == f"use the setting {setting}"
+
+
+@pytest.mark.parametrize(
+    "values", [{"config": "x"}, {"config": {"core": None}}, {"apiServer": []}, {"data": 1}], ids=str
+)
+def test_what_would_replace_all_that_the_program_sets_is_refused(values: Config) -> None:
+    (reason,) = refused(values).values()
+    assert reason == "would replace the object that the program sets there"
+
+
+def test_a_deeper_key_is_checked_against_the_schema_of_a_chart_that_is_at_hand(chart: str) -> None:
+    assert refused({"scheduler": {"repliicas": 2}}, chart) == {
+        "airflow:values.scheduler": "Additional properties are not allowed ('repliicas' was unexpected)"
+    }
+    assert refused({"scheduler": {"replicas": "2"}}, chart) == {
+        "airflow:values.scheduler.replicas": "is not of type 'integer'"
+    }
+    taken = settings(values={"scheduler": {"replicas": 2}}, chart={"path": chart})
+    assert taken.values["scheduler"] == {"replicas": 2}
+
+
+def test_the_schema_that_is_read_is_closed_at_the_top(chart: str) -> None:
+    assert "additionalProperties" not in SCHEMA
+    assert read_schema(Path(chart)) == {**SCHEMA, "additionalProperties": False}
+
+
+def test_a_key_that_the_chart_requires_need_not_be_among_the_changes(chart: str) -> None:
+    assert settings(values={"scheduler": {}}, chart={"path": chart}).chart.path == chart
+
+
+def test_neither_the_check_against_the_schema_repeats_a_secret(chart: str) -> None:
+    secret = {"password": "hunter2"}
+    values = {
+        "data": {"metadataConnection": secret, "bogus": secret},
+        "scheduler": {"replicas": secret, "command": secret},
+    }
+    error = problems({"dags": SSH, "values": values, "chart": {"path": chart}})
+    assert {p.key for p in error.problems} == {
+        "airflow:values.data.metadataConnection",
+        "airflow:values.data",
+        "airflow:values.scheduler.replicas",
+        "airflow:values.scheduler.command",
+    }
+    assert "hunter2" not in str(error)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", b"\x1f\x8b\x08\x00broken"], ids=str)
+@pytest.mark.parametrize("values", [{}, {"scheduler": {}}], ids=str)
+def test_a_chart_that_cannot_be_read_is_a_problem_of_its_path(
+    tmp_path: Path, content: bytes | None, values: Config
+) -> None:
+    chart = tmp_path / "chart.tgz"
+    if content is not None:
+        chart.write_bytes(content)
+    found = refused(values, str(chart))
+    assert found.keys() == {"airflow:chart.path"}
+    assert "is not a chart that can be read" in found["airflow:chart.path"]
+
+
+@pytest.mark.parametrize("schema", ["", "[]", "{"])
+def test_a_chart_without_a_schema_is_refused(tmp_path: Path, schema: str) -> None:
+    if schema:
+        (tmp_path / "values.schema.json").write_text(schema)
+    assert refused({}, str(tmp_path)).keys() == {"airflow:chart.path"}
+
+
+def test_a_packed_chart_that_ends_early_is_refused(tmp_path: Path, chart: str) -> None:
+    if Path(chart).is_file():
+        broken = tmp_path / "broken.tgz"
+        broken.write_bytes(Path(chart).read_bytes()[:-40])
+        assert refused({}, str(broken)).keys() == {"airflow:chart.path"}
+
+
+@pytest.mark.official_chart
+def test_the_names_of_the_top_level_are_those_of_the_chart() -> None:
+    assert read_schema(official_chart())["properties"].keys() == TOP_LEVEL_KEYS
+
+
+@pytest.mark.official_chart
+def test_a_key_that_is_misspelt_is_found_with_the_official_chart() -> None:
+    values = {"scheduler": {"replica": 2}, "dags": {"gitSync": {"wait": "soon"}}}
+    assert refused(values, str(official_chart())).keys() == {
+        "airflow:values.scheduler",
+        "airflow:values.dags.gitSync.wait",
+    }

@@ -1,0 +1,280 @@
+"""Chart values: valid for every choice a stack has, and each decision of the design where the chart looks for it."""
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from airflow_stack import names
+from airflow_stack.chart.values import chart_values
+from airflow_stack.settings.models import Settings
+from tests.support.cases import (
+    ACCESSES,
+    AUTHENTICATIONS,
+    CONTRACT_CHART,
+    EXECUTORS,
+    LOGS,
+    SIZES,
+    SSH,
+    Config,
+    closed_schema,
+    every_choice,
+    official_chart,
+    settings,
+)
+
+SECRETS = names.SecretNames()
+DIGESTS = {
+    name: f"digest of {name}"
+    for name in (
+        SECRETS.fernet, SECRETS.api_secret, SECRETS.jwt, SECRETS.metadata, SECRETS.database, SECRETS.broker_url,
+        SECRETS.redis_password, SECRETS.admin, SECRETS.git_ssh, SECRETS.git_token,
+    )
+}  # fmt: skip
+
+
+def values(**config: object) -> Any:
+    return chart_values(settings(**config))
+
+
+CHARTS = [CONTRACT_CHART, pytest.param(None, marks=pytest.mark.official_chart, id="official")]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_the_chart_accepts_the_values_of_every_choice(chart: Any) -> None:
+    schema = Draft7Validator(closed_schema(chart or official_chart()))
+    seen: dict[str, str] = {}
+    for name, choice in every_choice().items():
+        seen[json.dumps(chart_values(choice, DIGESTS), sort_keys=True)] = name
+    wrong = {
+        name: [f"{error.json_path}: {error.message}" for error in schema.iter_errors(json.loads(text))]
+        for text, name in seen.items()
+    }
+    assert {name: errors for name, errors in wrong.items() if errors} == {}
+    # The database is no affair of the chart's.
+    assert len(seen) == len(EXECUTORS) * len(SIZES) * len(AUTHENTICATIONS) * len(ACCESSES) * len(LOGS)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_misspelt_value_is_not_accepted(chart: Any) -> None:
+    schema = Draft7Validator(closed_schema(chart or official_chart()))
+    assert schema.is_valid(values())
+    for path in (["executr"], ["dags", "gitSync", "brnch"], ["scheduler", "replica"]):
+        wrong = values()
+        place = wrong
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = "x"
+        assert not schema.is_valid(wrong), path
+
+
+def test_the_same_settings_give_the_same_values() -> None:
+    for choice in every_choice().values():
+        assert json.dumps(chart_values(choice, DIGESTS)) == json.dumps(chart_values(choice, DIGESTS))
+
+
+@pytest.mark.parametrize("ref", [{"branch": "release"}, {}])
+def test_a_branch_is_both_branch_and_ref(ref: Config) -> None:
+    git_sync = values(dags={**SSH, **ref})["dags"]["gitSync"]
+    assert git_sync["branch"] == git_sync["ref"] == ref.get("branch", "main")
+    assert git_sync["rev"] == "HEAD"
+
+
+@pytest.mark.parametrize("ref", [{"tag": "v1"}, {"commit": "a" * 40}])
+def test_a_tag_or_commit_is_the_ref_alone(ref: Config) -> None:
+    git_sync = values(dags={**SSH, **ref})["dags"]["gitSync"]
+    assert git_sync["ref"] in ref.values()
+    assert (git_sync["branch"], git_sync["rev"]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("dags", "known_hosts"),
+    [
+        (SSH, "github.com ssh-ed25519 "),
+        ({**SSH, "knownHosts": "github.com mine"}, "github.com mine"),
+        ({"repository": "ssh://git@h:2222/a", "knownHosts": "[h]:2222 theirs"}, "[h]:2222 theirs"),
+    ],
+)
+def test_host_keys_are_always_verified_over_ssh(dags: Config, known_hosts: str) -> None:
+    git_sync = values(dags=dags)["dags"]["gitSync"]
+    assert git_sync["sshKeySecret"] == SECRETS.git_ssh
+    assert known_hosts in git_sync["knownHosts"]
+
+
+def test_over_https_there_is_a_token_or_nothing_and_no_key() -> None:
+    token = values(dags=AUTHENTICATIONS["token"])["dags"]["gitSync"]
+    public = values(dags=AUTHENTICATIONS["public"])["dags"]["gitSync"]
+    assert token["credentialsSecret"] == SECRETS.git_token
+    assert not {"credentialsSecret", "sshKeySecret", "knownHosts"} & public.keys()
+    assert not {"sshKeySecret", "knownHosts"} & token.keys()
+
+
+def test_the_chart_invents_no_key_no_password_no_job_and_no_database() -> None:
+    for choice in every_choice().values():
+        found = chart_values(choice)
+        assert all(found[key] for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName"))
+        assert all(found["data"][key] for key in ("metadataSecretName", "brokerUrlSecretName"))
+        assert found["postgresql"] == found["migrateDatabaseJob"] == found["createUserJob"] == {"enabled": False}
+        celery = choice.executor == "CeleryExecutor"
+        assert found["redis"]["enabled"] is celery
+        assert bool(found["redis"].get("passwordSecretName")) is celery
+
+
+def test_every_disk_has_a_size_or_a_claim_of_the_programs_own() -> None:
+    for choice in every_choice().values():
+        found = chart_values(choice)
+        assert found["triggerer"]["persistence"] == found["workers"]["celery"]["persistence"] == {"enabled": False}
+        if choice.logs.volume:
+            assert found["logs"]["persistence"] == {"enabled": True, "existingClaim": names.LOG_CLAIM}
+        else:
+            assert "logs" not in found
+        if found["redis"]["enabled"]:
+            assert found["redis"]["persistence"]["size"]
+
+
+def test_remote_logs_are_written_where_the_stack_says() -> None:
+    assert values(logs=LOGS["remote"])["config"]["logging"] == {
+        "remote_logging": "True",
+        "remote_base_log_folder": "s3://logs/airflow",
+        "remote_log_conn_id": "aws",
+    }
+    assert "logging" not in values()["config"]
+
+
+# Which pods read which Secrets: chart 1.22.0, `_helpers.yaml` (chart-facts.md 1).
+EVERYWHERE = {SECRETS.fernet, SECRETS.api_secret, SECRETS.metadata}
+
+
+@pytest.mark.parametrize("git", ["ssh-key", "token", "public"])
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_digest_lands_on_the_pods_that_read_the_secret_and_on_no_others(executor: str, git: str) -> None:
+    repository = {"ssh-key": {SECRETS.git_ssh}, "token": {SECRETS.git_token}, "public": set[str]()}[git]
+    celery = executor == "CeleryExecutor"
+    made = {
+        name: digest
+        for name, digest in DIGESTS.items()
+        if name not in {SECRETS.git_ssh, SECRETS.git_token} - repository
+        and (celery or name not in {SECRETS.broker_url, SECRETS.redis_password})
+    }
+    found = chart_values(settings(executor=executor, dags=AUTHENTICATIONS[git]), made)
+    broker = {SECRETS.broker_url} if celery else set[str]()
+    expected = {
+        "apiServer": EVERYWHERE | {SECRETS.jwt} | broker,
+        "scheduler": EVERYWHERE | {SECRETS.jwt} | broker | (repository if executor == "LocalExecutor" else set()),
+        "dagProcessor": EVERYWHERE | broker | repository,
+        "triggerer": EVERYWHERE | broker | repository,
+        "redis": {SECRETS.redis_password} if celery else set(),
+        "workers.celery": EVERYWHERE | broker | repository if celery else set(),
+    }
+    seen: dict[str, set[str]] = {}
+    for component, place in {**found, "workers.celery": found["workers"]["celery"]}.items():
+        annotations = place.get("podAnnotations", {}) if isinstance(place, dict) else {}
+        assert all(annotations[key] == DIGESTS[key.removeprefix("checksum/")] for key in annotations)
+        if annotations or component in expected:
+            seen[component] = {key.removeprefix("checksum/") for key in annotations}
+    assert seen == expected
+    assert "podAnnotations" not in found["workers"]["kubernetes"], "a changed pod template would roll every component"
+    assert "airflowPodAnnotations" not in found
+
+
+def test_without_an_ingress_only_airflows_own_pods_reach_the_api_server() -> None:
+    closed, opened = values(), values(**ACCESSES["ingress"])
+    own = {"podSelector": {"matchLabels": {"tier": "airflow", "release": "airflow"}}}
+    controller = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
+    assert closed["networkPolicies"] == opened["networkPolicies"] == {"enabled": True}
+    assert closed["apiServer"]["networkPolicy"]["ingress"]["from"] == [own]
+    assert opened["apiServer"]["networkPolicy"]["ingress"]["from"] == [own, controller]
+    assert "ingress" not in closed
+    assert "base_url" not in closed["config"].get("api", {})
+
+
+def test_an_ingress_is_behind_tls_where_it_has_a_certificate() -> None:
+    plain = {"ingress": {"host": "a.example.com", "controllerNamespace": "ingress"}}
+    assert values(**plain)["config"]["api"]["base_url"] == "http://a.example.com"
+    found = values(**ACCESSES["ingress"])
+    assert found["config"]["api"]["base_url"] == "https://airflow.example.com"
+    assert found["ingress"]["apiServer"] == {
+        "enabled": True,
+        "hosts": [{"name": "airflow.example.com", "tls": {"enabled": True, "secretName": "tls"}}],
+        "annotations": {"a.example.com/b": "c"},
+        "ingressClassName": "nginx",
+    }
+
+
+@pytest.mark.parametrize(
+    ("repository", "expected"),
+    [("apache/airflow", "m.io/x/apache/airflow"), ("quay.io/a/b", "m.io/x/a/b"), ("airflow", "m.io/x/library/airflow")],
+)
+def test_a_mirror_stands_before_every_image(repository: str, expected: str) -> None:
+    found = values(images={"registry": "m.io/x", "airflow": {"repository": repository}, "pullSecrets": ["one", "two"]})
+    assert found["defaultAirflowRepository"] == expected
+    assert {image["repository"] for image in found["images"].values()} == {
+        "m.io/x/git-sync/git-sync", "m.io/x/prometheus/statsd-exporter", "m.io/x/library/redis",
+    }  # fmt: skip
+    assert found["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]
+
+
+def test_an_image_by_digest_keeps_its_tag_and_its_version() -> None:
+    digest = "sha256:" + "a" * 64
+    found = values(images={"airflow": {"tag": "3.2.1-python3.12", "digest": digest}})
+    assert found["defaultAirflowTag"] == f"3.2.1-python3.12@{digest}"
+    assert found["airflowVersion"] == "3.2.1"
+
+
+def test_a_component_gets_what_the_stack_changes_and_the_rest_from_the_size() -> None:
+    preset, changed = (
+        values(size="medium"),
+        values(size="medium", components={"scheduler": {"replicas": 7, "cpu": "3"}}),
+    )
+    assert changed["scheduler"]["replicas"] == 7
+    assert changed["scheduler"]["resources"]["requests"]["cpu"] == "3"
+    assert changed["scheduler"]["resources"]["limits"] == preset["scheduler"]["resources"]["limits"]
+    assert changed["apiServer"] == preset["apiServer"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_component_with_a_second_replica_has_a_disruption_budget_and_no_other_has_one(size: str) -> None:
+    for executor in EXECUTORS:
+        found = values(size=size, executor=executor)
+        for component in (
+            *map(found.get, ("apiServer", "scheduler", "dagProcessor", "triggerer")),
+            found["workers"]["celery"],
+        ):
+            assert component["podDisruptionBudget"]["enabled"] is (component["replicas"] > 1)
+
+
+def test_the_environment_of_the_stack_reaches_the_chart() -> None:
+    found = values(environment={"B": "2", "A": "1"}, environmentFrom={"C": {"secret": "mine", "key": "c"}})
+    assert found["env"] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    assert {"envName": "C", "secretName": "mine", "secretKey": "c"} in found["secret"]
+
+
+def test_the_stacks_own_values_are_merged_last_maps_into_maps_and_all_else_replaced() -> None:
+    mine = {
+        "scheduler": {"replicas": 9, "nodeSelector": {"disk": "ssd"}},
+        "config": {"core": {"load_examples": "True"}},
+    }
+    found = values(values={**mine, "tolerations": [{"key": "a"}]})
+    assert found["scheduler"]["replicas"] == 9
+    assert found["scheduler"]["nodeSelector"] == {"disk": "ssd"}
+    assert found["scheduler"]["resources"] == values()["scheduler"]["resources"]
+    assert found["config"]["core"]["load_examples"] == "True"
+    assert found["config"]["core"]["auth_manager"] == names.AUTH_MANAGER
+    assert found["tolerations"] == [{"key": "a"}]
+
+
+def test_values_change_neither_the_settings_nor_each_other() -> None:
+    given: Settings = settings(values={"scheduler": {"a": 1}}, labels={"team": "data"})
+    before = given.model_dump()
+    first = chart_values(given)
+    first["scheduler"]["a"] = 2
+    first["labels"]["team"] = "other"
+    assert given.model_dump() == before
+    assert chart_values(given)["labels"] == {"team": "data"}
+
+
+def test_service_accounts_of_everything_that_runs_tasks_are_annotated() -> None:
+    found = values(serviceAccountAnnotations={"eks.amazonaws.com/role-arn": "arn"})
+    for component in ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers"):
+        assert found[component]["serviceAccount"]["annotations"] == {"eks.amazonaws.com/role-arn": "arn"}

@@ -1,0 +1,26 @@
+"""How far, and how long still: the figures a first `make up` shows."""
+
+import time
+
+import pytest
+
+from airflow_stack.cli.console import Progress, duration
+
+
+def test_durations_read_as_a_person_says_them() -> None:
+    assert [duration(seconds) for seconds in (4.4, 89, 1270)] == ["4 seconds", "89 seconds", "21 minutes"]
+
+
+def test_the_estimate_follows_the_pace_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    progress = Progress({"pulumi": 100, "helm": 50})
+    progress.start("pulumi")
+    now += 30
+    assert progress.left() == 120
+    now += 170
+    progress.finish("built")
+    progress.start("helm")
+    assert progress.left() == 100, "twice as slow as estimated so far"
+    now += 500
+    assert progress.left() == 0

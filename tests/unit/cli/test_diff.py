@@ -1,0 +1,185 @@
+"""`airflow-stack diff`, its pure parts: what differs between objects, what is shown of it, and what it adds up to."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_stack.cli.diff.compare import Report, compared
+from airflow_stack.cli.diff.model import Level
+from airflow_stack.cli.diff.object_changes import Field, changes, fields, normal
+from airflow_stack.cli.diff.quoting import HIDDEN, clean, code
+from airflow_stack.cli.diff.sides import Manifest, Side, side
+from airflow_stack.cli.diff.totals import Totals, read_prices, totals
+from airflow_stack.cli.errors import StackError
+from tests.support.cases import ROOT
+
+SETTINGS = {"namespace": "airflow", "executor": "KubernetesExecutor"}
+
+
+def deployment(**container: object) -> Manifest:
+    containers = [{"name": "first", "image": "a"}, {"name": "second", "image": "b", **container}]
+    return manifest(
+        "Deployment", "airflow-scheduler", spec={"replicas": 2, "template": {"spec": {"containers": containers}}}
+    )
+
+
+def manifest(kind: str, name: str, **content: object) -> Manifest:
+    return {"kind": kind, "metadata": {"name": name, "namespace": "airflow"}, **content}
+
+
+def a_side(*manifests: Manifest) -> Side:
+    return side({"settings": SETTINGS, "resources": []}, manifests)
+
+
+def differing(old: Manifest, new: Manifest) -> tuple[Field, ...]:
+    (change,) = changes(a_side(old), a_side(new))
+    return change.fields
+
+
+def variables(**environment: str) -> Manifest:
+    return deployment(env=[{"name": name, "value": value} for name, value in environment.items()])
+
+
+def test_a_variable_that_is_added_in_front_is_one_change() -> None:
+    assert differing(variables(B="1", C="2"), variables(A="0", B="1", C="2")) == (
+        Field("spec.template.spec.containers[second].env[A]", None, "0"),
+    )
+
+
+def test_the_order_of_named_things_is_no_change() -> None:
+    assert changes(a_side(variables(A="1", B="2")), a_side(variables(B="2", A="1"))) == []
+
+
+def test_an_option_of_a_configuration_file_is_one_change() -> None:
+    old, new = (
+        manifest("ConfigMap", "c", data={"airflow.cfg": f"[core]\nparallelism = {n}\nother = %(x)s\n"}) for n in (1, 2)
+    )
+    assert differing(old, new) == (Field("data.airflow.cfg.core.parallelism", "1", "2"),)
+
+
+def test_a_configuration_file_that_comes_or_goes_is_one_change() -> None:
+    without, there = (
+        manifest("ConfigMap", "c", data=data) for data in ({"a.txt": "a"}, {"a.txt": "a", "b.yaml": "b: {c: 1}"})
+    )
+    assert differing(without, there) == (Field("data.b.yaml", None, "a file"),)
+    assert differing(there, without) == (Field("data.b.yaml", "a file", None),)
+
+
+def test_of_a_text_only_the_lines_that_differ_are_shown() -> None:
+    old, new = (manifest("ConfigMap", "c", data={"known_hosts": f"a\n{line}\nz\n"}) for line in ("b", "c"))
+    assert differing(old, new) == (Field("data.known_hosts", "b", "c"),)
+
+
+def test_a_checksum_and_the_charts_version_are_no_fields_of_their_own() -> None:
+    old, new = (
+        {"metadata": {"annotations": {"checksum/x": n}, "labels": {"chart": n}}, "spec": {"replicas": n}} for n in "12"
+    )
+    assert [field.path for field in fields(normal(old), normal(new))] == ["spec.replicas"]
+
+
+def test_a_secret_shows_which_of_its_keys_change_and_nothing_of_what_is_in_them() -> None:
+    old, new = (manifest("Secret", "s", stringData={"key": value, "same": "x"}) for value in ("canary-1", "canary-2"))
+    assert differing(old, new) == (Field("stringData.key", "[secret]", "[secret]"),)
+    for change in [*changes(a_side(), a_side(new)), *changes(a_side(old), a_side())]:
+        assert change.fields == (Field("keys", None, "key, same"),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "API_KEY", "SERVICE_CREDENTIALS", "AIRFLOW_CONN_DB"],
+)
+def test_a_variable_that_is_named_like_a_secret_is_not_shown(name: str) -> None:
+    for old, new in (
+        (variables(), variables(**{name: "canary"})),
+        (variables(**{name: "other"}), variables(**{name: "canary"})),
+    ):
+        assert "canary" not in repr(differing(old, new))
+        assert HIDDEN in repr(differing(old, new))
+    whole = deployment(env=[{"name": name, "value": "canary"}], tty=True)
+    assert "canary" not in repr([*fields(normal({}), normal(whole))])
+
+
+def test_passwords_in_addresses_and_private_keys_are_not_shown() -> None:
+    assert clean("postgres://user:canary@host/db") == f"postgres://user:{HIDDEN}@host/db"
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n-----END OPENSSH PRIVATE KEY-----"
+    assert clean(f"a {key} b") == f"a {HIDDEN} b"
+
+
+@given(st.text())
+def test_what_is_shown_of_a_value_neither_ends_its_mark_nor_controls_a_terminal(value: str) -> None:
+    text = code(value)
+    assert text == "nothing" or (text[0] == text[-1] == "`" and "`" not in text[1:-1])
+    assert "\n" not in text
+    assert all(c.isprintable() or c == " " for c in text)
+
+
+def test_an_object_of_another_namespace_keeps_its_namespace() -> None:
+    theirs = {**manifest("ConfigMap", "c"), "metadata": {"name": "c", "namespace": "theirs"}}
+    assert [field.path for field in differing(manifest("ConfigMap", "c"), theirs)] == ["metadata.namespace"]
+
+
+def test_a_new_stack_is_all_added_and_a_stack_like_before_is_nothing() -> None:
+    new = a_side(deployment())
+    assert compared("s", None, new).level is Level.CHANGE
+    assert [change.what for change in compared("s", None, new).objects] == ["added"]
+    assert compared("s", new, new) == Report("s", before=totals(new), after=totals(new))
+    assert compared("s", new, new).level is Level.NONE
+
+
+def test_requests_count_every_replica_and_the_largest_step_of_a_pods_start() -> None:
+    asked = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+    pod = deployment(resources=asked)
+    assert totals(a_side(pod)) == Totals(
+        cpu_requests=Decimal("0.2"), memory_requests=Decimal(2 * 2**30), memory_limits=Decimal(4 * 2**30)
+    )
+    pod["spec"]["template"]["spec"]["initContainers"] = [{"name": "init", "resources": {"requests": {"cpu": "1"}}}]
+    assert totals(a_side(pod)).cpu_requests == 2
+
+
+def test_volumes_count_claims_templates_and_instances() -> None:
+    spec = {"resources": {"requests": {"storage": "2Gi"}}}
+    found = a_side(
+        manifest("PersistentVolumeClaim", "p", spec=spec),
+        manifest(
+            "StatefulSet",
+            "s",
+            spec={"replicas": 3, "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": spec}]},
+        ),
+        manifest("Cluster", "c", spec={"instances": 2, "storage": {"size": "10Gi"}}),
+    )
+    assert totals(found).volumes == Decimal((2 + 6 + 20) * 2**30)
+
+
+def test_a_price_is_that_of_requests_and_volumes(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("cpuHour: 0.04\nmemoryGiBHour: 0.005\nstorageGiBMonth: 0.1\nhoursPerMonth: 100\n")
+    sums = Totals(cpu_requests=Decimal(2), memory_requests=Decimal(4 * 2**30), volumes=Decimal(10 * 2**30))
+    assert sums.per_month(read_prices(file)) == Decimal("11")
+
+
+def test_the_price_list_of_the_guide_is_one(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "guides" / "reading-a-diff.md").read_text()
+    (tmp_path / "prices.yaml").write_text(guide.split("```yaml\n")[1].split("```")[0])
+    assert read_prices(tmp_path / "prices.yaml").currency == "EUR"
+
+
+@pytest.mark.parametrize(
+    "content", ["cpuHour: cheap", "[", "cpuHour: 1\nmemoryGiBHour: 1\nstorageGiBMonth: 1\ngpuHour: 1"]
+)
+def test_a_wrong_price_list_is_refused_with_what_it_needs(tmp_path: Path, content: str) -> None:
+    (tmp_path / "prices.yaml").write_text(content)
+    with pytest.raises(StackError, match="needs cpuHour, memoryGiBHour and storageGiBMonth"):
+        read_prices(tmp_path / "prices.yaml")
+
+
+def test_a_secret_setting_that_is_encrypted_anew_rolls_what_reads_its_secret() -> None:
+    pod = deployment()
+    pod["spec"]["template"]["metadata"] = {"annotations": {"checksum/airflow-metadata": "x"}}
+    own = {"settings": SETTINGS, "resources": []}
+    objects = [pod, manifest("Secret", "airflow-metadata", stringData={"connection": "x"})]
+    report = compared("s", side(own, objects), side(own, objects, frozenset({"databasePassword"})))
+    assert [finding.kind for finding in report.findings] == ["secret", "restart"]
+    assert "Secret `airflow-metadata` changes" in report.findings[1].text

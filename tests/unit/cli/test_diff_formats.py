@@ -1,0 +1,131 @@
+"""What `airflow-stack diff` writes: a comment that fits, says the same each time and obeys nobody's values, a terminal, JSON."""
+
+import io
+import json
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from airflow_stack.cli.diff.compare import Report, compared
+from airflow_stack.cli.diff.model import Finding, dangerous
+from airflow_stack.cli.diff.object_changes import changes
+from airflow_stack.cli.diff.quoting import code
+from airflow_stack.cli.diff.render_json import as_json
+from airflow_stack.cli.diff.render_markdown import LIMIT, MARKER, comment
+from airflow_stack.cli.diff.render_terminal import show
+from airflow_stack.cli.diff.sides import Manifest, Side
+from airflow_stack.cli.diff.totals import Prices, Totals
+
+SETTINGS = {"namespace": "airflow", "executor": "KubernetesExecutor"}
+COMMAND = "airflow-stack diff --stack=prod --base=main --all"
+PRICES = Prices.model_validate({"cpuHour": 1, "memoryGiBHour": 0, "storageGiBMonth": 0})
+NASTY = (
+    "@everyone", "#1", "![x](https://evil.example/a.png)", "</details><script>alert(1)</script>", "```\n@admins\n```",
+    "<!-- airflow-stack diff -->", "| a | b |", "\x1b[2J\x1b]0;x\x07", "a\u202egnp.exe", "`@team`", "````", "\r\n# heading",
+)  # fmt: skip
+
+
+def config_map(**data: str) -> Side:
+    manifest: Manifest = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
+    return Side(SETTINGS, {"ConfigMap/c": manifest})
+
+
+def report(old: str, new: str) -> Report:
+    found = compared("prod", config_map(text=old), config_map(text=new))
+    return Report("prod", (*found.findings, dangerous("x", f"From {code(old)} to {code(new)}.")), (), found.objects)
+
+
+def outside_of_code(text: str) -> str:
+    """What GitHub would make links, mentions and HTML of."""
+    kept, fence = [], ""
+    for line in text.splitlines():
+        mark = re.match(r"`{3,}", line)
+        if not fence and mark:
+            fence = mark[0]
+        elif fence and line == fence:
+            fence = ""
+        elif not fence:
+            kept.append(re.sub(r"`[^`]*`", "", line))
+    assert not fence
+    return "\n".join(kept)
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_a_value_cannot_leave_the_code_that_it_stands_in(value: str) -> None:
+    said = outside_of_code(comment([report("", value), report(value, "x\ny")], "main", COMMAND))
+    assert said == outside_of_code(comment([report("", "harmless"), report("harmless", "x\ny")], "main", COMMAND))
+    assert said.count(MARKER) == 1
+
+
+@given(st.text(), st.text())
+def test_a_comment_says_the_same_of_any_value_outside_of_code(old: str, new: str) -> None:
+    text = comment([Report("prod", (dangerous("x", f"From {code(old)} to {code(new)}."),))], "main", COMMAND)
+    assert "\x1b" not in text
+    assert re.sub(r"nothing|`[^`]*`", "", text.splitlines()[-1]).split() == ["-", "🛑", "From", "to", "."]
+
+
+@pytest.mark.parametrize(("lines", "stacks"), [(10, 1), (3000, 1), (3000, 60), (100_000, 3)])
+def test_a_comment_fits_and_points_to_what_it_leaves_out(lines: int, stacks: int) -> None:
+    long = "\n".join(f"line {number}" for number in range(lines))
+    one = compared("prod", config_map(text="old"), config_map(text=long))
+    text = comment([one] * stacks, "main", COMMAND)
+    assert len(text.encode()) <= LIMIT
+    assert text.count("<details>") == text.count("</details>")
+    outside_of_code(text)
+    assert (COMMAND in text) == (lines > 10)
+
+
+def test_even_without_any_object_too_much_is_cut_at_a_line() -> None:
+    many = Report("prod", tuple(Finding("x", f"{number} {'happens ' * 50}.") for number in range(1000)))
+    text = comment([many], "main", COMMAND)
+    assert len(text.encode()) <= LIMIT
+    assert text.endswith(f"\n\nCut here; all of it: `{COMMAND}`\n")
+
+
+def test_a_terminal_shows_the_blast_radius_first_and_folds_long_objects() -> None:
+    def shown(*, everything: bool) -> str:
+        out = io.StringIO()
+        found = report("old", "\n".join(f"line {number}" for number in range(20)) + "\x1b[2J [bold]")
+        show(Console(file=out, width=200), [found], None, everything=everything)
+        return out.getvalue()
+
+    folded, whole = shown(everything=False), shown(everything=True)
+    assert folded.splitlines()[0] == "prod: dangerous change"
+    assert "(--all)" in folded
+    assert "line 19" not in folded.split("differs")[1]
+    assert "line 19\\u001b[2J [bold]" in whole
+    assert "\x1b" not in folded + whole
+
+
+def test_sums_and_prices_are_told_before_and_after_in_every_form() -> None:
+    after = Totals(cpu_requests=Decimal("0.5"))
+    found = Report("prod", (Finding("x", "Something."),), before=Totals(), after=after)
+    assert "| CPU requests | `none` | `0.5` |" in comment([found], "main", COMMAND, PRICES)
+    assert "| Price per month | `0.00 EUR` | `365.00 EUR` |" in comment([found], "main", COMMAND, PRICES)
+    out = io.StringIO()
+    show(Console(file=out, width=200), [found], PRICES)
+    assert "365.00 EUR" in out.getvalue()
+    stack = json.loads(as_json([found], "main", PRICES))["stacks"][0]
+    assert (stack["after"]["cpu_requests"], stack["price"]) == (
+        "0.5",
+        {"currency": "EUR", "before": "0", "after": "365.0"},
+    )
+
+
+def test_json_holds_every_finding_and_every_field() -> None:
+    (stack,) = json.loads(as_json([report("old", "new")], "main"))["stacks"]
+    assert stack["level"] == "dangerous change"
+    assert [finding["level"] for finding in stack["findings"]] == ["change", "dangerous change"]
+    assert stack["objects"] == [
+        {"key": "ConfigMap/c", "what": "changed", "fields": [{"path": "data.text", "old": "old", "new": "new"}]}
+    ]
+
+
+def test_nothing_that_changes_is_said_in_a_word() -> None:
+    same = compared("prod", config_map(text="a"), config_map(text="a"))
+    assert changes(config_map(text="a"), config_map(text="a")) == []
+    assert comment([same], "main", COMMAND).splitlines()[-1] == "| `prod` | ✅ no change | 0 objects differ |"

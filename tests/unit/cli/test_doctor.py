@@ -1,0 +1,449 @@
+"""`airflow-stack doctor` without a git server: the order of checks, the cluster, the chart and GitHub's API, all played."""
+
+import base64
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from lightkube import KubeConfig
+from lightkube.config.models import Cluster, User
+
+from airflow_stack.cli import doctor, main
+from airflow_stack.cli.doctor.chart_checks import find_chart
+from airflow_stack.cli.doctor.cluster_checks import ClusterChecks
+from airflow_stack.cli.doctor.git_client import GitProbe
+from airflow_stack.cli.doctor.git_credential import generated_key, installation_token
+from airflow_stack.cli.doctor.model import Check, Part, Status, Step, UnwellError, closing, one_line, run
+from airflow_stack.cli.doctor.rights import Right, rights
+from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.pulumi_cli import State
+from airflow_stack.cli.recover.cluster_objects import ClusterError
+from airflow_stack.cli.render import record_stack
+from airflow_stack.settings.models import Chart, GithubApp, Settings
+from tests.support.cases import BUNDLES, settings
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+EMPTY: State = {"deployment": {"resources": []}}
+DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment"}
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
+_SECURE = {"secure": "AAABAI2=="}
+
+
+def fails(message: str, status: Status = Status.FAIL) -> Callable[[], str]:
+    def look() -> str:
+        raise UnwellError(message, "a way out", status)
+
+    return look
+
+
+def test_a_check_is_made_only_when_those_that_it_needs_went_well() -> None:
+    steps = [
+        Step("a", lambda: "well"),
+        Step("b", fails("not so well", Status.WARN), ("a",)),
+        Step("c", fails("bad"), ("b",)),
+        Step("d", lambda: "never", ("c",)),
+        Step("e", lambda: "never", ("d",)),
+        Step("f", lambda: "well", ("b",)),
+    ]
+    checks = list(run(steps))
+    assert [check.status.value for check in checks] == ["ok", "warn", "fail", "skipped", "skipped", "ok"]
+    assert checks[3].message == "was not made, for it needs 'c'"
+    assert str(checks[2]) == "c: bad; fix: a way out"
+
+
+def test_the_last_line_says_what_all_checks_come_to_and_what_is_next() -> None:
+    ok, warn, fail, skipped = (Check("a", status, "") for status in Status)
+    assert closing([ok, fail, skipped], "up").startswith("1 of 3 checks failed, 1 could not be made. Next: mend them")
+    assert closing([ok, ok], "up") == "2 checks, nothing stands in the way. Next: `up`"
+    assert closing([ok, warn], "up") == "2 checks, nothing stands in the way, 1 to look at. Next: `up`"
+
+
+def test_what_another_program_said_becomes_one_line_without_control_characters() -> None:
+    assert one_line("fatal:\tno\n\n\x1b[31mred \n") == "fatal: no; [31mred"
+    assert len(one_line("x" * 5000)) == 600
+
+
+# --- the cluster ------------------------------------------------------------------------------------------------------------------
+
+
+class Played:
+    """A cluster that answers, and may be set to answer otherwise."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {"/version": (200, {"gitVersion": "v1.34.3"})}
+        self.user = "ada"
+        self.forbidden: Callable[[dict[str, str]], bool] = lambda _: False
+        self.reviews = 0
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path.endswith("selfsubjectreviews"):
+            return httpx2.Response(201, json={"status": {"userInfo": {"username": self.user}}})
+        if path.endswith("selfsubjectaccessreviews"):
+            self.reviews += 1
+            asked = json.loads(request.content)["spec"]["resourceAttributes"]
+            return httpx2.Response(201, json={"status": {"allowed": not self.forbidden(asked)}})
+        status, body = self.answers.get(path, (404, {}))
+        return httpx2.Response(status, json=body)
+
+
+@pytest.fixture
+def played() -> Played:
+    return Played()
+
+
+def chart_folder(folder: Path) -> dict[str, str]:
+    (folder / "values.schema.json").write_text("{}")
+    (folder / "Chart.yaml").write_text("name: airflow\nversion: 1.22.0\n")
+    return {"path": str(folder)}
+
+
+@pytest.fixture
+def examine(played: Played, tmp_path: Path) -> Callable[..., dict[str, Check]]:
+    def examined(
+        state: State = EMPTY, handler: Handler | None = None, context: str | None = None, **settings: Any
+    ) -> dict[str, Check]:
+        dags = {"repository": "https://github.com/acme/dags.git"}
+        stack = Settings.model_validate({"dags": dags, "chart": chart_folder(tmp_path), **settings})
+        config = KubeConfig.from_one(cluster=Cluster(server="https://cluster.example.com"), user=User(token="t"))
+        transport = httpx2.MockTransport(handler or played)
+        checks = ClusterChecks(
+            stack, lambda: (config, context), lambda: state, lambda: [NAMESPACE, DEPLOYMENT], transport
+        )
+        return {check.check: check for check in run(checks.steps())}
+
+    return examined
+
+
+def test_a_cluster_of_which_one_may_do_everything_is_asked_once(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    checks = examine()
+    assert {check.status for check in checks.values()} == {Status.OK}, checks
+    assert checks["cluster"].message == "Kubernetes v1.34.3 answers, and knows 'ada'"
+    assert played.reviews == 1
+
+
+def test_a_cluster_of_another_minor_version_is_something_to_look_at_and_keeps_no_other_check_from_being_made(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    played.answers["/version"] = (200, {"gitVersion": "v1.33.5-eks-3025e55"})
+    checks = examine()
+    assert checks["cluster"].status is Status.WARN
+    assert (
+        "Kubernetes 1.33 was not tested with this program; tested: Airflow 3.3.2 with chart"
+        in checks["cluster"].message
+    )
+    assert checks["permissions"].status is Status.OK
+    played.answers["/version"] = (403, {})
+    assert examine()["cluster"].message == "Kubernetes of unknown version answers, and knows 'ada'"
+
+
+def test_rights_that_are_missing_are_grouped_in_one_line(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    played.forbidden = lambda asked: asked["resource"] in ("*", "deployments", "namespaces") and asked["verb"] != "get"
+    check = examine()["permissions"]
+    assert check.status is Status.FAIL
+    assert check.message == (
+        "'ada' may not, in namespace 'airflow': create, delete, list, patch, watch namespaces; create, delete, list, patch, watch deployments.apps"
+    )
+
+
+def test_somebody_without_the_whole_cluster_may_have_all_that_is_needed(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    played.forbidden = lambda asked: asked["resource"] == "*"
+    assert "may do all that `up` does" in examine()["permissions"].message
+
+
+def test_the_rights_follow_from_the_objects_and_from_what_their_roles_grant() -> None:
+    rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [rule]}
+    custom = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster"}
+    found = rights([DEPLOYMENT, role, custom])
+    assert Right("apps", "deployments", "watch") in found
+    assert Right("rbac.authorization.k8s.io", "roles", "create") in found
+    assert Right("postgresql.cnpg.io", "clusters", "watch") in found
+    assert Right("", "secrets", "update") in found, "Helm's records"
+    (log,) = (right for right in found if right.resource == "pods/log")
+    assert log.attributes("airflow")["subresource"] == "log"
+
+
+def test_to_see_the_end_of_a_namespace_the_rights_to_watch_all_of_them_are_asked_for() -> None:
+    """Without them the provider waits for ever for a namespace that it deletes (pulumi-kubernetes, `await.Deletion`)."""
+    wanted = [right for right in rights([{"apiVersion": "v1", "kind": "Namespace"}]) if right.resource == "namespaces"]
+    of_cluster = {right.verb for right in wanted if "namespace" not in right.attributes("airflow")}
+    assert of_cluster == {"create", "list", "watch"}
+    assert {right.verb for right in wanted} - of_cluster == {"delete", "get", "patch"}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "does not know the user"), (503, "answers 503"), (0, "does not answer: refused")]
+)
+def test_a_cluster_that_does_not_answer_is_told_and_the_chart_is_looked_for_all_the_same(
+    examine: Callable[..., dict[str, Check]], status: int, words: str
+) -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if not status:
+            raise httpx2.ConnectError("refused", request=request)
+        return httpx2.Response(status)
+
+    checks = examine(handler=handler)
+    assert (checks["cluster"].status, checks["chart"].status) == (Status.FAIL, Status.OK)
+    assert words in checks["cluster"].message
+    assert checks["permissions"].status is Status.SKIPPED
+
+
+def test_a_context_that_is_missing_is_told(examine: Callable[..., dict[str, Check]]) -> None:
+    check = examine(context="prod")["kubeconfig"]
+    assert (check.status, "'prod' not found" in check.message) == (Status.FAIL, True)
+
+
+def test_an_existing_namespace_is_there_and_what_it_lacks_is_said(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    def check() -> Check:
+        return examine(createNamespace=False)["namespace"]
+
+    assert (check().status, "is not there" in check().message) == (Status.FAIL, True)
+    path = "/api/v1/namespaces/airflow"
+    played.answers[path] = (200, {"metadata": {}})
+    assert check().status is Status.WARN
+    assert "no label pod-security" in check().message
+    assert "no NetworkPolicy" in check().message
+    played.answers[path] = (200, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}})
+    allows: Any = {"spec": {"podSelector": {}, "ingress": [{}]}}
+    policies = f"/apis/networking.k8s.io/v1{path.removeprefix('/api/v1')}/networkpolicies"
+    played.answers[policies] = (200, {"items": [allows]})
+    assert "no NetworkPolicy" in check().message
+    played.answers[policies] = (200, {"items": [allows, {"spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}]})
+    assert check().status is Status.OK
+
+
+def test_a_namespace_or_release_of_somebody_else_is_a_warning_and_the_stacks_own_is_none(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    managed = {"metadata": {"managedFields": [{"manager": "kubectl-create"}]}}
+    played.answers["/api/v1/namespaces/airflow"] = (200, managed)
+    played.answers["/api/v1/namespaces/airflow/secrets"] = (200, {"items": [{"metadata": {"name": "sh.helm.v1"}}]})
+    checks = examine()
+    assert (checks["namespace"].status, checks["release"].status) == (Status.WARN, Status.WARN)
+    assert "made by kubectl-create" in checks["namespace"].message
+    own = [
+        {"type": "kubernetes:core/v1:Namespace", "id": "airflow", "urn": "a"},
+        {"type": "kubernetes:helm.sh/v3:Release", "id": "airflow/airflow", "urn": "b"},
+    ]
+    checks = examine(state={"deployment": {"resources": own}})
+    assert {check.status for check in checks.values()} == {Status.OK}
+
+
+def test_the_database_is_looked_for_where_the_settings_put_it(
+    played: Played, examine: Callable[..., dict[str, Check]]
+) -> None:
+    assert "database" not in examine()
+    external = examine(database={"external": {"host": "127.0.0.1", "port": 1}})["database"]
+    assert external.status is Status.WARN
+    assert "only the cluster has to reach it" in external.way_out
+    assert examine(database={"cloudNativePg": {}})["database"].status is Status.FAIL
+    played.answers["/apis/postgresql.cnpg.io/v1"] = (200, {})
+    assert examine(database={"cloudNativePg": {}})["database"].status is Status.OK
+
+
+# --- the chart --------------------------------------------------------------------------------------------------------------------
+
+INDEX = yaml.safe_dump({"entries": {"airflow": [{"version": "1.22.0"}, {"version": "1.21.0"}]}})
+
+
+def chart_of(handler: Handler, **settings: str) -> str:
+    return find_chart(Chart.model_validate(settings), httpx2.MockTransport(handler))
+
+
+def test_a_version_is_looked_for_in_the_index_of_a_helm_repository() -> None:
+    def index(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == "/index.yaml"
+        return httpx2.Response(200, text=INDEX)
+
+    assert "1.22.0" in chart_of(index)
+    with pytest.raises(UnwellError, match=r"no version 1\.20\.9") as raised:
+        chart_of(index, version="1.20.9")
+    assert "1.22.0, 1.21.0" in raised.value.way_out
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "entries: []", "entries: {airflow: [{}]}", "- 1"])
+def test_what_is_no_index_is_told(text: str) -> None:
+    with pytest.raises(UnwellError, match=r"no index of a Helm repository"):
+        chart_of(lambda _: httpx2.Response(200, text=text))
+
+
+def a_registry(request: httpx2.Request) -> httpx2.Response:
+    """As Docker Hub and GitHub's registry: even a stranger needs a token."""
+    if request.url.path == "/token":
+        assert request.url.params["scope"] == "repository:charts/airflow:pull"
+        return httpx2.Response(200, json={"token": "anonymous"})
+    if request.headers.get("Authorization") != "Bearer anonymous":
+        challenge = 'Bearer realm="https://reg.example.com/token",service="r",scope="repository:charts/airflow:pull"'
+        return httpx2.Response(401, headers={"WWW-Authenticate": challenge})
+    if request.url.path.endswith("/tags/list"):
+        return httpx2.Response(200, json={"tags": ["1.22.0"]})
+    return httpx2.Response(200 if request.url.path.endswith("/manifests/1.22.0") else 404)
+
+
+def test_a_version_is_looked_for_in_a_registry_as_a_stranger() -> None:
+    assert "1.22.0" in chart_of(a_registry, repository="oci://reg.example.com/charts")
+    with pytest.raises(UnwellError, match=r"no version 1\.21\.0"):
+        chart_of(a_registry, repository="oci://reg.example.com/charts", version="1.21.0")
+    with pytest.raises(UnwellError, match="asks for a login") as raised:
+        chart_of(lambda _: httpx2.Response(401), repository="oci://reg.example.com")
+    assert raised.value.status is Status.WARN
+
+
+def test_a_repository_that_does_not_answer_is_told() -> None:
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused", request=request)
+
+    with pytest.raises(UnwellError, match="does not answer: refused"):
+        chart_of(refuse)
+
+
+def test_a_local_chart_is_read(tmp_path: Path) -> None:
+    assert find_chart(Chart.model_validate(chart_folder(tmp_path))) == f"version 1.22.0 in {tmp_path}"
+    (tmp_path / "broken.tgz").write_text("no archive")
+    for path in ("broken.tgz", "missing"):
+        with pytest.raises(UnwellError, match="is no chart"):
+            find_chart(Chart(path=str(tmp_path / path)))
+
+
+def test_a_machine_without_git_is_told(tmp_path: Path) -> None:
+    probe = GitProbe("git@github.com:acme/dags.git", tmp_path, {"PATH": str(tmp_path)})
+    with pytest.raises(StackError, match="git is needed and was not found"):
+        probe.refs()
+
+
+# --- the key ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_program_names_its_generated_keys_as_they_are_looked_for() -> None:
+    stack = settings(dags=BUNDLES["bundle, several"], rotation={"gitSshKey": 2})
+    made = [
+        {"urn": urn, "type": each.type, "outputs": {"privateKeyOpenssh": {"plaintext": json.dumps(each.name)}}}
+        for urn, each in record_stack(stack, "test").resources.items()
+    ]
+    keys = [generated_key({"deployment": {"resources": made}}, name, 2) for name in ("", "team-a", "team-b")]
+    assert keys == [
+        "airflow-git-ssh-key-2",
+        "airflow-git-bundle-team-a-ssh-key-2",
+        "airflow-git-bundle-team-b-ssh-key-2",
+    ]
+    assert generated_key({"deployment": {"resources": made}}, "", 3) is None
+
+
+# --- a GitHub App -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_github_apps_key_signs_a_request_for_a_token_of_its_installation() -> None:
+    key = generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    app = GithubApp.model_validate({"clientId": "Iv23", "installationId": 7})
+
+    def api(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == "/app/installations/7/access_tokens"
+        signed, _, signature = request.headers["Authorization"].removeprefix("Bearer ").rpartition(".")
+        key.public_key().verify(base64.urlsafe_b64decode(signature + "=="), signed.encode(), PKCS1v15(), SHA256())
+        claims = json.loads(base64.urlsafe_b64decode(signed.partition(".")[2] + "=="))
+        assert claims["iss"] == "Iv23"
+        assert claims["exp"] - claims["iat"] <= 600, "GitHub's limit"
+        return httpx2.Response(201, json={"token": "ghs_x"})
+
+    with httpx2.Client(transport=httpx2.MockTransport(api)) as client:
+        assert installation_token(client, "https://api.github.com", app, pem) == "ghs_x"
+    for status, words in {401: "does not take the key", 404: "no installation 7", 500: "answers 500"}.items():
+        refuse = httpx2.MockTransport(lambda _, status=status: httpx2.Response(status))
+        with httpx2.Client(transport=refuse) as client, pytest.raises(UnwellError, match=words):
+            installation_token(client, "https://api.github.com", app, pem)
+
+
+# --- the command ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., tuple[int, str]]]:
+    """Run `airflow-stack doctor` in this process, with no cluster and no git host to ask."""
+    (tmp_path / "Pulumi.yaml").write_text("name: airflow\nruntime: python\n")
+    monkeypatch.chdir(tmp_path)
+
+    def no_cluster(*_: object) -> None:
+        raise ClusterError("no kubeconfig can be used")
+
+    def no_stack(*_: object, **__: object) -> None:
+        raise StackError("no stack named 'mine' found")
+
+    monkeypatch.setattr(doctor, "cluster_of", no_cluster)
+    monkeypatch.setattr("airflow_stack.cli.pulumi_cli.PulumiStack.state", no_stack)
+
+    def run_here(config: dict[str, Any], *arguments: str) -> tuple[int, str]:
+        file = {"config": {f"airflow:{key}": value for key, value in config.items()}}
+        (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump(file))
+        monkeypatch.setattr(sys, "argv", ["airflow-stack", "doctor", "--stack", "mine", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main.main()
+        return int(stopped.value.code or 0), capsys.readouterr().out
+
+    yield run_here
+
+
+def test_the_command_prints_a_line_for_each_check_and_the_status_tells_whether_all_is_well(
+    command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    stack = {"dags": {"repository": "https://github.com/acme/dags.git"}, "chart": chart_folder(tmp_path)}
+    status, out = command(stack, "--only", "cluster")
+    assert status == 1
+    *lines, last = out.splitlines()
+    assert last == "1 of 8 checks failed, 4 could not be made. Next: mend them from the top, then ask again"
+    assert [line.split(":")[0].split() for line in lines] == [
+        ["ok", "settings"],
+        ["ok", "secrets"],
+        ["fail", "kubeconfig"],
+        ["skipped", "cluster"],
+        ["ok", "chart"],
+        ["skipped", "permissions"],
+        ["skipped", "namespace"],
+        ["skipped", "release"],
+    ]
+    image = {"repository": "registry.example.com/airflow"}
+    baked = {"dags": {"delivery": "image"}, "images": {"airflow": image}, "chart": chart_folder(tmp_path)}
+    assert command(baked, "--only", "git")[0] == 0
+
+
+def test_json_is_for_machines_and_names_missing_secrets_with_their_commands(
+    command: Callable[..., tuple[int, str]],
+) -> None:
+    stack = {"dags": {"repository": "git@git.invalid:a/b.git", "authentication": "sshKey", "knownHosts": "x y z"}}
+    status, out = command({**stack, "database": {"external": {"host": "db"}}}, "--only", "git", "--json")
+    checks = {check["check"]: check for check in json.loads(out)}
+    assert (status, checks["secrets"]["status"]) == (1, "fail")
+    for key in ("gitSshKey", "databasePassword"):
+        assert f"pulumi config set --secret airflow:{key}" in checks["secrets"]["wayOut"]
+    assert (checks["git credential"]["status"], checks["git host"]["status"]) == ("skipped", "fail")
+
+
+def test_wrong_settings_end_the_examination(command: Callable[..., tuple[int, str]]) -> None:
+    status, out = command({"dags": {"repository": "nowhere"}, "gitToken": _SECURE})
+    assert status == 1
+    assert len(out.splitlines()) == 2, "the check, and what is next"
+    assert "airflow-stack check --stack mine" in out
+
+
+def test_the_parts_are_those_of_the_option() -> None:
+    assert [part.value for part in Part] == ["git", "cluster"]

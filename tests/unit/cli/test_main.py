@@ -1,0 +1,197 @@
+"""The command `airflow-stack`: results on standard output, all else on standard error, and a status that scripts can trust."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from airflow_stack.cli import main
+from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.helm import find_helm
+from tests.support.cases import CONTRACT_CHART, ROOT, STACKS
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the three stacks."""
+    for stack in STACKS:
+        shutil.copy(ROOT / f"Pulumi.{stack}.yaml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `airflow-stack` there, in this process."""
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("AIRFLOW_CHART", raising=False)
+
+    def run_here(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["airflow-stack", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main.main()
+        printed = capsys.readouterr()
+        return Done(int(stopped.value.code or 0), printed.out, printed.err)
+
+    return run_here
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "Pulumi.mine.yaml").write_text(text)
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_a_stack_in_order_is_said_to_be_and_what_is_still_missing_is_told_apart(run: Run, stack: str) -> None:
+    done = run("check", "--stack", stack)
+    assert done.status == 0
+    assert done.out.startswith(f"stack '{stack}' is in order: ")
+    assert [line for line in done.err.splitlines() if "databasePassword" in line] == [
+        f"still to be set before `pulumi up`: pulumi config set --secret airflow:databasePassword --stack {stack}"
+    ]
+
+
+def test_a_stack_without_a_repository_is_told_the_command_and_what_does_without(run: Run) -> None:
+    done = run("check", "--stack", "dev")
+    assert (done.status, done.out) == (1, "")
+    assert "pulumi config set --path 'airflow:dags.repository'" in done.err
+    assert "`make up`" in done.err
+
+
+def test_a_wrong_stack_ends_in_one_message_on_standard_error_with_all_errors(run: Run, folder: Path) -> None:
+    write(folder, "config:\n  airflow:sise: small\n  airflow:dags: {repository: x}\n  airflow:gitToken: hunter2\n")
+    for command in ("check", "render"):
+        done = run(command, "--stack", "mine")
+        assert (done.status, done.out) == (1, "")
+        assert done.err.startswith("error: stack 'mine' has 3 settings to correct")
+        assert all(key in done.err for key in ("airflow:sise", "airflow:dags.repository", "airflow:gitToken"))
+        assert "Traceback" not in done.err
+        assert "hunter2" not in done.err
+
+
+def test_an_unknown_stack_names_those_that_there_are(run: Run) -> None:
+    done = run("check", "--stack", "staggign")
+    assert (done.status, done.out) == (1, "")
+    assert "Pulumi.staggign.yaml" in done.err
+    assert "dev, prod, staging" in done.err
+
+
+def test_a_stack_may_be_named_with_its_organization(run: Run) -> None:
+    assert run("check", "--stack", "organization/airflow/prod").status == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["config: [", "- a\n- b", "config: text", "config:\n  airflow:dags: 2026-13-45", "\0", "5", "a: &a [*a]\nconfig: *a",
+     "config:\n  5: x", "config:\n  airflow:values: {a: " + "9" * 5000 + "}", "config:\n  airflow:labels: &a {a: *a}"],
+    ids=lambda text: text[:30],
+)  # fmt: skip
+def test_what_is_no_stack_file_is_refused_without_a_traceback(run: Run, folder: Path, text: str) -> None:
+    write(folder, text)
+    done = run("check", "--stack", "mine")
+    assert (done.status, done.out) == (1, "")
+    assert "Pulumi.mine.yaml" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_nested_encrypted_value_is_refused(run: Run, folder: Path) -> None:
+    secure = "{secure: v1:abc}"
+    write(folder, f"config:\n  airflow:dags: {{repository: git@github.com:a/b}}\n  airflow:values: {{a: [{secure}]}}\n")
+    done = run("check", "--stack", "mine")
+    assert done.status == 1
+    assert "airflow:values" in done.err
+    assert "encrypted" in done.err
+
+
+def test_an_encrypted_secret_is_taken_without_decrypting_it(run: Run, folder: Path) -> None:
+    secure = "{secure: v1:abc}"
+    write(folder, f"config:\n  airflow:dags: {{repository: git@github.com:a/b}}\n  airflow:gitSshKey: {secure}\n")
+    done = run("check", "--stack", "mine")
+    assert (done.status, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["check", "render"])
+def test_a_chart_that_is_not_there_is_named(run: Run, command: str) -> None:
+    done = run(command, "--stack", "staging", "--chart", "charts/none.tgz")
+    assert (done.status, done.out) == (1, "")
+    assert "charts/none.tgz" in done.err
+
+
+def test_values_are_checked_against_the_chart_that_is_given(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        folder,
+        "config:\n  airflow:dags: {repository: git@github.com:a/b}\n  airflow:values: {scheduler: {replica: 2}}\n",
+    )
+    assert run("check", "--stack", "mine").status == 0
+    assert "'replica' was unexpected" in run("check", "--stack", "mine", "--chart", str(CONTRACT_CHART)).err
+    monkeypatch.setenv("AIRFLOW_CHART", str(CONTRACT_CHART))
+    assert run("check", "--stack", "mine").status == 1
+
+
+def test_without_helm_render_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("AIRFLOW_STACK_CACHE", "/nowhere")
+    done = run("render", "--stack", "staging", "--chart", str(CONTRACT_CHART))
+    assert (done.status, done.out) == (1, "")
+    assert "Helm 3.19 or newer" in done.err
+
+
+@pytest.fixture
+def helm() -> str:
+    """Helm, where it is."""
+    try:
+        return find_helm()
+    except StackError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.usefixtures("helm")
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_render_prints_every_manifest_of_a_stack_and_nothing_else(run: Run, stack: str) -> None:
+    done = run("render", "--stack", stack, "--chart", str(CONTRACT_CHART))
+    assert (done.status, done.err) == (0, "")
+    manifests = list(yaml.safe_load_all(done.out))
+    assert all({"apiVersion", "kind", "metadata"} <= manifest.keys() for manifest in manifests)
+    assert manifests[0]["kind"] == "Namespace"
+    kinds = {manifest["kind"] for manifest in manifests}
+    assert {"Deployment", "Job", "Secret", "NetworkPolicy", "ConfigMap"} <= kinds
+    secrets = [manifest for manifest in manifests if manifest["kind"] == "Secret"]
+    assert len(secrets) > 4
+    assert {value for secret in secrets for value in secret["stringData"].values()} == {"[secret]"}
+
+
+@pytest.mark.usefixtures("helm")
+def test_render_keeps_a_text_that_looks_like_a_boolean_a_text(run: Run, folder: Path) -> None:
+    write(
+        folder,
+        "config:\n  airflow:dags: {repository: git@github.com:a/b}\n  airflow:labels: {approved: 'y', late: 'no'}\n",
+    )
+    done = run("render", "--stack", "mine", "--chart", str(CONTRACT_CHART))
+    assert (done.status, done.err) == (0, "")
+    assert "approved: 'y'" in done.out
+    assert "late: 'no'" in done.out
+    assert "approved: y" not in done.out
+
+
+def test_the_command_that_is_installed_is_this_one() -> None:
+    command = Path(sys.executable).with_name("airflow-stack")
+    wrong = subprocess.run([command, "check", "--stack", "none"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "Traceback" not in wrong.stderr

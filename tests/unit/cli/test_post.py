@@ -1,0 +1,105 @@
+"""What is posted fits, calls nobody, and goes nowhere but to the pull request that it was made for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_stack.cli.diff import render_markdown
+from airflow_stack.cli.post import command, host
+from airflow_stack.cli.post.host import ForgeError
+from tests.support.played_github import SHA
+
+
+def test_the_comment_is_found_again_by_the_mark_that_the_diff_itself_has() -> None:
+    assert render_markdown.MARKER + "\n" == host.COMMENT
+
+
+def comment(**found: str) -> str:
+    return command.comment(
+        {name.replace("_", "-") + (".md" if name == "diff" else ".txt"): found[name] for name in found},
+        SHA,
+        "https://x/1",
+    )
+
+
+def test_a_diff_as_long_as_a_comment_may_be_is_posted_whole() -> None:
+    diff = host.COMMENT + "x" * (command.LONGEST - 1) + "\n"
+    assert comment(diff=diff, preview_prod="y") == diff.removeprefix(host.COMMENT).strip()
+    assert "too long" in comment(diff=diff + "xx")
+
+
+def test_previews_share_the_room_that_the_diff_leaves() -> None:
+    text = comment(diff="what changes", preview_prod="p" * 90_000, preview_staging="short", preview_dev="d" * 90_000)
+    assert len(text) <= command.LONGEST
+    assert text.startswith("what changes")
+    assert text.count("cut here") == 2
+    assert "short\n```" in text
+    assert text.count("<details>") == text.count("</details>") == 3
+
+
+def test_what_a_preview_prints_cannot_leave_its_block() -> None:
+    text = comment(diff="d", preview_prod="```\n</details> @everyone \x1b[31m\x1b[0m ``` ````\u202e\x07")
+    assert "\n`````text\n" in text
+    assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
+    assert "@everyone" not in text
+
+
+def test_nobody_is_called_and_an_address_stays_as_it_is() -> None:
+    text = comment(diff="@acme/admins look; git@github.com:acme/dags.git")
+    assert "@acme/admins" not in text
+    assert "git@github.com:acme/dags.git" in text
+
+
+def test_a_diff_that_could_not_be_made_is_said() -> None:
+    assert "could not be rendered" in comment()
+
+
+class Pulls(host.GitHub):
+    """GitHub with one pull request."""
+
+    def __init__(self, **changed: object) -> None:
+        self._changed = changed
+
+    def pull_request(self, number: int) -> dict[str, Any]:
+        return {"state": "open", "head": {"sha": SHA, "repo": {"full_name": "fork/airflow"}}, **self._changed}
+
+
+def test_a_pull_request_is_taken_for_the_one_only_at_the_same_commit_of_the_same_repository() -> None:
+    assert command.proven(Pulls(), "12\n", SHA, "fork/airflow") == 12
+    assert command.proven(Pulls(), "12", SHA[::-1], "fork/airflow") == 0
+    assert command.proven(Pulls(), "12", SHA, "other/airflow") == 0
+    assert command.proven(Pulls(state="closed"), "12", SHA, "fork/airflow") == 0
+    assert command.proven(Pulls(head={"sha": SHA, "repo": None}), "12", SHA, "fork/airflow") == 0
+
+
+@pytest.mark.parametrize("number", ["", "0", "1 2", "1/../../issues/2", "-1", "\u0661", "9" * 11, "x"])
+def test_what_is_no_number_asks_github_nothing(number: str) -> None:
+    with pytest.raises(ForgeError, match="no number"):
+        command.proven(Pulls(), number, SHA, "fork/airflow")
+
+
+Kept = list[str]
+
+
+@pytest.mark.parametrize(
+    ("found", "done"),
+    [
+        ({"drift-prod.txt": "~ Deployment", "same-staging.txt": ""}, ["issue"]),
+        ({"same-prod.txt": "", "same-staging.txt": ""}, ["close"]),
+        ({"same-prod.txt": "", "unknown-staging.txt": "no such host"}, []),
+        ({}, []),
+    ],
+)
+def test_the_issue_is_open_while_a_stack_differs_and_closed_when_all_are_known_not_to(
+    found: dict[str, str], done: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: Kept = []
+    told: Callable[..., Any] = lambda name: lambda *_: kept.append(name)  # noqa: E731
+    monkeypatch.setattr(host.GitHub, "issue", told("issue"))
+    monkeypatch.setattr(host.GitHub, "close_issue", told("close"))
+    monkeypatch.setattr(command, "read_folder", lambda _: found)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/airflow")
+    monkeypatch.setenv("RUN_URL", "https://x/1")
+    command.github_drift()
+    assert kept == done

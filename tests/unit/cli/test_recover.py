@@ -1,0 +1,479 @@
+"""`airflow-stack recover`: what it finds, what it refuses, and the state that it hands on; cluster and engine are played."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from airflow_stack.cli import main, processes, recover
+from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.pulumi_cli import PulumiStack, State
+from airflow_stack.cli.recover.cluster_objects import ClusterError, Revision, kubeconfig
+from airflow_stack.cli.recover.lock import Lock, Owner, parse
+from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision
+from airflow_stack.cli.recover.state import RELEASE, Operation, Presence, Resource, mended, operations
+
+linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+NOW = datetime.now(UTC)
+HERE = socket.gethostname()
+LOCKED = (
+    "error: could not create stack: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete "
+    "the lock file with `pulumi cancel`.\n  s3://bucket/.pulumi/locks/organization/airflow/dev/0d.json: "
+    "created by {user}@{host} (pid {pid}) at 2026-11-23T12:00:00+01:00\n"
+)
+
+
+def a_lock(host: str = HERE, pid: int = 0, since: datetime = NOW) -> Lock:
+    return Lock("ci", host, pid or os.getpid(), since)
+
+
+def resource(type_: str, name: str, **more: Any) -> Resource:
+    return {"urn": f"urn:pulumi:dev::airflow::{type_}::{name}", "custom": True, "type": type_, "inputs": {}, **more}
+
+
+def a_secret(**more: Any) -> Resource:
+    metadata = {"name": "airflow-jwt-secret", "namespace": "airflow"}
+    inputs = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"encrypted": "v1:abc"}}
+    return resource("kubernetes:core/v1:Secret", "airflow-jwt-secret", **{"inputs": inputs, **more})
+
+
+def a_release(**more: Any) -> Resource:
+    return resource(
+        RELEASE, "airflow-release", inputs={"name": "airflow", "namespace": "airflow", "timeout": 60}, **more
+    )
+
+
+def a_state(*known: Resource, **pending: Resource) -> State:
+    noted = [{"type": type_, "resource": each} for type_, each in pending.items()]
+    return {"version": 3, "deployment": {"resources": list(known), "pending_operations": noted}}
+
+
+def known_after(state: State, presence: Presence = Presence.OURS) -> list[Resource]:
+    after = mended(state, lambda _: presence)
+    assert not operations(after)
+    return list(after["deployment"]["resources"])
+
+
+# --- the state ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_object_whose_creation_was_noted_and_that_exists_is_taken_over_as_unfinished() -> None:
+    noted = a_secret(parent="urn:parent")
+    state = a_state(a_release(id="airflow/airflow"), creating=noted)
+    *before, adopted = known_after(state)
+    assert before == [a_release(id="airflow/airflow")]
+    assert (adopted["id"], adopted["parent"]) == ("airflow/airflow-jwt-secret", "urn:parent")
+    assert adopted["initErrors"], "or the next `up` would not wait for it"
+    assert adopted["outputs"]["__inputs"] == noted["inputs"], "still encrypted, and what the provider compares with"
+    assert len(operations(state)) == 1, "the state that was given is not touched"
+
+
+@pytest.mark.parametrize("presence", [Presence.ABSENT, Presence.FOREIGN])
+def test_an_object_that_is_missing_or_not_ours_is_not_taken_over(presence: Presence) -> None:
+    assert known_after(a_state(creating=a_secret()), presence) == []
+
+
+def test_what_only_the_state_holds_and_a_release_are_made_again() -> None:
+    password = resource("random:index/randomPassword:RandomPassword", "airflow-admin-password-1")
+    assert known_after(a_state(creating=password)) == []
+    assert known_after(a_state(creating=a_release())) == []
+
+
+def test_the_first_state_of_all_has_no_resources_yet() -> None:
+    assert known_after({"version": 3, "deployment": {"metadata": {}}}) == []
+
+
+def test_an_interrupted_update_is_applied_again_even_when_the_setting_is_taken_back() -> None:
+    bytes_ = resource("random:index/randomPassword:RandomPassword", "airflow-fernet-1", id="none")
+    after = known_after(a_state(a_secret(id="a"), bytes_, a_secret(id="old", delete=True), updating=a_secret()))
+    assert [bool(each.get("initErrors")) for each in after] == [True, False, False]
+
+
+def test_a_replacement_takes_the_place_of_what_was_deleted_before_it() -> None:
+    old = a_secret(id="airflow/airflow-jwt-secret", pendingReplacement=True)
+    first, last = known_after(a_state(old, a_release(id="r"), creating=a_secret()))
+    assert first["initErrors"]
+    assert "pendingReplacement" not in first
+    assert last["type"] == RELEASE, "what depends on it stays behind it"
+
+
+def test_a_replacement_under_another_name_leaves_the_old_one_to_be_deleted() -> None:
+    first, last = known_after(a_state(a_secret(id="elsewhere/airflow-jwt-secret"), creating=a_secret()))
+    assert (first["id"], last["id"], last["delete"]) == (
+        "airflow/airflow-jwt-secret",
+        "elsewhere/airflow-jwt-secret",
+        True,
+    )
+
+
+def test_an_object_that_the_state_knows_already_stays_as_it_is() -> None:
+    known = a_secret(id="airflow/airflow-jwt-secret", outputs={"a": 1})
+    assert known_after(a_state(known, creating=a_secret())) == [known]
+
+
+# --- the lock ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lock_is_read_from_pulumis_own_words() -> None:
+    (lock,) = parse(LOCKED.format(user="ci", host="runner-7", pid=77))
+    assert (lock.holder, lock.pid) == ("ci@runner-7", 77)
+    assert lock.since == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+
+
+def test_a_living_owner_is_found_and_a_dead_one_too() -> None:
+    assert a_lock(since=datetime.now(UTC)).owner() is Owner.RUNS
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    assert a_lock(pid=ended.pid).owner() is Owner.DEAD
+
+
+@linux
+def test_a_pid_that_was_given_again_does_not_keep_a_lock_unless_it_is_pulumis(tmp_path: Path) -> None:
+    long_ago = NOW - timedelta(days=3650)
+    assert a_lock(since=long_ago).owner() is Owner.DEAD
+    with running_as_pulumi(tmp_path, "read answer") as process:
+        assert a_lock(pid=process.pid, since=long_ago).owner() is Owner.RUNS
+
+
+def running_as_pulumi(folder: Path, script: str, **variables: str) -> "subprocess.Popen[bytes]":
+    """A shell by the name of pulumi, which ends with its standard input."""
+    shell = shutil.copy(shutil.which("sh") or "sh", folder / "pulumi")
+    process = subprocess.Popen(
+        [shell, "-c", f"echo up; {script}"],
+        env={**os.environ, **variables},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    process.stdout.readline()
+    return process
+
+
+def test_the_lock_of_another_machine_is_only_broken_for_who_names_its_holder() -> None:
+    held = LOCKED.format(user="ci", host="runner-7", pid=77)
+    for gone in ("", "ci@runner-8", "yes"):
+        (refused,) = of_lock(held, "dev", gone)
+        assert not refused.mendable
+        assert "--gone ci@runner-7" in str(refused)
+        assert "2026-11-23 12:00:00+0100" in str(refused)
+    (confirmed,) = of_lock(held, "dev", "ci@runner-7")
+    assert confirmed.mendable
+
+
+def test_a_lock_that_cannot_be_understood_is_left_alone() -> None:
+    (refused,) = of_lock("an update is in progress", "dev", "")
+    assert not refused.mendable
+    assert "pulumi cancel --stack dev" in str(refused)
+
+
+# --- what is still at work ---------------------------------------------------------------------------------------------------------
+
+
+@linux
+def test_plugins_of_a_dead_pulumi_are_found_and_ended_and_those_of_a_living_one_are_not(tmp_path: Path) -> None:
+    marks = {"PULUMI_PROJECT": f"p{os.getpid()}", "PULUMI_CONFIG": "{}", "PULUMI_BACKEND_URL": f"file://{tmp_path}"}
+    sleep = [sys.executable, "-c", "input()"]
+    with (
+        running_as_pulumi(tmp_path, "cat; true", **marks) as living,
+        subprocess.Popen(sleep, env=os.environ | marks, stdin=subprocess.PIPE) as orphan,
+        subprocess.Popen(
+            sleep, env=os.environ | marks | {"PULUMI_BACKEND_URL": "s3://b"}, stdin=subprocess.PIPE
+        ) as other,
+    ):
+        found = processes.left_over(marks["PULUMI_PROJECT"], marks)
+        assert [each.pid for each in found] == [orphan.pid]
+        processes.end(found)
+        assert orphan.wait(10) != 0
+        assert (living.poll(), other.poll()) == (None, None)
+
+
+@linux
+def test_the_language_host_of_a_dead_pulumi_is_found_by_where_the_state_is(tmp_path: Path) -> None:
+    host = tmp_path / "pulumi-language-python"
+    shutil.copyfile(shutil.which("sleep") or "sleep", host)
+    host.chmod(0o755)
+    marks = {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}
+    with subprocess.Popen([host, "60"], env=os.environ | marks) as orphan:
+        assert [each.pid for each in processes.left_over("p", marks)] == [orphan.pid]
+        assert processes.left_over("p", {"PULUMI_BACKEND_URL": "s3://b"}) == []
+        orphan.kill()
+
+
+def a_revision(age: float) -> Revision:
+    return Revision(
+        "airflow", "sh.helm.release.v1.airflow.v3", 3, "pending-upgrade", datetime.now(UTC) - timedelta(seconds=age)
+    )
+
+
+def test_a_pending_revision_without_other_traces_is_left_until_helm_must_have_given_up() -> None:
+    state = a_state(a_release(id="r"))
+    assert not of_revision(a_revision(30), state, interrupted=False).mendable
+    assert of_revision(a_revision(90), state, interrupted=False).mendable
+    assert of_revision(a_revision(30), state, interrupted=True).mendable
+
+
+@pytest.mark.parametrize("type_", ["creating", "updating", "deleting", "reading"])
+@pytest.mark.parametrize("presence", Presence)
+def test_every_operation_is_told_in_one_line_with_what_comes_next(type_: str, presence: Presence) -> None:
+    line = str(of_operation(Operation(type_, a_secret()), presence))
+    assert line.startswith(f"Secret airflow-jwt-secret was interrupted while {type_}: ")
+    assert "the next `up`" in line
+    assert "\n" not in line
+    assert "v1:abc" not in line
+
+
+# --- all together ------------------------------------------------------------------------------------------------------------------
+
+
+class Played(PulumiStack):
+    """Pulumi, as a record of what it was asked to change."""
+
+    held = ""
+    torn: tuple[str, ...] = ()
+    exported: State = a_state()
+    changes: list[str] = []
+
+    def __init__(self, *_: object) -> None:
+        self.name, self.project, self.env = "dev", "airflow", {}
+
+    def drop_torn(self) -> list[str]:
+        return list(self.torn)
+
+    def state(self, *, decrypted: bool = False) -> State:
+        return self.exported
+
+    def lock(self) -> str:
+        return self.held
+
+    def cancel(self) -> None:
+        self.changes.append("cancel")
+
+    def write(self, state: State) -> None:
+        self.changes.append("import")
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
+    class Mine(Played):
+        changes: list[str] = []
+
+    monkeypatch.setattr(recover, "PulumiStack", Mine)
+    monkeypatch.setattr(processes, "left_over", lambda *_: [])
+    return Mine
+
+
+def inspect() -> recover.Recovery:
+    return recover.inspect("dev", Path(), {})
+
+
+def dead() -> str:
+    return LOCKED.format(user="ci", host=HERE, pid=2**22 + 1)
+
+
+def test_a_stack_in_order_has_no_findings(played: type[Played]) -> None:
+    found = inspect()
+    assert (found.findings, found.refused) == ((), False)
+    found.mend()
+    assert played.changes == []
+
+
+def test_what_was_torn_is_told_first(played: type[Played]) -> None:
+    played.torn, played.held = ("dev.json.attrs",), dead()
+    torn, lock = map(str, inspect().findings)
+    assert "dev.json.attrs was cut short: removed" in torn
+    assert "locked" in lock
+
+
+def test_the_lock_goes_before_the_state_is_written(played: type[Played]) -> None:
+    played.held, played.exported = dead(), a_state(creating=resource("tls:index/privateKey:PrivateKey", "key"))
+    found = inspect()
+    assert len(found.findings) == 2
+    found.mend()
+    assert played.changes == ["cancel", "import"]
+
+
+def test_nothing_is_touched_while_an_update_runs(played: type[Played]) -> None:
+    now = datetime.now(UTC).isoformat()
+    played.held = LOCKED.format(user="ci", host=HERE, pid=os.getpid()).replace("2026-11-23T12:00:00+01:00", now)
+    found = inspect()
+    assert [str(finding)[:24] for finding in found.findings] == ["an update is running (ci"]
+    with pytest.raises(StackError, match="left as it is"):
+        found.mend()
+    assert played.changes == []
+
+
+def test_nothing_is_touched_when_somebody_else_was_quicker(played: type[Played]) -> None:
+    played.held = dead()
+    found = inspect()
+    played.held = LOCKED.format(user="colleague", host="elsewhere", pid=1)
+    with pytest.raises(StackError, match="has changed meanwhile"):
+        found.mend()
+    assert played.changes == []
+
+
+def test_without_the_cluster_nothing_is_mended(played: type[Played], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> None:
+        raise ClusterError("connection refused")
+
+    monkeypatch.setattr(recover, "_cluster", unreachable)
+    played.held = dead()
+    found = inspect()
+    assert "the cluster cannot be asked (connection refused)" in str(found.findings[-1])
+    assert found.refused
+
+
+# --- the command -------------------------------------------------------------------------------------------------------------------
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115, PTH123  no terminal
+
+    def run_here(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["airflow-stack", "recover", "--stack", "dev", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main.main()
+        return int(stopped.value.code or 0), *capsys.readouterr()
+
+    return run_here
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",), ("--dry-run", "--yes")])
+def test_without_consent_it_only_reports_and_its_status_says_so(
+    run: Run, played: type[Played], arguments: tuple[str, ...]
+) -> None:
+    played.held = dead()
+    status, out, err = run(*arguments)
+    assert (status, played.changes) == (1, [])
+    assert out.startswith("- the stack is locked by an update that is dead (ci@")
+    assert "airflow-stack recover --stack dev --yes" in err
+
+
+def test_with_consent_it_mends_and_names_the_next_step(run: Run, played: type[Played]) -> None:
+    played.held = dead()
+    status, out, _ = run("--yes")
+    assert (status, played.changes) == (0, ["cancel"])
+    assert out.endswith("mended; next: pulumi up --stack dev\n")
+    played.held = ""
+    assert run() == (0, "stack 'dev' has nothing to mend\n", "")
+
+
+# --- Pulumi and the kubeconfig -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path) -> Iterator[Callable[..., PulumiStack]]:
+    """A stack whose `pulumi` answers what the test says, and notes how it was called."""
+
+    def answering(**answers: str) -> PulumiStack:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
+        cases = "\n".join(f"{key})  cat <<'END'\n{text}\nEND\n;;" for key, text in answers.items() if key != "init")
+        script = f'#!/bin/sh\necho "$PWD $PULUMI_BACKEND_URL $*" >> {tmp_path}/calls\ncase "$1$2" in\n{cases}\n'
+        script += f"stackinit) cat >&2 <<'END'\n{answers.get('init', '')}\nEND\nexit 1;;\nesac\n"
+        (tmp_path / "bin" / "pulumi").write_text(script)
+        (tmp_path / "bin" / "pulumi").chmod(0o755)
+        path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return PulumiStack("dev", tmp_path, {"PATH": path})
+
+    yield answering
+
+
+def test_the_lock_is_asked_for_away_from_the_project_and_with_the_same_state(
+    pulumi: Callable[..., PulumiStack], tmp_path: Path
+) -> None:
+    stack = pulumi(**{"whoami--json": '{"url": "file://state"}', "init": LOCKED})
+    assert "created by" in stack.lock()
+    folder, backend, *_ = (tmp_path / "calls").read_text().splitlines()[-1].split()
+    assert Path(folder) != tmp_path
+    assert backend == f"file://{tmp_path}/state"
+
+
+def test_a_stack_that_nobody_holds_and_one_that_cannot_be_asked_are_told_apart(
+    pulumi: Callable[..., PulumiStack], tmp_path: Path
+) -> None:
+    stack = pulumi(**{"whoami--json": '{"url": "s3://bucket"}', "init": "error: stack 'dev' already exists"})
+    assert stack.lock() == ""
+    script = tmp_path / "bin" / "pulumi"
+    script.write_text(script.read_text().replace("already exists", "has no credentials"))
+    with pytest.raises(StackError, match="has no credentials"):
+        stack.lock()
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_pulumi_cloud_says_whether_an_update_is_in_progress(pulumi: Callable[..., PulumiStack], busy: bool) -> None:
+    listed = '[{"name": "other", "updateInProgress": true}, {"name": "acme/dev", "updateInProgress": %s}]'
+    answers = {"whoami--json": '{"url": "https://app.pulumi.com/acme"}', "stackls": listed % str(busy).lower()}
+    assert bool(pulumi(**answers).lock()) is busy
+
+
+def test_a_sidecar_that_a_kill_cut_short_is_dropped_and_whole_ones_stay(
+    pulumi: Callable[..., PulumiStack], tmp_path: Path
+) -> None:
+    stack = pulumi(**{"whoami--json": '{"url": "file://my state?metadata=skip"}'})
+    stacks = tmp_path / "my state" / ".pulumi" / "stacks" / "airflow"
+    locks = tmp_path / "my state" / ".pulumi" / "locks" / "organization" / "airflow" / "dev"
+    for folder in (stacks, locks):
+        folder.mkdir(parents=True)
+    (locks / "1.json.attrs").write_text('{"user.content')
+    for name, text in {
+        "dev.json": "",
+        "dev.json.attrs": "",
+        "dev.json.bak.attrs": "{}",
+        "other.json.attrs": "",
+    }.items():
+        (stacks / name).write_text(text)
+    assert stack.drop_torn() == ["dev.json.attrs", "1.json.attrs"]
+    assert sorted(file.name for file in stacks.iterdir()) == ["dev.json", "dev.json.bak.attrs", "other.json.attrs"]
+    assert stack.drop_torn() == []
+
+
+def test_only_a_state_in_a_folder_has_sidecars(pulumi: Callable[..., PulumiStack]) -> None:
+    assert pulumi(**{"whoami--json": '{"url": "s3://bucket"}'}).drop_torn() == []
+
+
+def test_without_pulumi_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
+    with pytest.raises(StackError, match="Pulumi is needed"):
+        PulumiStack("dev", tmp_path, {"PATH": ""}).state()
+
+
+def write_kubeconfig(file: Path, context: str) -> Path:
+    clusters = [{"name": "c", "cluster": {"server": f"https://{context}"}}]
+    contexts = [{"name": context, "context": {"cluster": "c"}}]
+    file.write_text(yaml.safe_dump({"current-context": context, "clusters": clusters, "contexts": contexts}))
+    return file
+
+
+def test_the_cluster_is_the_one_that_the_provider_would_take(tmp_path: Path) -> None:
+    files = [write_kubeconfig(tmp_path / name, name) for name in ("one", "two")]
+    env = {"KUBECONFIG": os.pathsep.join(map(str, files)), "HOME": str(tmp_path)}
+    assert "two" in kubeconfig(None, "two", env).contexts
+    assert "one" in kubeconfig(None, None, env).contexts
+    assert "two" in kubeconfig(files[1].read_text(), None, env).contexts
+    assert "two" in kubeconfig(str(files[1]), None, {}).contexts
+    with pytest.raises(ClusterError, match="set KUBECONFIG"):
+        kubeconfig(None, None, {"HOME": str(tmp_path)})
+    (tmp_path / ".kube").mkdir()
+    assert (
+        "own"
+        in kubeconfig(
+            None, None, {"HOME": str(write_kubeconfig(tmp_path / ".kube" / "config", "own").parents[1])}
+        ).contexts
+    )
+    with pytest.raises(ClusterError, match="/nowhere not found"):
+        kubeconfig(None, None, {"HOME": str(tmp_path), "KUBECONFIG": "/nowhere"})
+
+
+def test_a_finding_is_one_line() -> None:
+    assert str(Finding("found", "done")) == "found: done"

@@ -1,0 +1,161 @@
+"""A private key that is given is repaired where that is safe, and refused in words where it cannot work; no message repeats it."""
+
+import base64
+import warnings
+from collections.abc import Callable
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from airflow_stack.cli import placeholder_secrets
+from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
+from airflow_stack.inputs.validation import SECRETS
+from tests.support.cases import HTTPS, SSH, Config, problems, settings
+
+OPENSSH, PEM, PKCS8 = PrivateFormat.OpenSSH, PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
+Key = (
+    ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | ec.EllipticCurvePrivateKey
+    | rsa.RSAPrivateKey
+    | dsa.DSAPrivateKey
+)
+
+
+def text(key: Key, form: PrivateFormat, password: bytes = b"") -> str:
+    encryption = BestAvailableEncryption(password) if password else NoEncryption()
+    return key.private_bytes(Encoding.PEM, form, encryption).decode()
+
+
+def public(encoding: Encoding, form: PublicFormat) -> str:
+    return ED25519.public_key().public_bytes(encoding, form).decode()
+
+
+def with_passphrase() -> str:
+    """An encrypted key in OpenSSH's format, as far as it can be read without the passphrase (OpenSSH, PROTOCOL.key)."""
+
+    def field(content: bytes) -> bytes:
+        return len(content).to_bytes(4, "big") + content
+
+    own = field(b"ssh-ed25519") + field(b"p" * 32)
+    body = b"openssh-key-v1\0" + field(b"aes256-ctr") + field(b"bcrypt") + field(field(b"s" * 16) + b"\0\0\0\x10")
+    body += b"\0\0\0\x01" + field(own) + field(b"x" * 160)
+    return (
+        f"-----BEGIN OPENSSH PRIVATE KEY-----\n{base64.encodebytes(body).decode()}-----END OPENSSH PRIVATE KEY-----\n"
+    )
+
+
+ED25519, EC = ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())
+GOOD = text(ED25519, OPENSSH)
+RSA_PEM = placeholder_secrets.secret("githubAppPrivateKey")
+WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505  weak on purpose, and DSA too
+with warnings.catch_warnings(action="ignore"):
+    DSA_KEY = dsa.generate_private_key(1024)  # noqa: S505
+    DSA_OPENSSH = text(DSA_KEY, OPENSSH)
+PUTTY = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: me\nPublic-Lines: 2\n"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [GOOD, text(EC, OPENSSH), text(EC, PEM), text(EC, PKCS8), RSA_PEM],
+    ids=["ed25519", "ECDSA", "ECDSA in PEM", "ECDSA in PKCS#8", "RSA in PEM"],
+)
+def test_a_key_that_ssh_reads_stays_as_it_is(key: str) -> None:
+    assert usable(key) == key
+
+
+REPAIRED: dict[str, Callable[[str], str]] = {
+    "without its last newline, as Pulumi's command line stores it": str.rstrip,
+    "with too many": lambda key: f"\n{key}\n\n",
+    "from Windows": lambda key: key.replace("\n", "\r\n"),
+    "from Windows, with a byte order mark": lambda key: "\ufeff" + key.replace("\n", "\r\n"),
+    "from an old Mac": lambda key: key.replace("\n", "\r"),
+    "indented, as in YAML": lambda key: "".join(f"    {line}\n" for line in key.splitlines()),
+    "with words around it": lambda key: f"# the deploy key\n{key}\nssh-ed25519 AAAA me",
+    "as Base64, the seed's way": lambda key: base64.b64encode(key.encode()).decode(),
+    "as Base64 in lines": lambda key: base64.encodebytes(key.encode()).decode(),
+    "as Base64 of one from Windows": lambda key: base64.b64encode(key.replace("\n", "\r\n").encode()).decode() + "\n",
+}
+
+
+@pytest.mark.parametrize("how", REPAIRED)
+@pytest.mark.parametrize("key", [GOOD, text(EC, PEM)], ids=["OpenSSH", "PEM"])
+def test_what_happens_to_a_key_on_its_way_is_repaired(how: str, key: str) -> None:
+    assert usable(REPAIRED[how](key)) == key
+
+
+REFUSED: dict[str, tuple[str, str, str]] = {
+    "a public key": (public(Encoding.OpenSSH, PublicFormat.OpenSSH), "public key", "without .pub"),
+    "a public key as PEM": (public(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "public key", "without .pub"),
+    "a public key as RFC 4716": ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----", "public key", "without .pub"),
+    "a public key as Base64": (base64.b64encode(b"ssh-ed25519 AAAAC3Nza me").decode(), "public key", "without .pub"),
+    "a certificate": ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "certificate", "private key"),
+    "a passphrase": (with_passphrase(), "passphrase", "`ssh-keygen -p -N '' -f <key>`"),
+    "a passphrase, PKCS#8": (text(EC, PKCS8, b"secret"), "passphrase", "`ssh-keygen -p -N '' -f <key>`"),
+    "a passphrase, PEM": (text(EC, PEM, b"secret"), "passphrase", "`ssh-keygen -p -N '' -f <key>`"),
+    "weak RSA": (text(WEAK, OPENSSH), "RSA key of 1024 bits", "ed25519"),
+    "weak RSA in PEM": (text(WEAK, PEM), "RSA key of 1024 bits", "3072"),
+    "DSA": (DSA_OPENSSH, "DSA", "ssh-keygen -t ed25519"),
+    "DSA in PEM": (text(DSA_KEY, PEM), "DSA", "ssh-keygen -t ed25519"),
+    "PuTTY": (PUTTY, "PuTTY", "`puttygen <key>.ppk -O private-openssh -o <key>`"),
+    "PuTTY as Base64": (base64.b64encode(PUTTY.encode()).decode(), "PuTTY", "puttygen"),
+    "ed25519 in PKCS#8, which ssh reads since 9.6": (text(ED25519, PKCS8), "PKCS#8", "ssh-keygen -p"),
+    "ed448": (text(ed448.Ed448PrivateKey.generate(), PKCS8), "of a kind", "ssh-keygen -t ed25519"),
+    "another curve": (text(ec.generate_private_key(ec.SECP256K1()), PEM), "of a kind", "ssh-keygen -t ed25519"),
+    "the first line alone": (GOOD.splitlines()[0], "cut off", "whole"),
+    "the half": (GOOD[: len(GOOD) // 2], "cut off", "whole"),
+    "a hole in it": (GOOD[:90] + GOOD[140:], "damaged", "whole"),
+    "the end of another": (GOOD.replace("END OPENSSH", "END RSA"), "cut off", "whole"),
+    "the name of a file": ("~/.ssh/id_ed25519", "no private key", "ssh-keygen -t ed25519"),
+    "nothing": ("", "no private key", "ssh-keygen -t ed25519"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_key_that_cannot_work_is_refused_with_the_way_out_and_never_repeated(name: str) -> None:
+    key, reason, way_out = REFUSED[name]
+    with pytest.raises(UnusableKeyError) as refused:
+        usable(key)
+    assert reason in refused.value.reason
+    assert way_out in refused.value.way_out
+    shown = str(refused.value)
+    assert not [part for part in key.split() if len(part) > 24 and part in shown]
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+@pytest.mark.parametrize("key", [RSA_PEM, RSA_PEM.replace("\n", "\r\n").rstrip()], ids=["as downloaded", "Windows"])
+def test_the_key_of_a_github_app_is_rsa_in_pem(key: str) -> None:
+    assert usable_for_github_app(key) == RSA_PEM
+
+
+@pytest.mark.parametrize(
+    "key", [GOOD, text(EC, PEM), text(WEAK, PEM), text(WEAK, OPENSSH)], ids=["ed25519", "ECDSA", "weak", "OpenSSH"]
+)
+def test_another_key_is_not_that_of_a_github_app(key: str) -> None:
+    with pytest.raises(UnusableKeyError, match=r"RSA of 2048 bits or more in PEM; generate one on the App's page"):
+        usable_for_github_app(key)
+
+
+APP: Config = {**HTTPS, "githubApp": {"clientId": "Iv1.abc", "installationId": 1}}
+
+
+@pytest.mark.parametrize(("secret", "dags"), [("gitSshKey", SSH), ("githubAppPrivateKey", APP)])
+def test_a_wrong_key_of_a_stack_is_one_setting_to_correct(secret: str, dags: Config) -> None:
+    wrong = REFUSED["a public key"][0]
+    (problem,) = problems({"dags": dags, secret: wrong}).problems
+    assert problem.key == f"airflow:{secret}"
+    assert problem.value is None
+    assert SECRETS[secret] in problem.way_out
+    assert wrong.split()[1] not in str(problem)
+
+
+def test_a_key_that_is_still_encrypted_is_not_judged() -> None:
+    assert settings(dags=SSH, gitSshKey={"secure": "v1:abc"}).dags.authentication == "sshKey"

@@ -1,0 +1,171 @@
+"""Secrets of a stack: asked for when they are missing, refused in the open, and never part of a message."""
+
+import pytest
+
+from airflow_stack.inputs.validation import SECRETS, SettingsError, load, missing_secrets, required_secrets
+from tests.support import git_host_packages
+from tests.support.cases import AUTHENTICATIONS, GIVEN, HTTPS, SSH, Config, problems, settings
+
+EXTERNAL: Config = {"database": {"external": {"host": "db.example.com"}}}
+NEEDED: dict[str, tuple[Config, list[str]]] = {
+    "a key": ({"dags": AUTHENTICATIONS["ssh-key"]}, ["gitSshKey"]),
+    "a token": ({"dags": AUTHENTICATIONS["token"]}, ["gitToken"]),
+    "a GitHub App": ({"dags": AUTHENTICATIONS["github-app"]}, ["githubAppPrivateKey"]),
+    "a password": ({"dags": SSH, **EXTERNAL}, ["databasePassword"]),
+    "two": ({"dags": AUTHENTICATIONS["ssh-key"], **EXTERNAL}, ["gitSshKey", "databasePassword"]),
+    "none with a generated key": ({"dags": SSH}, []),
+    "none for a public repository": ({"dags": HTTPS}, []),
+}
+CANARY = "hunter2"
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_missing_secrets_are_asked_for_in_one_message_with_the_exact_commands(name: str) -> None:
+    config, keys = NEEDED[name]
+    assert missing_secrets(config) == required_secrets(settings(**config)) == keys
+    if keys:
+        error = problems(config, secrets_required=True)
+        assert [(p.key, p.way_out) for p in error.problems] == [(f"airflow:{key}", SECRETS[key]) for key in keys]
+        assert all(f"pulumi config set --secret airflow:{key}" in SECRETS[key] for key in keys)
+    else:
+        load("test", config, ())
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_stack_that_has_its_secrets_is_in_order(name: str) -> None:
+    config, keys = NEEDED[name]
+    complete = {**config, **{key: GIVEN[key] for key in keys}}
+    assert load("test", complete, keys) == settings(**config)
+    assert missing_secrets(complete) == []
+
+
+def test_the_secrets_of_a_stack_that_is_wrong_are_not_guessed_at() -> None:
+    assert missing_secrets({"dags": AUTHENTICATIONS["ssh-key"], "size": "smal"}) == []
+
+
+@pytest.mark.parametrize(
+    ("dags", "secret", "chosen"),
+    [
+        (SSH, "gitSshKey", "sshKey"),
+        (SSH, None, "generatedSshKey"),
+        (HTTPS, "gitToken", "token"),
+        (HTTPS, None, "none"),
+        ({**HTTPS, "githubApp": {"clientId": "Iv1.a", "installationId": 1}}, None, "githubApp"),
+    ],
+)
+def test_authentication_follows_the_url_and_the_secret_that_is_set(
+    dags: Config, secret: str | None, chosen: str
+) -> None:
+    given = {secret: GIVEN[secret]} if secret else {}
+    authentication = settings(dags=dags, **given).dags.authentication
+    assert authentication == chosen
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({"dags": SSH}, "gitToken"),
+        ({"dags": HTTPS}, "gitSshKey"),
+        ({"dags": SSH}, "databasePassword"),
+        ({"dags": AUTHENTICATIONS["generated-ssh-key"]}, "gitSshKey"),
+        ({"dags": AUTHENTICATIONS["token"], "gitToken": CANARY}, "githubAppPrivateKey"),
+        ({"dags": SSH}, "gitHostToken"),
+    ],
+)
+def test_a_secret_that_nothing_uses_is_refused(config: Config, key: str) -> None:
+    (problem,) = problems({**config, key: CANARY}).problems
+    assert problem.key == f"airflow:{key}"
+    assert "nothing uses it" in problem.reason
+    assert f"pulumi config rm airflow:{key}" in problem.way_out
+
+
+# Where each secret is of use.
+USED: dict[str, Config] = {
+    "gitSshKey": {"dags": SSH},
+    "gitToken": {"dags": HTTPS},
+    "githubAppPrivateKey": {"dags": AUTHENTICATIONS["github-app"]},
+    "gitHostToken": {"dags": {**SSH, "registerDeployKey": True}},
+    "databasePassword": {"dags": SSH, **EXTERNAL},
+    "fernetKey": {"dags": SSH, "rotation": {"fernetGiven": True}},
+}
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_in_plain_text_is_refused_with_the_command_that_encrypts_it(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git_host_packages.install(monkeypatch)
+    (problem,) = problems({**USED[key], key: CANARY}, secret_keys=set()).problems
+    assert "plain text" in problem.reason
+    assert SECRETS[key] in problem.way_out
+    assert CANARY not in str(problem)
+    load("test", {**USED[key], key: GIVEN[key]}, {key})
+
+
+@pytest.mark.parametrize("key", ["dags", "values", "environment", "admin"])
+def test_an_encrypted_value_inside_a_setting_is_refused(key: str) -> None:
+    config: Config = {"dags": SSH, "environment": {"A": "b"}, "values": {"env": []}, "admin": {"username": CANARY}}
+    found = {problem.key: problem for problem in problems(config, secret_keys={key}).problems}
+    assert "encrypted" in found[f"airflow:{key}"].reason
+    assert "environmentFrom" in found[f"airflow:{key}"].way_out
+    assert CANARY not in str(found)
+
+
+# Where a secret can stand by mistake. The encrypted keys are decrypted by the time they are read.
+LEAKS: dict[str, tuple[Config, set[str]]] = {
+    "a misspelt secret": ({"dags": SSH, "gitTokn": CANARY}, set()),
+    "a misspelt secret, encrypted": ({"dags": SSH, "gitTokn": CANARY}, {"gitTokn"}),
+    "an unknown key, encrypted": ({"dags": SSH, "zzzz": CANARY}, {"zzzz"}),
+    "a secret among the DAGs": ({"dags": {**SSH, "gitTokn": CANARY}}, set()),
+    "a password as a setting": ({"dags": SSH, "database": {"external": {"host": "db", "password": CANARY}}}, set()),
+    "a password as a number of the wrong kind": ({"dags": SSH, "rotation": {"databasePassword": CANARY}}, set()),
+    "a password in a URL": ({"dags": {"repository": f"https://me:{CANARY}@github.com/a/b"}}, set()),
+    "a password with an @": ({"dags": {"repository": f"https://me:a@{CANARY}@github.com/a/b"}}, set()),
+    "a password with a /": ({"dags": {"repository": f"https://me:a/{CANARY}@github.com/a/b"}}, set()),
+    "a password with a space": ({"dags": {"repository": f"https://me:a {CANARY}@github.com/a/b"}}, set()),
+    "a password in a URL over SSH": ({"dags": {"repository": f"ssh://me:{CANARY}@github.com/a/b"}}, set()),
+    "a password in the short form": ({"dags": {"repository": f"me:{CANARY}@github.com:a/b"}}, set()),
+    "a token as a user": ({"dags": {"repository": f"https://{CANARY}@github.com/a/b"}}, set()),
+    "a token as a user, two problems": (
+        {"dags": {"repository": f"https://{CANARY}@github.com/a/b", "authentication": "sshKey", "tag": "a", "commit": "b"}}, set()),
+    "a URL in the wrong place": ({"dags": SSH, "chart": {"repository": f"http://me:{CANARY}@charts"}}, set()),
+    "a URL in an object": ({"dags": [f"https://me:{CANARY}@github.com/a/b"]}, set()),
+    "a private key in the wrong place": (
+        {"dags": {**SSH, "branch": f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}"}}, set()),
+    "a password beside a wrong variable": (
+        {"dags": SSH, "environment": {"DB_PASSWORD": CANARY, "AIRFLOW__CORE__FERNET_KEY": CANARY}}, set()),
+    "a password as a variable": ({"dags": SSH, "environment": {"DB_PASSWORD": [CANARY]}}, set()),
+    "a password where an object is due": ({"dags": SSH, "admin": [{"password": CANARY}]}, set()),
+    "a password in an unknown value": ({"dags": SSH, "values": {"postgres": {"auth": {"password": CANARY}}}}, set()),
+    "a secret in the values": ({"dags": SSH, "values": {"jwtSecret": CANARY}}, set()),
+    "a connection in the values": ({"dags": SSH, "values": {"data": f"postgresql://af:{CANARY}@db/af"}}, set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_no_message_repeats_a_secret(name: str) -> None:
+    config, encrypted = LEAKS[name]
+    error = problems(config, secret_keys=encrypted)
+    assert CANARY not in str(error)
+    assert CANARY not in repr(error.problems)
+
+
+def test_what_is_no_secret_is_shown() -> None:
+    (problem,) = problems({"dags": {**SSH, "branch": CANARY + " "}}).problems
+    assert problem.value == f"'{CANARY} '"
+    (problem,) = problems({"dags": {"repository": "ssh://git@github.com:99999/a/b"}}).problems
+    assert problem.value == "'ssh://git@github.com:99999/a/b'"
+    (problem,) = problems({"dags": SSH, "rotation": {"databasePassword": 0}}).problems
+    assert problem.value == "'0'"
+
+
+def test_a_misspelt_secret_is_to_be_set_as_a_secret() -> None:
+    (problem,) = problems({"dags": SSH, "gitTokn": CANARY}, secret_keys={"gitTokn"}).problems
+    assert SECRETS["gitToken"] in problem.way_out
+
+
+def test_the_error_is_one_text_without_a_traceback() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load("test", {"dags": {"repository": 1}}, ())
+    assert refused.value.__cause__ is None
+    assert "Traceback" not in str(refused.value)

@@ -1,0 +1,304 @@
+"""A stack's settings: what is taken, and how everything else is refused, all at once and in the user's words."""
+
+from typing import Any
+
+import pytest
+
+from airflow_stack.airflow import Airflow
+from airflow_stack.arguments import Executor
+from airflow_stack.cli.recording import record
+from airflow_stack.inputs.validation import SettingsError, arguments, load
+from tests.support.cases import AUTHENTICATIONS, HTTPS, SSH, Config, problems, settings
+
+PYDANTICS_WORDS = ("pydantic", "Input should", "instance of", "dictionary", "type=", "validation error", "Traceback")
+
+
+def dags(**changes: object) -> Config:
+    return {"dags": {**SSH, **changes}}
+
+
+def https(**changes: object) -> Config:
+    return {"dags": {**HTTPS, **changes}}
+
+
+# configuration, the key that is named, part of the reason, part of the way out
+APP = {"applicationId": 1, "installationId": 1}
+WRONG: dict[str, tuple[Config, str, str, str]] = {
+    "no repository": ({"dags": {"branch": "main"}}, "dags.repository", "is required", "set --path 'airflow:dags.repository'"),
+    "no dags": ({"size": "small", "dags": {}}, "dags.repository", "is required", "set --path 'airflow:dags.repository'"),
+    "dags as text": ({"dags": "git@github.com:a/b.git"}, "dags", "an object with a key for each part", "airflow:dags"),
+    "a list for an object": (dags() | {"admin": ["a"]}, "admin", "an object with a key for each part", "airflow:admin"),
+    "no URL": (dags(repository="github.com/acme/dags"), "dags.repository", "https://host/org/repo.git", "airflow:dags.repository"),
+    "a local path": (dags(repository="/srv/dags.git"), "dags.repository", "git@host:org/repo.git", "airflow:dags.repository"),
+    "a port out of range": (dags(repository="ssh://git@h:70000/a/b"), "dags.repository", "ssh://git@host:port", "airflow:dags"),
+    "SSH without a user": (dags(repository="ssh://github.com/a/b"), "dags.repository", "ssh://git@github.com/a/b", "airflow:dags"),
+    "two lines of URL": (dags(repository="git@github.com:a/b\n"), "dags.repository", "one line of text", "airflow:dags"),
+    "a password in the URL": (
+        https(repository="https://u:hunter2@github.com/a/b"), "dags.repository", "--secret airflow:gitToken", "airflow:dags"),
+    "a token in the URL": (
+        https(repository="https://ghp_hunter2@github.com/a/b"), "dags.repository", "which may be a token", "airflow:dags"),
+    "branch and tag": (dags(branch="main", tag="v1"), "dags", "branch and tag are set", "airflow:dags"),
+    "three refs": (dags(branch="main", tag="v1", commit="0" * 40), "dags", "branch and tag and commit", "airflow:dags"),
+    "a branch with a space": (dags(branch="my branch"), "dags.branch", "that git allows", "airflow:dags.branch"),
+    "a branch like an option": (dags(branch="--upload-pack=x"), "dags.branch", "that git allows", "airflow:dags.branch"),
+    "a range for a tag": (dags(tag="v1..v2"), "dags.tag", "that git allows", "airflow:dags.tag"),
+    "an empty branch": (dags(branch=""), "dags.branch", "not empty", "airflow:dags.branch"),
+    "a short commit": (dags(commit="abc1234"), "dags.commit", "40 or 64 digits", "airflow:dags.commit"),
+    "a path out of the repository": (dags(path="../other"), "dags.path", "inside the repository", "airflow:dags.path"),
+    "an absolute path": (dags(path="/dags"), "dags.path", "without a leading /", "airflow:dags.path"),
+    "depth 0": (dags(depth=0), "dags.depth", "greater than or equal to 1", "airflow:dags.depth"),
+    "too impatient": (dags(visibleWithinSeconds=5), "dags.visibleWithinSeconds", "equal to 20", "visibleWithinSeconds"),
+    "a number in words": (dags(depth="five"), "dags.depth", "must be a whole number", "airflow:dags.depth"),
+    "half a second": (dags(visibleWithinSeconds=30.5), "dags.visibleWithinSeconds", "a whole number", "visibleWithinSeconds"),
+    "a token over SSH": (dags(authentication="token"), "dags", "write the repository as 'https://github.com/acme/dags.git'", ""),
+    "a key over HTTPS": (https(authentication="sshKey"), "dags", "write the repository as 'git@github.com:acme/dags.git'", ""),
+    "no authentication over SSH": (dags(authentication="none"), "dags", "does not fit the SSH URL", ""),
+    "authentication misspelt": (dags(authentication="sshkey"), "dags.authentication", "allowed values", "sshKey"),
+    "a GitHub App over SSH": (dags(githubApp=APP), "dags.repository", "write it as 'https://github.com/acme/dags.git'", ""),
+    "a GitHub App that is not named": (https(authentication="githubApp"), "dags.githubApp", "is needed", "airflow:dags.githubApp"),
+    "a GitHub App beside a token": (https(authentication="token", githubApp=APP), "dags.githubApp", "is not used", "config rm"),
+    "a GitHub App without an ID": (https(githubApp={"installationId": 1}), "dags.githubApp", "applicationId or clientId is needed", ""),
+    "a GitHub App with two IDs": (https(githubApp={**APP, "clientId": "Iv1.a"}), "dags.githubApp", "applicationId and clientId are set", ""),
+    "a GitHub App that is installed nowhere": (https(githubApp={"applicationId": 1}), "dags.githubApp.installationId", "is required", ""),
+    "a GitHub App for an old git-sync": (
+        https(githubApp=APP) | {"images": {"gitSync": {"tag": "v4.2.4"}}}, "images.gitSync.tag", "older than git-sync 4.3", "config rm"),
+    "a scp URL of Azure DevOps with a token": (
+        dags(repository="git@ssh.dev.azure.com:v3/o/p/r", authentication="token"), "dags", "'https://dev.azure.com/o/p/_git/r'", ""),
+    "a git host that is none": (dags(gitHost="sourceforge"), "dags.gitHost", "allowed values", "airflow:dags.gitHost"),
+    "no key left": (dags() | {"rotation": {"gitSshKeyDropped": 1}}, "rotation", "must be less than gitSshKey", ""),
+    "a host without known keys": (
+        dags(repository="git@git.example.com:a/b"), "dags", "`ssh-keyscan -p 22 git.example.com`", "airflow:dags"),
+    "a port without known keys": (
+        dags(repository="ssh://git@github.com:2222/a/b"), "dags", "[github.com]:2222", "airflow:dags"),
+    "empty known hosts": (dags(knownHosts=" \n"), "dags", "always verified", "airflow:dags"),
+    "an executor misspelt": (dags() | {"executor": "CeleryExecuter"}, "executor", "allowed values", "CeleryExecutor"),
+    "a size that is not": (dags() | {"size": "smal"}, "size", "allowed values", "airflow:size' small"),
+    "no replicas": (dags() | {"components": {"scheduler": {"replicas": 0}}}, "components.scheduler.replicas", "equal to 1", ""),
+    "a quantity in words": (dags() | {"components": {"scheduler": {"cpu": "half"}}}, "components.scheduler.cpu", "500m or 2Gi", ""),
+    "a quantity as a number": (dags() | {"components": {"scheduler": {"memory": 2}}}, "components.scheduler.memory", "in quotes", ""),
+    "two databases": (
+        dags() | {"database": {"inCluster": {}, "external": {"host": "db"}}}, "database", "inCluster and external are set", ""),
+    "a database without a host": (dags() | {"database": {"external": {"port": 1}}}, "database.external.host", "is required", ""),
+    "a host that is none": (dags() | {"database": {"external": {"host": "db:5432"}}}, "database.external.host", "host name", ""),
+    "a database port out of range": (
+        dags() | {"database": {"external": {"host": "db", "port": 0}}}, "database.external.port", "equal to 1", ""),
+    "an SSL mode that is not": (
+        dags() | {"database": {"external": {"host": "db", "sslMode": "on"}}}, "database.external.sslMode", "allowed values", ""),
+    "an ingress without its controller": (
+        dags() | {"ingress": {"host": "a.example.com"}}, "ingress.controllerNamespace", "is required", ""),
+    "an address for a host": (
+        dags() | {"ingress": {"host": "https://a.example.com", "controllerNamespace": "i"}}, "ingress.host", "a host name", ""),
+    "no e-mail": (dags() | {"admin": {"email": "me"}}, "admin.email", "an e-mail address", ""),
+    "perhaps": (dags() | {"admin": {"create": "perhaps"}}, "admin.create", "true or false", ""),
+    "two places for logs": (
+        dags() | {"logs": {"volume": {"size": "1Gi"}, "remote": {"folder": "s3://a/b"}}}, "logs", "volume and remote are set", ""),
+    "a volume without a size": (dags() | {"logs": {"volume": {}}}, "logs.volume.size", "is required", ""),
+    "an access mode that is not": (
+        dags() | {"logs": {"volume": {"size": "1Gi", "accessMode": "rwx"}}}, "logs.volume.accessMode", "allowed values", ""),
+    "a folder on disk": (dags() | {"logs": {"remote": {"folder": "/logs"}}}, "logs.remote.folder", "s3://bucket/airflow", ""),
+    "a tag in the repository": (
+        dags() | {"images": {"airflow": {"repository": "acme/airflow@1"}}}, "images.airflow.repository", "without tag", ""),
+    "a tag with a space": (dags() | {"images": {"airflow": {"tag": "3.2.2 rc"}}}, "images.airflow.tag", "an image tag", ""),
+    "a tag that hides the version": (
+        dags() | {"images": {"airflow": {"tag": "latest"}}}, "images.airflow.tag", "say which in its version", "images.airflow.tag"),
+    "Airflow 2": (dags() | {"images": {"airflow": {"tag": "2.11.0"}}}, "images.airflow.tag", "Airflow 3 version", ""),
+    "a digest of no version": (
+        dags() | {"images": {"airflow": {"digest": f"sha256:{'a' * 64}"}}}, "images.airflow.digest", "not its Airflow", ""),
+    "a version that is not the official image's": (
+        dags() | {"images": {"airflow": {"tag": "2.10.5", "version": "3.3.2"}}}, "images.airflow.version", "'2.10.5'", "config rm"),
+    "a short digest": (dags() | {"images": {"airflow": {"digest": "sha256:ab"}}}, "images.airflow.digest", "64 hexadecimal", ""),
+    "one pull secret as text": (dags() | {"images": {"pullSecrets": "mine"}}, "images.pullSecrets", "a list", ""),
+    "chart 2": (dags() | {"chart": {"version": "2.0.0"}}, "chart.version", "1.22.0", ""),
+    "a chart of before Airflow 3": (dags() | {"chart": {"version": "1.15.0"}}, "chart.version", "older than chart 1.19", "1.22.0"),
+    "a chart over http": (dags() | {"chart": {"repository": "http://charts"}}, "chart.repository", "oci://", ""),
+    "no time for the chart": (dags() | {"chart": {"timeoutSeconds": 5}}, "chart.timeoutSeconds", "greater than or equal", ""),
+    "a namespace in capitals": (dags() | {"namespace": "Airflow"}, "namespace", "lowercase letters", "airflow:namespace"),
+    "a namespace too long": (dags() | {"namespace": "a" * 64}, "namespace", "lowercase letters", "airflow:namespace"),
+    "a label value too long": (dags() | {"labels": {"team": "a" * 64}}, "labels.team", "at most 63", ""),
+    "a label that is the chart's": (dags() | {"labels": {"component": "x"}}, "labels", "the chart sets", ""),
+    "an annotation that is a template": (
+        dags() | {"serviceAccountAnnotations": {"a": "{{ x"}}, "serviceAccountAnnotations.a", "a template to the chart", ""),
+    "a folder that is a template": (dags() | {"logs": {"remote": {"folder": "s3://a/{{x"}}}, "logs.remote.folder", "s3://bucket", ""),
+    "a connection with a space": (
+        dags() | {"logs": {"remote": {"folder": "s3://a", "connection": "a b"}}}, "logs.remote.connection", "connection id", ""),
+    "a label key with a space": (dags() | {"labels": {"my team": "a"}}, "labels.my team", "label or annotation key", ""),
+    "a variable with a dash": (dags() | {"environment": {"MY-MODE": "a"}}, "environment.MY-MODE", "environment variable", ""),
+    "a variable as a number": (dags() | {"environment": {"DEBUG": 1}}, "environment.DEBUG", "put it in quotes", ""),
+    "a variable of the program": (
+        dags() | {"environment": {"AIRFLOW__CORE__FERNET_KEY": "x"}}, "environment", "its own Secrets; leave it out", ""),
+    "a variable of the program from a Secret": (
+        dags() | {"environmentFrom": {"AIRFLOW__CORE__FERNET_KEY": {"secret": "s", "key": "k"}}},
+        "environmentFrom", "its own Secrets; leave it out", ""),
+    "a variable given twice": (
+        dags() | {"environment": {"A": "1"}, "environmentFrom": {"A": {"secret": "s", "key": "k"}}},
+        "environmentFrom", "A: give a variable in environment or in environmentFrom, not in both", "one of the two"),
+    "generation 0": (dags() | {"rotation": {"jwt": 0}}, "rotation.jwt", "greater than or equal to 1", "airflow:rotation.jwt"),
+    "a number for yes": (dags() | {"protect": 7}, "protect", "true or false", "airflow:protect"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_is_named_with_its_reason_and_the_way_out(name: str) -> None:
+    config, key, reason, way_out = WRONG[name]
+    (problem,) = problems(config).problems
+    assert problem.key == f"airflow:{key}"
+    assert reason in problem.reason
+    assert way_out in problem.way_out
+    assert problem.value is not None or "is required" in problem.reason or "not in both" in problem.reason
+    assert not [word for word in PYDANTICS_WORDS if word in str(problem)]
+
+
+RIGHT: dict[str, tuple[Config, str, object]] = {
+    "three forms of a URL (scp)": (dags(repository="git@gitlab.com:a/b"), "dags.repository", "git@gitlab.com:a/b"),
+    "three forms of a URL (ssh)": (dags(repository="ssh://git@github.com/a/b"), "dags.repository", "ssh://git@github.com/a/b"),
+    "three forms of a URL (https)": (https(repository="https://h:8443/a/b"), "dags.repository", "https://h:8443/a/b"),
+    "a host in capitals": (dags(repository="git@GitHub.com:a/b"), "dags.follows_branch", True),
+    "a host with its keys": (
+        dags(repository="ssh://git@git.example.com:2222/a/b", knownHosts="[git.example.com]:2222 ssh-ed25519 AAAA"),
+        "dags.known_hosts", "[git.example.com]:2222 ssh-ed25519 AAAA"),
+    "main when nothing is said": (dags(), "dags.ref", "main"),
+    "a branch with a slash": (dags(branch="release/2026.11"), "dags.ref", "release/2026.11"),
+    "a tag": (dags(tag="v1"), "dags.ref", "v1"),
+    "a commit of SHA-256": (dags(commit="a" * 64), "dags.ref", "a" * 64),
+    "the root of the repository": (dags(path=""), "dags.path", ""),
+    "a folder with a slash behind": (dags(path="a/b/"), "dags.path", "a/b"),
+    "a number as text, as Pulumi's command line stores it": (dags(depth="5"), "dags.depth", 5),
+    "yes as text, as the engine hands it over": (dags() | {"protect": "true"}, "protect", True),
+    "an object as JSON, as the engine hands it over": (dags() | {"size": "large", "rotation": '{"jwt": 2}'}, "rotation.jwt", 2),
+    "nothing, as a default in Pulumi.yaml is": (dags() | {"ingress": {}, "size": "", "gitToken": ""}, "ingress", None),
+    "a number in a quota": (dags() | {"quota": {"pods": 20}}, "quota", {"pods": "20"}),
+    "an image with a version of its own": (
+        dags() | {"images": {"airflow": {"tag": "acme-7", "version": "3.1.0"}}}, "images.airflow.airflow_version", "3.1.0"),
+    "a version before a suffix": (
+        dags() | {"images": {"airflow": {"tag": "3.2.1-python3.12"}}}, "images.airflow.airflow_version", "3.2.1"),
+    "a version beside a tag of one's own": (
+        dags() | {"images": {"airflow": {"repository": "acme/airflow", "tag": "2.0.1", "version": "3.3.2"}}},
+        "images.airflow.airflow_version", "3.3.2"),
+    "nothing between the databases": (dags() | {"database": {}}, "database.in_cluster", None),
+    "a quantity in parts": (dags() | {"components": {"workers": {"cpu": "1.5", "memory": "512Mi"}}}, "components.workers.cpu", "1.5"),
+    "a bucket": (dags() | {"logs": {"remote": {"folder": "wasb-logs"}}}, "logs.remote.folder", "wasb-logs"),
+    "a name of 63 letters": (dags() | {"namespace": "a" * 63}, "namespace", "a" * 63),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_setting_is_taken(name: str) -> None:
+    config, path, expected = RIGHT[name]
+    found: Any = settings(**config)
+    for step in path.split("."):
+        found = getattr(found, step)
+    assert found == expected
+
+
+def test_all_errors_come_at_once_also_those_of_other_settings() -> None:
+    names = ["a short commit", "an executor misspelt", "no e-mail", "generation 0", "a variable given twice"]
+    together: Config = {}
+    for name in names:
+        together |= WRONG[name][0] if name != names[0] else {}
+    together |= WRONG[names[0]][0] | {"sise": "small", "gitToken": "t", "values": {"executr": "x"}}
+    error = problems(together, secret_keys=set())
+    assert {problem.key.removeprefix("airflow:") for problem in error.problems} == {
+        "dags.commit", "executor", "admin.email", "rotation.jwt", "environmentFrom", "sise", "gitToken", "values.executr",
+    }  # fmt: skip
+    assert str(error).startswith("stack 'test' has 8 settings to correct\n")
+    for problem in error.problems:
+        assert str(problem) in str(error)
+
+
+def test_a_problem_says_key_and_value_reason_what_is_allowed_and_the_way_out_on_a_line_each() -> None:
+    (problem,) = problems(dags() | {"size": "smal"}).problems
+    assert str(problem).splitlines() == [
+        "  airflow:size = 'smal'",
+        "    is not one of the allowed values",
+        "    allowed: small, medium or large",
+        "    fix: pulumi config set --path 'airflow:size' small",
+    ]
+
+
+MISSPELT: dict[str, tuple[Config, str, str]] = {
+    "at the top": (dags() | {"executer": "LocalExecutor"}, "executer", "executor"),
+    "in an object": (dags(brnch="main"), "dags.brnch", "branch"),
+    "two objects down": (dags() | {"components": {"apiServer": {"replica": 2}}}, "components.apiServer.replica", "replicas"),
+    "an object": (dags() | {"database": {"inClutser": {}}}, "database.inClutser", "inCluster"),
+    "behind a name of one's own": (
+        dags() | {"environmentFrom": {"A": {"secret": "s", "keey": "k", "key": "k"}}}, "environmentFrom.A.keey", "key"),
+    "snake case": (dags(visible_within_seconds=30), "dags.visible_within_seconds", "visibleWithinSeconds"),
+    "a secret": (dags() | {"gitSshKye": "x"}, "gitSshKye", "gitSshKey"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_a_misspelt_key_names_the_nearest_and_all_valid_ones(name: str) -> None:
+    config, key, nearest = MISSPELT[name]
+    (problem,) = problems(config).problems
+    assert problem.key == f"airflow:{key}"
+    assert problem.reason == f"is not a setting; did you mean {nearest!r}?"
+    assert nearest in (problem.allowed or "").split(", ")
+    assert f"rm --path 'airflow:{key}'" in problem.way_out
+    assert nearest in problem.way_out
+
+
+def test_a_key_that_is_like_no_other_names_all_valid_ones_and_none_as_near() -> None:
+    (problem,) = problems(dags() | {"zzzz": 1}).problems
+    assert problem.reason == "is not a setting"
+    assert "dags" in (problem.allowed or "")
+
+
+def test_a_key_set_without_path_is_told_apart_from_a_misspelt_one() -> None:
+    (problem,) = problems(dags() | {"dags.branch": "main"}).problems
+    assert "one key with a dot in it, not a part of 'dags'" in problem.reason
+    assert "set --path 'airflow:dags.branch'" in problem.way_out
+
+
+def test_a_long_value_is_cut_to_one_line() -> None:
+    (problem,) = problems(dags() | {"namespace": "A\n" * 5000}).problems
+    assert len(problem.value or "") < 200
+    assert len(str(problem).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[" + "1" * 5000 + "]", '{"a":' * 990 + "1" + "}" * 990, "[" * 100_000, {"a": 10**5000}, {"a": {(1, 2): 3}}, {1: 2}],
+    ids=["a number too long", "nested deeply", "nested without end", "a number too large", "a pair for a key", "a number for a key"],
+)  # fmt: skip
+def test_what_json_cannot_hold_is_refused_and_not_stumbled_over(value: object) -> None:
+    (problem,) = problems(dags() | {"values": value}).problems
+    assert problem.key.startswith("airflow:values")
+
+
+def test_a_program_gets_the_same_words_under_its_own_names() -> None:
+    in_a_file = problems(dags(visibleWithinSeconds=5) | {"executor": "CeleryExecuter"})
+    in_a_program = problems({"dags": {**SSH, "visible_within_seconds": 5}, "executor": "CeleryExecuter"}, by_name=True)
+    assert [(p.reason, p.value, p.allowed) for p in in_a_program.problems] == [
+        (p.reason, p.value, p.allowed) for p in in_a_file.problems
+    ]
+    (misspelt,) = problems({"dags": {**SSH, "visibleWithinSeconds": 30}}, by_name=True).problems
+    assert "did you mean 'visible_within_seconds'?" in misspelt.reason
+
+
+def test_the_component_refuses_wrong_arguments_before_it_makes_anything() -> None:
+    made: list[Airflow] = []
+    wrong: Any = {"dags": {**SSH, "dept": 1}, "namespace": "X"}
+    with pytest.raises(SettingsError, match="Airflow 'mine' has 2 arguments to correct") as refused:
+        record(lambda: made.append(Airflow("mine", wrong)))
+    assert {problem.key for problem in refused.value.problems} == {"dags.dept", "namespace"}
+    assert not made
+
+
+def test_an_enum_of_the_vocabulary_is_as_good_as_its_value() -> None:
+    taken = load("test", {"dags": SSH, "executor": Executor.LOCAL}, (), by_name=True)
+    assert taken == settings(executor="LocalExecutor")
+
+
+@pytest.mark.parametrize("name", AUTHENTICATIONS)
+def test_settings_handed_to_the_component_come_out_of_it_as_they_went_in(name: str) -> None:
+    given = settings(
+        dags=AUTHENTICATIONS[name],
+        size="large",
+        labels={"team": "data"},
+        values={"apiServer": {"extraInitContainers": None, "a": [None]}},
+        database={"cloudNativePg": {}},
+        rotation={"jwt": 3},
+    )
+    args = arguments(given, {})
+    assert load("test", {**args}, (), by_name=True, secrets_required=False) == given

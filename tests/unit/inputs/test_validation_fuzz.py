@@ -1,0 +1,120 @@
+"""Arbitrary configurations end in settings that the whole program can use, or in an error that says what is wrong.
+
+`make fuzz` runs ten thousand of them. Most examples begin as a stack that is in order, and are then spoilt in a place or two: what is
+wholly arbitrary is refused at the door and tests only the door.
+"""
+
+import json
+from collections.abc import Iterator
+
+import hypothesis
+import yaml
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from airflow_stack.chart.values import chart_values
+from airflow_stack.inputs.validation import SECRETS, SettingsError, load, missing_secrets
+from airflow_stack.settings.models import Settings
+from tests.support.cases import CONTRACT_CHART, GIVEN, SSH, Config, closed_schema
+from tests.support.strategies import in_order, junk, texts
+
+CANARY = "hunter2canary"
+# Ten times as fast where libyaml is at hand.
+DUMPER, LOADER = getattr(yaml, "CSafeDumper", yaml.SafeDumper), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+CONTRACT = Draft7Validator(closed_schema(CONTRACT_CHART))
+
+
+def paths(config: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(config, dict):
+        for key, inner in config.items():
+            yield (*path, key)
+            yield from paths(inner, (*path, key))
+
+
+KEYS = sorted(
+    {key for field in [Settings] for key in [f.alias or n for n, f in field.model_fields.items()]} | SECRETS.keys()
+)
+keys = st.one_of(
+    st.sampled_from(KEYS),
+    st.sampled_from(KEYS).map(lambda k: k[:-1]),
+    st.sampled_from(["repository", "host", "x.y"]),
+    texts,
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> Config:
+    """A stack in order with a value replaced, or a key added, here and there."""
+    config: Config = json.loads(json.dumps(draw(in_order)))
+    for _ in range(draw(st.integers(0, 3))):
+        *parents, key = draw(st.sampled_from(sorted(paths(config))))
+        place = config
+        for step in parents:
+            place = place[step]
+        if draw(st.booleans()):
+            key = draw(keys)
+        place[key] = draw(junk)
+        if draw(st.booleans()) and isinstance(config.get(key), dict | list):
+            config[key] = json.dumps(config[key])  # as the engine hands objects over
+    return config
+
+
+def taken(config: Config, secret_keys: set[str]) -> Settings | None:
+    """The settings, or None when they were refused in words."""
+    try:
+        return load("fuzz", config, secret_keys)
+    except SettingsError as error:
+        assert error.problems
+        for problem in error.problems:
+            assert problem.key.startswith("airflow:")
+            assert problem.reason
+            assert problem.way_out
+            assert not [
+                word for word in ("pydantic", "Input should", "a valid", "dictionary") if word in problem.reason
+            ]
+        assert CANARY not in str(error)
+        return None
+
+
+def usable(settings: Settings) -> None:
+    """The rest of the program can live with the settings."""
+    values = chart_values(settings)
+    assert yaml.load(yaml.dump(values, Dumper=DUMPER), Loader=LOADER) == values  # noqa: S506  a safe one
+    wrong = [e.json_path for e in CONTRACT.iter_errors(values) if e.absolute_path[0] not in settings.values]
+    assert wrong == []
+
+
+few = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 3)
+
+
+def with_secrets(config: Config) -> Config:
+    return {**config, **{key: GIVEN[key] for key in missing_secrets(config)}}
+
+
+@few
+@given(config=in_order)
+def test_a_stack_in_order_is_taken(config: Config) -> None:
+    settings = load("fuzz", with_secrets(config), set(SECRETS))
+    usable(settings)
+
+
+@given(config=spoilt(), encrypted=st.sets(st.sampled_from(KEYS), max_size=1))
+@example(config={"dags": SSH, "values": '{"a":' * 990 + "1" + "}" * 990}, encrypted=set())
+@example(config={"dags": SSH, "values": "[" + "9" * 5000 + "]"}, encrypted=set())
+def test_a_spoilt_stack_is_taken_or_refused_in_words(config: Config, encrypted: set[str]) -> None:
+    secret_keys = (SECRETS.keys() & config.keys()) | (encrypted & config.keys())
+    for key in secret_keys:
+        config[key] = CANARY  # what the engine has decrypted
+    settings = taken(with_secrets(config), {*secret_keys, *SECRETS})
+    event("taken" if settings else "refused")
+    if settings:
+        usable(settings)
+
+
+@few
+@given(config=st.dictionaries(keys, junk, max_size=6), secret_keys=st.sets(keys, max_size=3))
+def test_a_wholly_arbitrary_stack_is_taken_or_refused_in_words(config: Config, secret_keys: set[str]) -> None:
+    settings = taken(config, secret_keys & config.keys())
+    if settings:
+        usable(settings)

@@ -1,0 +1,255 @@
+"""Only versions that were tested together pass in silence; what is known against a version is said; what cannot work is refused."""
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from airflow_stack import versions
+from airflow_stack.airflow import Airflow
+from airflow_stack.cli.recording import record
+from airflow_stack.inputs.validation import arguments, load
+from airflow_stack.inputs.version_check import version_warnings
+from airflow_stack.settings.images import Images
+from airflow_stack.settings.models import Chart
+from airflow_stack.versions import ADVISORIES, TESTED, kubernetes_warning, order
+from sandbox import pins
+from tests.support.cases import (
+    CONTRACT_CHART,
+    DATABASES,
+    IMAGE,
+    ROOT,
+    SSH,
+    STACKS,
+    Config,
+    problems,
+    settings,
+    stack_settings,
+)
+
+ROW = f"tested: {TESTED[0]}"
+
+
+def said(**config: Any) -> list[str]:
+    return list(version_warnings(settings(**config)))
+
+
+def _short(value: object) -> str:
+    return str(value)[:60]
+
+
+def airflow(tag: str, **more: str) -> Config:
+    return {"images": {"airflow": {"tag": tag, **more}}}
+
+
+def test_the_defaults_are_the_first_row_and_nothing_is_said_of_them() -> None:
+    images, first = Images(), TESTED[0]
+    assert (images.airflow.airflow_version, Chart().version) == (first.airflow, first.chart)
+    assert images.git_sync.tag == f"v{first.git_sync}"
+    assert images.postgres.tag.startswith(f"{first.postgres}.")
+    assert said() == []
+    for stack in STACKS:
+        assert list(version_warnings(stack_settings(stack))) == []
+
+
+def test_the_sandbox_has_the_kubernetes_of_every_row() -> None:
+    assert {row.kubernetes for row in TESTED} == {pins.KUBERNETES.rpartition(".")[0]}
+
+
+def test_the_version_that_people_upgrade_from_is_named_with_its_end_its_holes_and_the_row_to_go_to() -> None:
+    (text,) = said(**airflow("3.2.2"))
+    assert text == (
+        "airflow:images.airflow.tag = '3.2.2': Airflow 3.2 gets no more releases, CVE-2026-33264 lets DAG authors run code on the "
+        "scheduler and API server (fixed in 3.3.0), and CVE-2026-58076 lets DAG authors run code on the scheduler and API server "
+        "(fixed in 3.3.1); tested: Airflow 3.3.2 with chart 1.22.0, PostgreSQL 16, Kubernetes 1.34, git-sync 4.4.2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "holes"),
+    [
+        ("3.2.99", ["CVE-2026-33264", "CVE-2026-58076"]),
+        ("3.3.0rc1", ["CVE-2026-33264", "CVE-2026-58076"]),  # what was fixed in 3.3.0 need not be in it
+        ("3.3.0", ["CVE-2026-58076", "CVE-2026-82355"]),
+        ("3.3.1", ["CVE-2026-82355"]),
+        ("3.3.2-rc2", ["CVE-2026-82355"]),
+        ("3.3.2", []),
+        ("3.3.10", []),
+        ("3.10.0", []),
+    ],
+)
+def test_a_hole_is_named_in_the_versions_that_have_it_and_in_no_other(tag: str, holes: list[str]) -> None:
+    version = {"version": tag.removesuffix("rc1")} if "0rc" in tag else {}
+    text = " ".join(said(**airflow(tag, **version)))
+    assert [hole.id for hole in ADVISORIES if hole.id in text] == holes
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (airflow("3.3.3"), "airflow:images.airflow.tag = '3.3.3': Airflow 3.3.3 is newer than what was tested"),
+        (airflow("3.10.0"), "Airflow 3.10.0 is newer than what was tested"),
+        (airflow("3.99.99"), "Airflow 3.99.99 is newer than what was tested"),
+        (airflow("3.3.1"), "and Airflow 3.3.1 was not tested"),
+        (airflow("3.4.0-rc1"), "Airflow 3.4.0-rc1 is a pre-release"),
+        (airflow("3.4.0b2", version="3.4.0"), "airflow:images.airflow.version = '3.4.0': Airflow 3.4.0b2 is a pre-release"),
+        (airflow("acme-7", version="3.4.0"), "airflow:images.airflow.version = '3.4.0': Airflow 3.4.0 is newer"),
+        ({"chart": {"version": "1.21.0"}}, "airflow:chart.version = '1.21.0': chart 1.21.0 was not tested with Airflow 3.3.2"),
+        ({"chart": {"version": "1.99.0"}}, "chart 1.99.0 is newer than what was tested"),
+        ({"chart": {"version": "1.22.0-rc1"}}, "chart 1.22.0-rc1 is a pre-release"),
+        ({"chart": {"version": "1.22.0-acme.1"}}, "chart 1.22.0-acme.1 was not tested with Airflow 3.3.2"),
+        ({"images": {"gitSync": {"tag": "v4.7.1"}}}, "airflow:images.gitSync.tag = 'v4.7.1': git-sync v4.7.1 is newer"),
+        ({"images": {"gitSync": {"tag": "v4.10.0"}}}, "is newer"),
+        ({"images": {"gitSync": {"tag": "v3.6.5"}}}, "git-sync v3.6.5 was not tested with Airflow 3.3.2"),
+        ({"images": {"gitSync": {"tag": "acme"}}}, "which version of git-sync it is cannot be told"),
+        ({"images": {"postgres": {"tag": "18.1"}}}, "PostgreSQL 18.1 was not tested with Airflow 3.3.2"),
+    ],
+    ids=_short,
+)  # fmt: skip
+def test_what_was_not_tested_is_said_by_its_key_with_the_nearest_row(config: Config, text: str) -> None:
+    (warning,) = said(**config)
+    assert text in warning
+    assert warning.endswith(ROW)
+
+
+def test_a_combination_is_judged_as_a_whole() -> None:
+    of_chart = {"chart": {"version": "1.21.0"}}
+    first, second = said(**airflow("3.2.2"), **of_chart)
+    assert first.startswith("airflow:images.airflow.tag") and "not tested" not in first
+    assert "chart 1.21.0 was not tested with Airflow 3.2.2" in second
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        airflow("3.3.2-python3.12"),
+        airflow("3.3.2-a1b2c3d"),  # a commit, and no pre-release
+        airflow("3.3.2", digest=f"sha256:{'a' * 64}"),
+        {"images": {"airflow": {"version": "3.3.2", "digest": f"sha256:{'a' * 64}"}}},
+        {"images": {"gitSync": {"tag": "v4.4.2__linux_amd64"}}},
+        {"images": {"postgres": {"tag": "16.99"}}},
+        {"images": {"postgres": {"tag": "18"}}, "database": DATABASES["external"]},
+        {"images": {"postgres": {"tag": "18"}}, "database": DATABASES["cloud-native-pg"]},
+        {**IMAGE, "images": {"airflow": {"repository": "acme/it"}, "gitSync": {"tag": "v3.0.0"}}},
+    ],
+    ids=_short,
+)
+def test_nothing_is_said_of_what_is_tested_or_not_run(config: Config) -> None:
+    assert said(**config) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        *((airflow(tag), "images.airflow.tag") for tag in ("2.11.0", "v3.3.2", "3.3.2rc1", "3.3", "3", "4.0.0", "latest", "3.03.2", "3.99999.0")),
+        (airflow("acme-7", version="2.11.0"), "images.airflow.version"),
+        (airflow("acme-7", version=f"3.{'9' * 5000}.0"), "images.airflow.version"),
+        (airflow("3.2.2", version="3.3.2"), "images.airflow.version"),
+        ({"images": {"airflow": {"digest": f"sha256:{'a' * 64}"}}}, "images.airflow.digest"),
+        *(({"chart": {"version": version}}, "chart.version") for version in ("1.15.0", "1.18.9", "1.9.0", "2.0.0", "0.8.0", "v1.22.0", "~1.22", "1.22", "1.99999.0")),
+    ],
+    ids=_short,
+)  # fmt: skip
+def test_what_cannot_work_is_refused_with_key_value_and_way_out(config: Config, key: str) -> None:
+    (problem,) = problems({"dags": SSH, **config}).problems
+    assert problem.key == f"airflow:{key}"
+    assert problem.value
+    assert "pulumi config" in problem.way_out
+    if key in ("images.airflow.tag", "images.airflow.digest"):
+        assert problem.allowed == "Airflow 3; tested are 3.3.2 and 3.2.2"
+
+
+def test_a_tag_beside_a_digest_reaches_the_program_although_it_is_the_default() -> None:
+    given = settings(**airflow(TESTED[0].airflow, digest=f"sha256:{'a' * 64}"))
+    again = load("test", cast(Config, arguments(given, {})), (), by_name=True, secrets_required=False)
+    assert again.images == given.images
+
+
+def local(folder: Path, version: str, *, packed: bool) -> str:
+    chart = folder / "airflow"
+    chart.mkdir()
+    (chart / "values.schema.json").write_text("{}")
+    (chart / "Chart.yaml").write_text(f"name: airflow\nversion: {version}\n")
+    if not packed:
+        return str(chart)
+    with tarfile.open(folder / "airflow.tgz", "w:gz") as archive:
+        archive.add(chart, "airflow")
+    return str(folder / "airflow.tgz")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_local_chart_is_judged_by_its_own_version_and_not_by_the_setting(packed: bool, tmp_path: Path) -> None:
+    path = local(tmp_path, "1.21.0", packed=packed)
+    (warning,) = said(chart={"path": path, "version": "1.22.0"})
+    assert warning.startswith(
+        f"airflow:chart.path = {path!r}: chart 1.21.0 was not tested with Airflow 3.3.2; tested: "
+    )
+
+
+@pytest.mark.parametrize("version", ["1.15.0", "2.0.0", "8.9.0", "main", "''", "[]", "\n"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_local_chart_that_cannot_be_deployed_is_refused(packed: bool, version: str, tmp_path: Path) -> None:
+    (problem,) = problems({"dags": SSH, "chart": {"path": local(tmp_path, version, packed=packed)}}).problems
+    assert problem.key == "airflow:chart.path"
+    assert problem.allowed == "chart 1.19 or newer, before 2; tested is 1.22.0"
+
+
+def test_a_folder_without_a_chart_yaml_is_no_chart(tmp_path: Path) -> None:
+    (tmp_path / "values.schema.json").write_text("{}")
+    (problem,) = problems({"dags": SSH, "chart": {"path": str(tmp_path)}}).problems
+    assert (problem.key, "is not a chart that can be read" in problem.reason) == ("airflow:chart.path", True)
+
+
+def test_the_stand_in_for_the_chart_counts_as_the_chart() -> None:
+    assert yaml.safe_load((CONTRACT_CHART / "Chart.yaml").read_text())["version"] == f"{TESTED[0].chart}-contract"
+    assert said(chart={"path": str(CONTRACT_CHART)}) == []
+
+
+def test_who_checks_or_deploys_is_warned_and_a_warning_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"dags": {"repository": "https://github.com/a/b"}, **airflow("3.2.2")}
+    file = {"config": {f"airflow:{key}": value for key, value in config.items()}}
+    (tmp_path / "Pulumi.old.yaml").write_text(yaml.safe_dump(file))
+    command = [sys.executable, "-c", "from airflow_stack.cli.main import main; main()", "check", "--stack", "old"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    checked = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert "is in order" in checked.stdout
+    assert checked.stderr == f"warning: {said(**config)[0]}\n", "once, although the policies run the program too"
+
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda text, *_: warned.append(text))
+    given: Any = config
+    record(lambda: Airflow("airflow", given))
+    assert warned == said(**config)
+
+
+@pytest.mark.parametrize(
+    ("version", "minor"),
+    [
+        ("v1.34.3", ""), ("v1.34.99+k3s1", ""), ("v1.34.2-gke.100", ""),
+        ("v1.33.5-eks-3025e55", "1.33"), ("v1.35.0", "1.35"), ("v1.100.0", "1.100"), ("v1.3.4", "1.3"), ("unknown", "unknown"),
+    ],
+)  # fmt: skip
+def test_the_minor_version_of_a_cluster_is_what_counts(version: str, minor: str) -> None:
+    warning = kubernetes_warning(version)
+    assert warning == (f"Kubernetes {minor} was not tested with this program; {ROW}" if minor else None)
+
+
+def test_versions_compare_by_their_numbers_and_a_pre_release_comes_before_its_release() -> None:
+    ascending = ["3.2.10", "3.3.0.dev0", "3.3.0", "3.9.9", "3.10.0rc1", "v3.10.0"]
+    assert sorted(ascending, key=order) == ascending
+    assert order("3.3.0b1") == order("3.3.0-rc.2") < order("3.3.0-b1") == order("3.3.0-acme")
+    assert [text for text in ("", "latest", "3.3.2.1", "9" * 5000, "0123abc", "\u0663.3.2") if order(text)] == []
+
+
+def test_every_advisory_has_a_range_and_a_record_and_the_first_row_has_none() -> None:
+    for hole in ADVISORIES:
+        assert order(hole.since) < order(hole.fixed) <= order(TESTED[0].airflow)
+        assert hole.url.endswith(hole.id)
+    assert not list(versions._known(TESTED[0].airflow))

@@ -1,0 +1,135 @@
+"""A generated key is added to the repository by code, read-only, before a pod can use it, and never without a token of its own."""
+
+from typing import Any
+
+import pytest
+
+from airflow_stack.airflow import Airflow
+from airflow_stack.arguments import DagsArgs, GitAuthentication, GitHost
+from airflow_stack.cli.recording import Recording, record
+from airflow_stack.parts import deploy_key_registration
+from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
+from tests.support import git_host_packages
+from tests.support.cases import AUTHENTICATIONS, Config, deployed, problems
+from tests.support.git_host_packages import GITHUB_KEY, GITLAB_KEY
+
+TOKEN = "canary of the host"
+GITHUB, GITLAB = "git@github.com:acme/dags.git", "git@gitlab.com:acme/data/dags.git"
+
+
+@pytest.fixture(autouse=True)
+def _packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    git_host_packages.install(monkeypatch)
+
+
+def registered(repository: str, **more: Any) -> Recording:
+    args: GitAccessArgs = {
+        "namespace": "airflow",
+        "authentication": GitAuthentication.GENERATED_SSH_KEY,
+        "repository": repository,
+        "salt": "s",
+        "git_host_token": TOKEN,
+        **more,  # type: ignore[typeddict-item]
+    }
+    return record(lambda: GitAccess("git", args))
+
+
+def test_github_gets_a_read_only_deploy_key_with_a_provider_that_has_the_token() -> None:
+    seen = registered(GITHUB)
+    key, provider = seen.only(GITHUB_KEY), seen.only("pulumi:providers:github")
+    assert key.inputs == {
+        "repository": "dags",
+        "title": "airflow test 1",
+        "key": seen.outputs_of("airflow:index:GitAccess")["deploy_keys"]["1"],
+        "readOnly": True,
+    }
+    assert provider.inputs == {"token": TOKEN, "owner": "acme", "baseUrl": "https://api.github.com/"}
+    assert provider.shown["token"] == "[secret]"
+    assert key.delete_before_replace, "a host takes a key once"
+
+
+def test_gitlab_gets_a_deploy_key_that_cannot_push() -> None:
+    seen = registered(GITLAB)
+    key, provider = seen.only(GITLAB_KEY).inputs, seen.only("pulumi:providers:gitlab").inputs
+    assert (key["project"], key["canPush"]) == ("acme/data/dags", False)
+    assert provider == {"token": TOKEN, "baseUrl": "https://gitlab.com/api/v4/"}
+
+
+@pytest.mark.parametrize(
+    ("repository", "told", "provider", "address"),
+    [
+        ("git@github.acme.com:a/b", None, "github", "https://github.acme.com/"),
+        ("git@git.acme.com:a/b", GitHost.GITHUB, "github", "https://git.acme.com/"),
+        ("git@acme.ghe.com:a/b", None, "github", "https://api.acme.ghe.com/"),
+        ("git@git.acme.com:a/b", GitHost.GITLAB, "gitlab", "https://git.acme.com/api/v4/"),
+    ],
+)
+def test_a_host_of_ones_own_is_reached_where_it_is(
+    repository: str, told: GitHost | None, provider: str, address: str
+) -> None:
+    seen = registered(repository, git_host=told)
+    assert seen.only(f"pulumi:providers:{provider}").inputs["baseUrl"] == address
+
+
+@pytest.mark.parametrize(("repository", "type_"), [(GITHUB, GITHUB_KEY), (GITLAB, GITLAB_KEY)])
+@pytest.mark.parametrize(
+    ("rotation", "kept"), [({}, [1]), ({"generation": 2}, [1, 2]), ({"generation": 2, "dropped": 1}, [2])]
+)
+def test_every_kept_generation_is_registered_before_the_secret_changes(
+    repository: str, type_: str, rotation: Config, kept: list[int]
+) -> None:
+    seen = registered(repository, **rotation)
+    assert [key.name for key in seen.of_type(type_)] == [f"git-deploy-key-{number}" for number in kept]
+    keys = {urn for urn, resource in seen.resources.items() if resource.type == type_}
+    assert keys <= seen.named("git-secret").depends_on
+
+
+@pytest.mark.parametrize("repository", [GITHUB, GITLAB])
+def test_the_token_of_a_stack_gets_there_and_is_seen_nowhere(repository: str) -> None:
+    dags: DagsArgs = {"repository": repository, "register_deploy_key": True}
+    seen = record(lambda: Airflow("airflow", {"dags": dags, "git_host_token": TOKEN}))
+    assert TOKEN in repr([resource.inputs for resource in seen.resources.values()])
+    assert TOKEN not in seen.shown()
+
+
+def test_without_registration_no_provider_is_made() -> None:
+    seen = deployed()
+    assert seen.only("tls:index/privateKey:PrivateKey")
+    assert not [r for r in seen.resources.values() if r.type.startswith("pulumi:providers:git")]
+
+
+SSH_URL = {"repository": "git@github.com:acme/dags.git", "registerDeployKey": True}
+WRONG: dict[str, tuple[Config, str]] = {
+    "a key of one's own": ({**SSH_URL, "authentication": "sshKey"}, "set authentication to 'generatedSshKey'"),
+    "HTTPS": ({**SSH_URL, "repository": "https://github.com/acme/dags"}, "and repository to 'git@github.com:acme/dags'"),
+    "an unknown host": (
+        {"repository": "git@git.acme.com:a/b", "knownHosts": "x", "registerDeployKey": True}, "say so in gitHost ('github' or 'gitlab')"),
+    "Bitbucket": ({**SSH_URL, "repository": "git@bitbucket.org:a/b"}, "on the page that the output gitDeployKeyPage names"),
+    "another repository elsewhere": (
+        {**SSH_URL, "delivery": "gitBundle", "moreRepositories": {"ml": {"repository": "git@gitlab.com:a/b"}}}, "works for the host of dags.repository alone"),
+    "a GitHub App": ({**AUTHENTICATIONS["github-app"], "registerDeployKey": True}, "set authentication to 'generatedSshKey'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_where_a_key_cannot_be_registered_the_way_out_is_told(name: str) -> None:
+    dags, way_out = WRONG[name]
+    (problem,) = problems({"dags": dags}).problems
+    assert way_out in problem.reason
+
+
+def test_a_token_is_asked_for_and_a_given_key_is_not_used() -> None:
+    found = {p.key: p.way_out for p in problems({"dags": SSH_URL, "gitSshKey": "x"}, secrets_required=True).problems}
+    assert found["airflow:gitHostToken"] == "pulumi config set --secret airflow:gitHostToken"
+    assert "pulumi config rm airflow:gitSshKey" in found["airflow:gitSshKey"]
+
+
+@pytest.mark.parametrize(("host", "extra"), [("github.com", "github"), ("gitlab.com", "gitlab")])
+def test_a_missing_package_is_told_before_anything_is_touched(
+    host: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy_key_registration, "find_spec", lambda _: None)
+    (problem,) = problems({"dags": {**SSH_URL, "repository": f"git@{host}:a/b"}}).problems
+    assert problem.key == "airflow:dags.registerDeployKey"
+    assert f"pulumi-{extra}" in problem.reason
+    assert f"pip install '.[{extra}]'" in problem.way_out

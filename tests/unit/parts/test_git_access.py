@@ -1,0 +1,180 @@
+"""Access to the DAG repository: one Secret with what git-sync reads, or none."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from airflow_stack.arguments import GitAuthentication
+from airflow_stack.cli.recording import Recording, made_up, record
+from airflow_stack.parts.git_access import GitAccess
+from tests.support.cases import GIVEN, KEY, SSH, Config, changed, deployed, problems
+
+SECRET = "kubernetes:core/v1:Secret"
+TLS_KEY = "tls:index/privateKey:PrivateKey"
+COMPONENT = "airflow:index:GitAccess"
+PRIVATE = KEY.strip()
+APP_KEY = GIVEN["githubAppPrivateKey"]
+URL = "git@github.com:acme/dags.git"
+
+
+def made(authentication: GitAuthentication, **more: Any) -> Recording:
+    args: Any = {"namespace": "airflow", "authentication": authentication, "repository": URL, "salt": "s", **more}
+    return record(lambda: GitAccess("git", args))
+
+
+def public_keys(recording: Recording) -> dict[str, str]:
+    keys: dict[str, str] = recording.outputs_of(COMPONENT)["deploy_keys"]
+    return keys
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n", " \n"], ids=repr)
+def test_a_private_key_ends_in_one_newline_however_it_came(end: str) -> None:
+    secret = made(GitAuthentication.SSH_KEY, ssh_key=PRIVATE + end).only(SECRET)
+    assert secret.inputs["metadata"]["name"] == "airflow-ssh-secret"
+    assert secret.inputs["stringData"] == {"gitSshKey": PRIVATE + "\n"}
+    assert secret.shown["stringData"] == "[secret]"
+
+
+def test_a_private_key_from_windows_has_the_lines_that_ssh_reads() -> None:
+    secret = made(GitAuthentication.SSH_KEY, ssh_key=PRIVATE.replace("\n", "\r\n")).only(SECRET)
+    assert secret.inputs["stringData"] == {"gitSshKey": PRIVATE + "\n"}
+
+
+def test_a_key_from_another_resource_that_cannot_work_is_refused_in_words_without_repeating_it() -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        made(GitAuthentication.SSH_KEY, ssh_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAcanary me")
+    assert str(refused.value).startswith("airflow:gitSshKey is a public key")
+    assert "canary" not in str(refused.value)
+
+
+def test_a_generated_key_shows_its_public_half_and_hides_its_private_one() -> None:
+    seen = made(GitAuthentication.GENERATED_SSH_KEY)
+    assert seen.only(TLS_KEY).inputs == {"algorithm": "ED25519"}
+    private = seen.only(SECRET).inputs["stringData"]["gitSshKey"]
+    assert private.startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert private.endswith("-----END OPENSSH PRIVATE KEY-----\n")
+    (public,) = public_keys(seen).values()
+    assert public.startswith("ssh-ed25519 ")
+    assert public == public.strip()
+    assert public in seen.shown()
+    assert private not in seen.shown()
+
+
+# Generation and dropped, as `rotation` has them: a rotation with overlap, and the next one.
+STEPS = [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)]
+
+
+@pytest.mark.parametrize(("generation", "dropped"), STEPS)
+def test_the_oldest_key_that_is_kept_is_in_use_and_every_kept_one_is_shown(generation: int, dropped: int) -> None:
+    seen = made(GitAuthentication.GENERATED_SSH_KEY, generation=generation, dropped=dropped)
+    kept = [str(number) for number in range(dropped + 1, generation + 1)]
+    assert [key.name for key in seen.of_type(TLS_KEY)] == [f"git-ssh-key-{number}" for number in kept]
+    assert sorted(public_keys(seen)) == kept
+    in_use = made_up(TLS_KEY, f"git-ssh-key-{kept[0]}", {})["privateKeyOpenssh"]
+    assert seen.only(SECRET).inputs["stringData"] == {"gitSshKey": in_use}
+
+
+def test_a_rotation_is_at_no_moment_without_a_key_that_the_git_host_knows() -> None:
+    """The user adds the newest key to the host between the steps, and takes away what the stack no longer has after them."""
+    at_the_host: set[str] = set()
+    private_half = {made_up(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["publicKeyOpenssh"].strip(): n for n in (1, 2, 3)}
+    used_before = None
+    for generation, dropped in STEPS:
+        seen = deployed(rotation={"git_ssh_key": generation, "git_ssh_key_dropped": dropped})
+        outputs = seen.outputs_of("airflow:index:Airflow")
+        shown = outputs.get("gitDeployKeys") or {"": outputs["gitDeployKey"]}
+        at_the_host |= set(shown.values())  # from one step to the next both are there
+        used = seen.named("airflow-git-secret").inputs["stringData"]["gitSshKey"]
+        (number,) = (
+            n
+            for n in private_half.values()
+            if made_up(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["privateKeyOpenssh"] == used
+        )
+        known = {private_half[key] for key in at_the_host}
+        assert number in known
+        assert used_before in (None, *known), "pods that have not been replaced yet"
+        at_the_host, used_before = set(shown.values()), number
+
+
+def test_a_new_key_beside_the_old_one_changes_nothing_else_and_dropping_the_old_one_changes_what_reads_it() -> None:
+    one, both, dropped = (
+        deployed(rotation={"git_ssh_key": generation, "git_ssh_key_dropped": gone})
+        for generation, gone in ((1, 0), (2, 0), (2, 1))
+    )
+    assert changed(one, both) == {"airflow-git-ssh-key-2"}
+    assert changed(both, dropped) == {"airflow-git-ssh-key-1", "airflow-git-secret", "airflow-release"}
+
+
+def test_the_outputs_show_the_newest_key_and_where_to_add_it_and_both_while_two_are_kept() -> None:
+    one, both, dropped = (
+        deployed(rotation={"git_ssh_key": generation, "git_ssh_key_dropped": gone}).outputs_of("airflow:index:Airflow")
+        for generation, gone in ((1, 0), (2, 0), (2, 1))
+    )
+    assert both["gitDeployKeys"] == {"1": one["gitDeployKey"], "2": both["gitDeployKey"]}
+    assert one["gitDeployKey"] != both["gitDeployKey"] == dropped["gitDeployKey"]
+    assert "gitDeployKeys" not in one
+    assert "gitDeployKeys" not in dropped
+    assert one["gitDeployKeyPage"] == "https://github.com/acme/dags/settings/keys"
+
+
+@pytest.mark.parametrize("rotation", [{"gitSshKeyDropped": 1}, {"gitSshKey": 2, "gitSshKeyDropped": 3}])
+def test_the_last_key_cannot_be_dropped(rotation: Config) -> None:
+    (problem,) = problems({"dags": SSH, "rotation": rotation}).problems
+    assert problem.key == "airflow:rotation"
+    assert "must be less than gitSshKey" in problem.reason
+
+
+def test_azure_devops_gets_a_key_that_it_takes() -> None:
+    key = made(GitAuthentication.GENERATED_SSH_KEY, repository="git@ssh.dev.azure.com:v3/acme/data/dags").only(TLS_KEY)
+    assert key.inputs == {"algorithm": "RSA", "rsaBits": 4096}
+
+
+def test_a_github_app_has_its_key_in_a_secret_of_its_own() -> None:
+    seen = made(GitAuthentication.GITHUB_APP, github_app_private_key=APP_KEY.replace("\n", "\r\n"))
+    secret = seen.only(SECRET)
+    assert secret.inputs["metadata"]["name"] == "airflow-github-app"
+    assert secret.inputs["stringData"] == {"githubAppPrivateKey": APP_KEY}
+    assert secret.shown["stringData"] == "[secret]"
+    assert seen.outputs_of(COMPONENT)["digests"].keys() == {"airflow-github-app"}
+
+
+def test_a_token_is_there_under_the_names_of_git_sync_3_and_4() -> None:
+    secret = made(GitAuthentication.TOKEN, token="hunter2", username="bot").only(SECRET)
+    assert secret.inputs["metadata"]["name"] == "airflow-git-credentials"
+    assert secret.inputs["stringData"] == {
+        "GIT_SYNC_USERNAME": "bot",
+        "GIT_SYNC_PASSWORD": "hunter2",
+        "GITSYNC_USERNAME": "bot",
+        "GITSYNC_PASSWORD": "hunter2",
+    }
+    assert secret.shown["stringData"] == "[secret]"
+
+
+def test_a_public_repository_needs_no_secret() -> None:
+    seen = made(GitAuthentication.NONE)
+    assert [r.type for r in seen.resources.values()] == [COMPONENT]
+    assert seen.outputs_of(COMPONENT)["digests"] == {}
+
+
+def test_the_stacks_user_name_goes_with_its_token() -> None:
+    dags = {"repository": "https://github.com/a/b", "authentication": "token", "username": "bot"}
+    seen = deployed(dags=dags, git_token="hunter2")
+    assert seen.named("airflow-git-secret").inputs["stringData"]["GITSYNC_USERNAME"] == "bot"
+
+
+def test_another_key_has_another_digest() -> None:
+    digests = [
+        made(GitAuthentication.SSH_KEY, ssh_key=key).outputs_of(COMPONENT)["digests"]
+        for key in (PRIVATE, f"{PRIVATE}\n", APP_KEY)
+    ]
+    assert digests[0] == digests[1] != digests[2]
+    assert digests[0].keys() == {"airflow-ssh-secret"}
+
+
+def test_the_same_key_under_another_salt_has_another_digest() -> None:
+    one, same, other = (
+        made(GitAuthentication.SSH_KEY, ssh_key=KEY, salt=salt).outputs_of(COMPONENT)["digests"]["airflow-ssh-secret"]
+        for salt in ("one", "one", "other")
+    )
+    assert one == same != other

@@ -1,0 +1,119 @@
+"""Where the policies are asked: by `airflow-stack check` without an engine, and by Pulumi's policy SDK."""
+
+import importlib
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from airflow_stack.cli import main
+from airflow_stack.policies.model import RELEASE, Environment, Rule
+from airflow_stack.policies.rules import RULES
+from tests.support.cases import HTTPS, ROOT, Config
+from tests.support.policy_cases import CANARY, CASES
+
+BY_NAME = {rule.name: rule for rule in RULES}
+Check = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+    """Run `airflow-stack check` on a stack with these settings; its status and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AIRFLOW_CHART", raising=False)
+
+    def run(config: Config, *options: str) -> tuple[int, str, str]:
+        (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": {"airflow:dags": HTTPS, **config}}))
+        monkeypatch.setattr(sys, "argv", ["airflow-stack", "check", "--stack", "mine", *options])
+        with pytest.raises(SystemExit) as stopped:
+            main.main()
+        return int(stopped.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def test_check_refuses_what_the_engine_would_without_one(check: Check) -> None:
+    violation = {"airflow:environment": {"STRIPE_API_KEY": CANARY}}
+    status, out, err = check(violation)
+    assert (status, out) == (1, "")
+    assert err.startswith("error: stack 'mine' breaks policies that are mandatory")
+    for word in (
+        "no-plaintext-secrets",
+        "STRIPE_API_KEY: holds what looks like a secret",
+        "fix: ",
+        "see: https://github.com/",
+    ):
+        assert word in err
+    assert CANARY not in err
+
+    status, out, err = check({**violation, "policies:levels": {"no-plaintext-secrets": "advisory"}})
+    assert status == 0
+    assert "stack 'mine' is in order" in out
+    assert err.startswith("warning: stack 'mine' does not hold to every policy")
+
+    status, _, err = check({"policies:levels": {"latest": "advisory"}})
+    assert status == 1
+    assert "policies:levels.latest is not a rule" in err
+
+
+def test_check_lists_every_rule_with_what_it_comes_from(check: Check) -> None:
+    status, out, _ = check({"policies:levels": {"resources-set": "disabled"}}, "--policy")
+    assert status == 0
+    assert [rule.name for rule in RULES if rule.name not in out or rule.source not in out] == []
+    assert re.search(r"^  disabled  -       resources-set ", out, re.MULTILINE)
+    assert re.search(r"^  mandatory holds   known-hosts ", out, re.MULTILINE)
+
+
+def test_the_guide_lists_every_rule_with_what_it_comes_from() -> None:
+    guide = (ROOT / "docs" / "guides" / "policies.md").read_text()
+    missing = [
+        rule.name
+        for rule in RULES
+        if not re.search(rf"\| `{rule.name}` \| {re.escape(rule.description)} \|.*{re.escape(rule.source)}", guide)
+    ]
+    assert missing == []
+
+
+Validate = Callable[[Rule, dict[str, Any]], list[str]]
+
+
+@pytest.fixture
+def validate() -> Validate:
+    """Ask a rule as Pulumi's policy SDK does."""
+    sdk = pytest.importorskip("pulumi_policy")
+    proxy = importlib.import_module("pulumi_policy.proxy")
+    pack = importlib.import_module("policies.__main__")
+
+    def ask(rule: Rule, props: dict[str, Any]) -> list[str]:
+        options = sdk.PolicyResourceOptions(False, [], None, [], sdk.PolicyCustomTimeouts(0, 0, 0), [])
+        guarded = proxy.unknown_checking_proxy(props)
+        args = sdk.ResourceValidationArgs(RELEASE, guarded, "urn", "airflow-release", options, None)
+        messages: list[str] = []
+        pack.validation(rule, Environment.DEVELOPMENT)(args, lambda message, _: messages.append(message))
+        return messages
+
+    return ask
+
+
+def test_the_pack_gives_the_rules_what_they_are_tested_with(validate: Validate) -> None:
+    for name, case in CASES.items():
+        for resource in case.bad:
+            if resource.type == RELEASE and case.environment is Environment.DEVELOPMENT:
+                rule = BY_NAME[name]
+                expected = [
+                    f"{violation}\nsee: {rule.source}" for violation in rule.violations(resource, case.environment)
+                ]
+                assert validate(rule, dict(resource.props)) == expected
+
+
+def test_the_pack_puts_off_a_rule_until_the_value_is_known(validate: Validate) -> None:
+    proxy = importlib.import_module("pulumi_policy.proxy")
+    unknown = {"chart": "airflow", "values": {"fernetKeySecretName": proxy.UNKNOWN_STRING_VALUE, "fernetKey": CANARY}}
+    with pytest.raises(Exception) as put_off:
+        validate(BY_NAME["own-keys"], unknown)
+    assert "values.fernetKeySecretName is known only once the stack is deployed" in str(vars(put_off.value))
+    assert validate(BY_NAME["no-plaintext-secrets"], unknown)

@@ -1,0 +1,224 @@
+"""The policies as pure rules: what each finds and lets pass, what a message says, and what a stack chooses."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from airflow_stack.chart.values import chart_values
+from airflow_stack.cli.recording import Recording
+from airflow_stack.cli.render import record_stack
+from airflow_stack.policies.model import RELEASE, UNKNOWN, Environment, Level, NotYetKnownError, Resource
+from airflow_stack.policies.rules import RULES, Choice, Finding, PolicySettingsError, chosen
+from tests.support.cases import (
+    AUTHENTICATIONS,
+    BUNDLES,
+    EXECUTORS,
+    IMAGE,
+    LOGS,
+    STACKS,
+    Config,
+    deployed,
+    settings,
+    stack_settings,
+)
+from tests.support.policy_cases import CANARY, CASES, pod, release, sync
+
+BY_NAME = {rule.name: rule for rule in RULES}
+DEVELOPMENT = chosen("dev", {})
+
+
+def test_every_rule_has_resources_that_break_it_and_such_as_do_not() -> None:
+    assert CASES.keys() == BY_NAME.keys()
+    assert len(BY_NAME) == len(RULES)
+    assert all(case.bad and case.good for case in CASES.values())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_finds_what_breaks_it_and_says_where_why_and_the_way_out(name: str) -> None:
+    case = CASES[name]
+    for resource in case.bad:
+        found = BY_NAME[name].violations(resource, case.environment)
+        assert found, resource
+        for violation in found:
+            text = str(violation)
+            assert text.startswith(violation.key)
+            assert re.search(r": [\w`].*\nfix: \w", text), text
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_lets_pass_what_holds_to_it(name: str) -> None:
+    case = CASES[name]
+    found = {
+        str(violation) for resource in case.good for violation in BY_NAME[name].violations(resource, case.environment)
+    }
+    assert found == set()
+
+
+def test_every_rule_names_the_public_thread_or_document_that_it_comes_from() -> None:
+    threads = r"https://(github\.com/[\w-]+/[\w-]+/(issues|pull)/\d+|(airflow\.apache\.org|kubernetes\.io)/docs/.+)"
+    assert [rule.name for rule in RULES if not re.fullmatch(threads, rule.source)] == []
+
+
+def test_no_message_shows_a_secret() -> None:
+    everything = [resource for case in CASES.values() for resource in case.bad]
+    secret = [
+        *everything,
+        sync(repo=f"ssh://git:{CANARY}@git.example.com/dags.git"),
+        pod(image=f"https://u:{CANARY}@r.example.com/a"),
+    ]
+    for environment in Environment:
+        findings = Choice(environment).judge(secret)
+        assert len(findings) > len(everything) / 2
+        assert [found for found in findings if CANARY in f"{found.violation}{found.resource}"] == []
+
+
+def judged(recording: Recording, choice: Choice) -> list[Finding]:
+    return choice.judge(
+        Resource(each.type, each.name, each.inputs, each.protect, urn) for urn, each in recording.resources.items()
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_stacks_of_this_project_hold_to_every_policy(stack: str) -> None:
+    assert judged(record_stack(stack_settings(stack), stack), chosen(stack, {})) == []
+
+
+def test_whatever_a_stack_chooses_the_release_holds_to_every_rule() -> None:
+    deliveries: list[Config] = [*({"dags": dags} for dags in (*AUTHENTICATIONS.values(), *BUNDLES.values())), IMAGE]
+    found = {
+        (found.rule.name, str(found.violation))
+        for executor, delivery, logs in product(EXECUTORS, deliveries, LOGS.values())
+        for found in DEVELOPMENT.judge(
+            [release(dict(chart_values(settings(executor=executor, logs=logs, **delivery))))]
+        )
+    }
+    assert found == set()
+
+
+def test_the_bare_chart_breaks_what_this_program_is_for() -> None:
+    found = {found.rule.name for found in Choice(Environment.PRODUCTION).judge([release(version=None)])}
+    assert found == {
+        "pinned-chart", "no-helm-hooks", "own-keys", "no-default-admin", "bounded-volumes", "resources-set", "production-database",
+        "production-logs",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("args", "rule"),
+    [
+        ({"values": {"triggerer": {"persistence": {"enabled": True}}}}, "bounded-volumes"),
+        ({"executor": "LocalExecutor", "values": {"dags": {"persistence": {"enabled": True}}}}, "no-shared-dag-volume"),
+        ({"environment": {"STRIPE_API_KEY": CANARY}}, "no-plaintext-secrets"),
+        ({"images": {"airflow": {"tag": "latest", "version": "3.2.2"}}}, "no-latest-tag"),
+    ],
+)
+def test_a_setting_that_breaks_a_rule_is_found_in_the_whole_program(args: dict[str, Any], rule: str) -> None:
+    assert rule in {found.rule.name for found in judged(deployed(**args), DEVELOPMENT)}
+
+
+def test_production_is_told_of_everything_that_a_trial_does_without() -> None:
+    found = {found.rule.name for found in judged(deployed(), chosen("prod", {}))}
+    assert found == {"production-ref", "production-database", "production-logs", "production-protection"}
+
+
+def test_other_helm_releases_are_not_taken_for_airflow() -> None:
+    ingress = Resource(
+        RELEASE, "ingress", {"name": "ingress", "chart": "ingress-nginx", "version": "4.12.1", "values": {}}
+    )
+    assert Choice(Environment.PRODUCTION).judge([ingress]) == []
+
+
+@pytest.mark.parametrize(
+    ("stack", "config", "environment"),
+    [
+        ("prod", {}, "production"), ("acme/airflow/Production", {}, "production"), ("staging", {}, "staging"),
+        ("team-a", {}, "development"), ("team-a", {"environment": "production"}, "production"),
+        ("prod", {"environment": "development"}, "development"),
+    ],
+)  # fmt: skip
+def test_the_environment_is_what_the_stack_says_and_else_goes_by_its_name(
+    stack: str, config: dict[str, Any], environment: str
+) -> None:
+    assert chosen(stack, config).environment == environment
+
+
+def test_a_stack_chooses_how_strictly_it_takes_each_rule() -> None:
+    levels = {"own-keys": "advisory", "no-helm-hooks": "disabled"}
+    findings = chosen("dev", {"levels": levels}).judge([release()])
+    by_rule = {found.rule.name: found.level for found in findings}
+    assert by_rule["own-keys"] is Level.ADVISORY
+    assert "no-helm-hooks" not in by_rule
+    assert by_rule["no-default-admin"] is Level.MANDATORY
+    assert findings[-1].level is Level.ADVISORY, "the mandatory ones come first"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (
+            {"enviroment": "production"},
+            ["policies:enviroment is not a setting", "allowed: environment, levels", "fix: pulumi config rm"],
+        ),
+        (
+            {"environment": "prod"},
+            ["policies:environment cannot be 'prod'", "allowed: production, staging, development", "fix: "],
+        ),
+        ({"levels": "advisory"}, ["policies:levels must be an object", "fix: "]),
+        (
+            {"levels": {"own-key": "advisory"}},
+            ["policies:levels.own-key is not a rule; did you mean 'own-keys'?", "fix: "],
+        ),
+        (
+            {"levels": {"own-keys": "off"}},
+            ["policies:levels.own-keys cannot be 'off'", "allowed: mandatory, advisory, disabled"],
+        ),
+    ],
+)
+def test_a_wrong_choice_is_refused_with_what_is_allowed_and_the_way_out(
+    config: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(PolicySettingsError) as refused:
+        chosen("dev", config)
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_what_a_preview_cannot_know_puts_off_the_rules_that_need_it_and_no_others() -> None:
+    resource = release(
+        {"fernetKeySecretName": UNKNOWN, "fernetKey": CANARY, "scheduler": {"podAnnotations": {"digest": UNKNOWN}}}
+    )
+    with pytest.raises(NotYetKnownError, match="fernetKeySecretName"):
+        BY_NAME["own-keys"].violations(resource, Environment.DEVELOPMENT)
+    assert BY_NAME["no-plaintext-secrets"].violations(resource, Environment.DEVELOPMENT)
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a value, by its path."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in inner:
+        yield from places(below, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], instead: object) -> Any:
+    """A copy of a value with another in one place."""
+    if not path:
+        return instead
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], instead)
+    return copy
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_rule_fails_on_a_value_of_another_type(name: str) -> None:
+    """Which the chart or Kubernetes refuses; an exception in the pack would be all that its user sees."""
+    for resource in CASES[name].bad:
+        for path, instead in product(places(resource.props), (None, "x", 1, ["x"], {"x": 1}, UNKNOWN)):
+            strange = replace(resource, props=replaced(resource.props, path, instead))
+            with suppress(NotYetKnownError):
+                BY_NAME[name].violations(strange, CASES[name].environment)

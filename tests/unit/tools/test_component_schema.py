@@ -1,0 +1,246 @@
+"""The served component: its schema says all there is to know, no change to it goes unnoticed, and it builds what a Python program builds."""
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.errors import InputPropertiesError
+from pulumi.runtime import rpc
+
+from airflow_stack import provider
+from airflow_stack.cli.recording import Recording, record
+from airflow_stack.inputs.validation import SECRETS
+from airflow_stack.provider import TOKEN, AirflowProvider
+from tests.support.cases import GIVEN, HTTPS, ROOT, SSH, Config, deployed
+from tools.component_schema import Change, changes
+from tools.generate import served as generated
+
+GUIDE = ROOT / "docs" / "guides" / "compose.md"
+COMMITTED: dict[str, Any] = json.loads(provider.SCHEMA.read_text())
+AIRFLOW = COMMITTED["resources"][TOKEN]
+TYPES = COMMITTED["types"]
+
+
+def properties() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every input, output and nested property, by where it stands."""
+    groups = {"input": AIRFLOW["inputProperties"], "output": AIRFLOW["properties"]}
+    groups |= {token: type_["properties"] for token, type_ in TYPES.items() if "properties" in type_}
+    for place, group in groups.items():
+        for name, prop in group.items():
+            yield f"{place} {name}", prop
+
+
+def test_the_committed_schema_is_that_of_the_code() -> None:
+    difference = changes(COMMITTED, generated())
+    found = "\n".join(map(str, difference))
+    advice = "a breaking change needs a new minor version (0.x) or major version in pyproject.toml, and a line in CHANGELOG.md"
+    assert not difference, f"the component has changed; {advice}; then run `make generate` and commit:\n{found}"
+
+
+def test_package_and_type_keep_their_names() -> None:
+    assert COMMITTED["name"] == "airflow"
+    assert AIRFLOW["isComponent"]
+    assert set(COMMITTED["resources"]) == {"airflow:index:Airflow"}, (
+        "URNs hold the token: a stack would replace everything"
+    )
+
+
+def test_every_input_and_output_has_a_type_and_a_description() -> None:
+    every = dict(properties())
+    assert len(every) > 140
+    assert [place for place, prop in every.items() if not prop.get("description")] == []
+    assert [place for place, prop in every.items() if not (prop.get("type") or prop.get("$ref"))] == []
+    assert all(type_["description"] for type_ in TYPES.values())
+
+
+def test_two_inputs_are_enough() -> None:
+    assert AIRFLOW["requiredInputs"] == ["dags"]
+    assert "required" not in TYPES["airflow:index:Dags"]
+
+
+def test_closed_values_are_enums() -> None:
+    enums = {f"#/types/{token}" for token, type_ in TYPES.items() if "enum" in type_}
+    closed = {place.rpartition(":")[2] for place, prop in properties() if prop.get("$ref") in enums}
+    assert closed == {
+        "input executor",
+        "input size",
+        "output dagDelivery",
+        "output dagRefKind",
+        "Dags authentication",
+        "Dags delivery",
+        "Dags gitHost",
+        "ExternalDatabase sslMode",
+        "LogVolume accessMode",
+    }
+
+
+def test_defaults_are_told_and_not_filled_in_by_sdks_that_would_keep_them() -> None:
+    assert AIRFLOW["inputProperties"]["executor"]["description"].endswith("Default: `KubernetesExecutor`.")
+    assert [place for place, prop in properties() if "default" in prop] == []
+
+
+def test_descriptions_name_inputs_and_not_stack_settings() -> None:
+    assert [place for place, prop in properties() if "`airflow:" in prop["description"]] == []
+
+
+def test_every_secret_is_marked_and_nothing_else() -> None:
+    assert {name for name, prop in AIRFLOW["inputProperties"].items() if prop.get("secret")} == set(SECRETS)
+    seen = deployed()
+    secret = {name for name, value in seen.outputs[seen.urn(TOKEN)].items() if rpc.is_rpc_secret(value)}
+    assert {name for name, prop in AIRFLOW["properties"].items() if prop.get("secret")} == secret == {"adminPassword"}
+
+
+def edited(*edits: Callable[[dict[str, Any], dict[str, Any]], object]) -> list[Change]:
+    """What is said of edits to the resource and the types of the schema."""
+    new = copy.deepcopy(COMMITTED)
+    for edit in edits:
+        edit(new["resources"][TOKEN], {token.rpartition(":")[2]: type_ for token, type_ in new["types"].items()})
+    return changes(COMMITTED, new)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda r, _: r["inputProperties"].pop("labels"), "breaking: input of airflow:index:Airflow labels is gone"),
+        (lambda r, _: r["properties"].pop("url"), "breaking: output of airflow:index:Airflow url is gone"),
+        (lambda r, _: r["requiredInputs"].append("size"), "breaking: input of airflow:index:Airflow size is required now"),
+        (lambda _, t: t["Dags"].update(required=["branch"]), "breaking: property of airflow:index:Dags branch is required now"),
+        (lambda r, _: r["required"].remove("url"), "breaking: output of airflow:index:Airflow url is optional now"),
+        (lambda _, t: t["Executor"]["enum"].pop(), "breaking: value of airflow:index:Executor CeleryExecutor is gone"),
+        (
+            lambda _, t: t["Dags"]["properties"]["depth"].update(type="string"),
+            "breaking: property of airflow:index:Dags depth was plain integer and is plain string",
+        ),
+        (
+            lambda r, _: r["inputProperties"]["gitToken"].update(plain=True),
+            "breaking: input of airflow:index:Airflow gitToken was string and is plain string",
+        ),
+        (
+            lambda r, _: r["properties"]["dagDelivery"].update({"$ref": None, "type": "string"}),
+            "breaking: output of airflow:index:Airflow dagDelivery was airflow:index:DagDelivery and is string",
+        ),
+        (lambda r, _: r["properties"]["adminPassword"].pop("secret"), "breaking: output of airflow:index:Airflow adminPassword is no secret now"),
+        (
+            lambda _, t: t["Dags"]["properties"].update(since={"type": "string", "description": "New."}),
+            "compatible: property of airflow:index:Dags since is new",
+        ),
+        (lambda r, _: r["requiredInputs"].remove("dags"), "compatible: input of airflow:index:Airflow dags is optional now"),
+        (
+            lambda r, _: r["inputProperties"]["size"].update({"$ref": None, "type": "string"}),
+            "compatible: input of airflow:index:Airflow size was plain airflow:index:Size and is plain string",
+        ),
+        (
+            lambda _, t: t["Dags"]["properties"]["branch"].pop("plain"),
+            "compatible: property of airflow:index:Dags branch was plain string and is string",
+        ),
+        (
+            lambda _, t: t["Executor"]["enum"].append({"name": "NEW", "value": "New"}),
+            "compatible: value of airflow:index:Executor New is new",
+        ),
+        (
+            lambda r, _: r["properties"]["url"].update(description="Where it is."),
+            "compatible: output of airflow:index:Airflow url is described in other words",
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_is_told_as_breaking_or_not(edit: Any, said: str) -> None:
+    assert list(map(str, edited(edit))) == [said]
+
+
+def test_no_change_is_none_and_the_most_harmful_comes_first() -> None:
+    assert edited() == []
+    both = edited(
+        lambda r, _: r["properties"]["url"].update(description="Where."), lambda r, _: r["properties"].pop("namespace")
+    )
+    assert [change.breaking for change in both] == [True, False]
+
+
+def test_another_package_name_or_a_lost_type_breaks() -> None:
+    new = {**COMMITTED, "name": "stack", "types": {k: v for k, v in TYPES.items() if not k.endswith(":Quota")}}
+    assert [str(change) for change in changes(COMMITTED, new)] == ["breaking: the package airflow is called stack"]
+    fewer = {**COMMITTED, "types": {k: v for k, v in TYPES.items() if not k.endswith(":GitHost")}}
+    assert Change("type airflow:index:GitHost is gone", breaking=True) in changes(COMMITTED, fewer)
+
+
+def constructed(**inputs: object) -> Recording:
+    """What the engine is asked for when a program in another language has one Airflow with these inputs."""
+    return record(lambda: AirflowProvider().construct("airflow", TOKEN, inputs, None))
+
+
+def refused(**inputs: object) -> str:
+    with pytest.raises(InputPropertiesError) as error:
+        constructed(**inputs)
+    assert error.value.errors == [], "the engine would print the value of each property that is named"
+    return error.value.message
+
+
+@pytest.mark.parametrize(
+    ("inputs", "in_python"),
+    [
+        ({"dags": HTTPS}, {"dags": HTTPS}),
+        (
+            {"dags": {**HTTPS, "visibleWithinSeconds": 90.0}, "rotation": {"jwt": 2.0}, "labels": {"my-team": "data"}},
+            {"dags": {**HTTPS, "visible_within_seconds": 90}, "rotation": {"jwt": 2}, "labels": {"my-team": "data"}},
+        ),
+        (
+            {"dags": HTTPS, "values": {"dagProcessor": {"revisionHistoryLimit": 3.0}}, "quota": {"pods": 4.0}},
+            {"dags": HTTPS, "values": {"dagProcessor": {"revisionHistoryLimit": 3}}, "quota": {"pods": "4"}},
+        ),
+    ],
+)
+def test_it_builds_what_a_python_program_builds(inputs: Config, in_python: Config) -> None:
+    assert constructed(**inputs).resources == deployed(**in_python).resources
+
+
+def test_a_secret_stays_one_though_the_program_did_not_say_so() -> None:
+    seen = constructed(dags={**SSH, "authentication": "sshKey"}, gitSshKey=GIVEN["gitSshKey"])
+    (secret,) = (
+        r for r in seen.resources.values() if "gitSshKey" in r.inputs.get("string_data", r.inputs.get("stringData", {}))
+    )
+    assert "PRIVATE KEY" in json.dumps(secret.inputs)
+    assert "PRIVATE KEY" not in json.dumps(secret.shown)
+
+
+def test_what_comes_from_another_resource_may_be_known_later() -> None:
+    def program() -> None:
+        host, namespace = (pulumi.Output.from_input(text) for text in ("db.example.com", "data"))
+        inputs = {"dags": HTTPS, "namespace": namespace, "database": {"external": {"host": host}}}
+        AirflowProvider().construct("airflow", TOKEN, {**inputs, "databasePassword": "p"}, None)
+
+    seen = record(program)
+    (namespace,) = (r for r in seen.resources.values() if r.type == "kubernetes:core/v1:Namespace")
+    assert namespace.inputs["metadata"]["name"] == "data"
+    (connection,) = (r for r in seen.resources.values() if r.name == "airflow-database-metadata")
+    assert "db.example.com" in json.dumps(connection.inputs)
+    assert "db.example.com" not in json.dumps(connection.shown)
+
+
+def test_wrong_inputs_are_told_all_at_once_in_the_words_of_the_caller() -> None:
+    told = refused(
+        dags={**HTTPS, "visibleWithinSecond": 30.0, "commit": "abc"}, executor="CeleryExecuter", sise="small"
+    )
+    assert told.startswith("Airflow 'airflow' has 4 arguments to correct\n")
+    for key in ("dags.visibleWithinSecond = ", "dags.commit = 'abc'", "executor = 'CeleryExecuter'", "sise = 'small'"):
+        assert f"\n  {key}" in told
+    assert "did you mean 'visibleWithinSeconds'?" in told
+    assert "allowed: KubernetesExecutor, LocalExecutor or CeleryExecutor" in told
+
+
+def test_a_secret_that_is_refused_is_not_repeated() -> None:
+    told = refused(dags=HTTPS, gitSshKey="canary", databasePassword="canary", gitToken="canary")
+    assert "canary" not in told
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL), ids=range(3))
+def test_the_inputs_of_the_guide_are_right(block: str) -> None:
+    assert len(constructed(**yaml.safe_load(block)).resources) > 15
+
+
+def test_another_type_is_not_served() -> None:
+    with pytest.raises(ValueError, match="airflow:index:AirflowRelease is not served; airflow:index:Airflow is"):
+        AirflowProvider().construct("airflow", "airflow:index:AirflowRelease", {}, None)

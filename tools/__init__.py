@@ -1,0 +1,1 @@
+"""Generators, benches and the states of releases. Outside the wheel."""

@@ -1,0 +1,140 @@
+"""`make released`: keeps what a release leaves in the state and in the cluster, for the test of upgrades (docs/decisions/0010).
+
+`tools/released/<version>/` has each stack's settings and state, as they were at the release: they are written once. Of objects the state keeps
+the inputs; `restore` makes the objects anew in a cluster, and completes the state with what they became. All secrets in there are made up, or
+random and gone with their cluster, and therefore in plain text.
+
+Judges no upgrade: that is tests/engine/test_upgrade.py.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import pins, stackfile, toolchain
+from sandbox.plugins.protocol import Resource, Subject
+from sandbox.plugins.wire import Value, is_secret, plain, secret
+from sandbox.simulated import Simulated
+from sandbox.stack import Stack, environment
+from tests.support.cases import CONTRACT_CHART, GIVEN, ROOT, SERVED, STACKS
+
+RELEASED = ROOT / "tools" / "released"
+_CHART = "<chart>"
+_OF_THE_DAY = {"created", "modified", "sourcePosition", "stackTrace"}
+_MADE_ANEW = {"id", "outputs"}
+
+
+def version() -> str:
+    """The version of this checkout."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
+def configure(stack: Stack, settings: Path, chart: str) -> None:
+    """Give a stack its settings and made-up secrets."""
+    stackfile.copy(settings, stack.config_file, throwaway=True, chart=chart)
+    for key in stackfile.missing_secrets(stack.config_file):
+        stack.set_secret(key, GIVEN[key.removeprefix("airflow:")])
+
+
+def read_state(stack: Stack) -> dict[str, Any]:
+    """The state with its secrets in plain text."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "state.json"
+        _run(stack, "export", "--show-secrets", "--file", str(file))
+        state: dict[str, Any] = json.loads(file.read_text())
+    return state
+
+
+def restore(stack: Stack, state: Path, chart: str, kinds: Mapping[str, Resource]) -> None:
+    """Make in the cluster what a released state names, in the order of the state, and give the stack that state."""
+    content = json.loads(state.read_text().replace(_CHART, chart))
+    for resource in content["deployment"]["resources"]:
+        if kind := kinds.get(resource["type"]):
+            inputs = kind.check(Subject(inputs=_secrets(_from_state, resource["inputs"])))
+            resource["id"], outputs = kind.create(Subject(inputs=inputs))
+            resource |= {"inputs": _secrets(_to_state, inputs), "outputs": _secrets(_to_state, outputs)}
+    salt = yaml.safe_load(stack.config_file.read_text())["encryptionsalt"]
+    content["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "state.json"
+        file.write_text(json.dumps(content))
+        _run(stack, "import", "--file", str(file))
+
+
+def main() -> None:
+    """Deploy each stack and keep its state, unless that was done for this version."""
+    folder = RELEASED / version()
+    if folder.exists():
+        sys.exit(
+            f"{folder.relative_to(ROOT)} is there, and what was released is not written again: give pyproject.toml the next "
+            "version, or remove the folder if this one was never released"
+        )
+    with tempfile.TemporaryDirectory() as home:
+        written = Path(home) / "released"
+        cluster = Simulated(Path(home) / "cluster")
+        try:
+            cluster.start(toolchain.ensure([*pins.ENGINE, *Simulated.tools]))
+            for name in STACKS:
+                _write(name, written, Path(home) / name, cluster)
+        finally:
+            cluster.stop()
+        shutil.copytree(written, folder)
+    print(f"written: {folder.relative_to(ROOT)}, to be committed with the release")
+
+
+def _write(name: str, folder: Path, home: Path, cluster: Simulated) -> None:
+    settings = folder / f"Pulumi.{name}.yaml"
+    stackfile.copy(ROOT / settings.name, settings, throwaway=True, served=SERVED)
+    stack = Stack(ROOT, name, home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
+    stack.create()
+    configure(stack, settings, str(CONTRACT_CHART))
+    deployed = stack.up()
+    if not deployed.ok:
+        sys.exit(deployed.output)
+    state = read_state(stack)
+    resources = [_lasting(resource) for resource in state["deployment"]["resources"]]
+    content = {"version": state["version"], "deployment": {"manifest": {}, "resources": resources}}
+    text = json.dumps(content, indent=1, sort_keys=True).replace(str(CONTRACT_CHART), _CHART)
+    (folder / f"{name}.json").write_text(f"{text}\n")
+
+
+def _lasting(resource: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is only of that day and that machine, and what an upgrade makes anew or `restore` does."""
+    lives_in_state = resource["custom"] and not resource["type"].startswith("kubernetes:")
+    dropped = _OF_THE_DAY if lives_in_state else _OF_THE_DAY | _MADE_ANEW
+    return {key: value for key, value in resource.items() if key not in dropped}
+
+
+def _run(stack: Stack, *arguments: str) -> None:
+    # Beside the stack's own settings: in the project Pulumi would write a salt into those of the checkout.
+    done = stack.run("--cwd", str(stack.config_file.parent), "stack", *arguments, "--stack", stack.name)
+    if not done.ok:
+        raise RuntimeError(done.output)
+
+
+def _from_state(mark: Value) -> Value:
+    return secret(json.loads(mark["plaintext"]))
+
+
+def _to_state(mark: Value) -> Value:
+    return secret(None) | {"plaintext": json.dumps(plain(mark))}
+
+
+def _secrets(turn: Callable[[Value], Value], value: Value) -> Value:
+    """Turn every secret in a value into the other notation: the state's or the plugins'."""
+    if is_secret(value):
+        return turn(value)
+    if isinstance(value, dict):
+        return {key: _secrets(turn, item) for key, item in value.items()}
+    return [_secrets(turn, item) for item in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main()
