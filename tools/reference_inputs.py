@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from airflow_stack.arguments import Executor, Size
 from airflow_stack.chart import sizes
+from airflow_stack.choices import Executor, Size
 from airflow_stack.inputs.validation import SECRETS
 from airflow_stack.provider import PACKAGE, TOKEN
 from airflow_stack.settings.models import Components

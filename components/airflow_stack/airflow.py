@@ -9,18 +9,10 @@ import pulumi
 from pydantic.alias_generators import to_camel
 
 from airflow_stack import names
-from airflow_stack.arguments import (
-    AirflowArgs,
-    DagDelivery,
-    DatabaseArgs,
-    Executor,
-    ExistingSecretsArgs,
-    GitRefKind,
-    RotationArgs,
-    SecretKeyArgs,
-)
+from airflow_stack.arguments import AirflowArgs, DatabaseArgs, ExistingSecretsArgs, RotationArgs, SecretKeyArgs
 from airflow_stack.chart.delivery import poll_warnings
 from airflow_stack.chart.values import base_url, chart_values
+from airflow_stack.choices import DagDelivery, Executor, GitRefKind
 from airflow_stack.inputs.deferred import Late, put_back
 from airflow_stack.inputs.program import validated
 from airflow_stack.inputs.version_check import chart_version, version_warnings

@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.arguments import DagDelivery
 from airflow_stack.chart.values import chart_values
+from airflow_stack.choices import DagDelivery
 from airflow_stack.settings.models import Settings
 
 # Top-level keys of chart 1.22.0 (values.schema.json, `properties`).

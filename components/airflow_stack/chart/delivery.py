@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_stack import names
-from airflow_stack.arguments import DagDelivery, Executor, GitAuthentication
 from airflow_stack.chart import sizes
+from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.git import polling
 from airflow_stack.git.hosts import github_api
 from airflow_stack.git.known_hosts import known_hosts_for

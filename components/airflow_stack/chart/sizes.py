@@ -5,7 +5,7 @@ The smallest fits one Airflow into the 1.1 GiB that it was measured to take at r
 
 from dataclasses import dataclass, replace
 
-from airflow_stack.arguments import Executor, Size
+from airflow_stack.choices import Executor, Size
 from airflow_stack.settings.models import Component, Components
 
 

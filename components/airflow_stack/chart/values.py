@@ -11,8 +11,8 @@ from typing import Any
 import pulumi
 
 from airflow_stack import names
-from airflow_stack.arguments import Executor
 from airflow_stack.chart import delivery, sizes
+from airflow_stack.choices import Executor
 from airflow_stack.settings.models import Settings
 
 Values = dict[str, Any]

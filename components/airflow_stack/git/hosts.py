@@ -5,7 +5,7 @@ Pure, and never asks the network. A host is known by its name, or by `dags.gitHo
 
 from dataclasses import replace
 
-from airflow_stack.arguments import GitHost
+from airflow_stack.choices import GitHost
 from airflow_stack.git.url import GitUrl
 
 _KNOWN = {

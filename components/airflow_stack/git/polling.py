@@ -12,7 +12,7 @@ module that a DAG file only imports waits for. Whatever asks the git host logs i
 from dataclasses import dataclass
 from datetime import date
 
-from airflow_stack.arguments import DagDelivery, Executor
+from airflow_stack.choices import DagDelivery, Executor
 
 OVERHEAD = 10
 """Seconds: 5 until Airflow next checks what is due (`bundle_refresh_check_interval`), 5 to fetch, parse and write."""

@@ -18,9 +18,10 @@ from pydantic.alias_generators import to_camel, to_snake
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError
 
-from airflow_stack.arguments import AirflowArgs, DagDelivery, GitAuthentication
+from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.check import ValueProblem, check_values
 from airflow_stack.chart.delivery import IMAGE_FOLDER
+from airflow_stack.choices import DagDelivery, GitAuthentication
 from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl

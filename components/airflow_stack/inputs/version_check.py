@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_stack.arguments import DagDelivery
 from airflow_stack.chart.check import ValueProblem
+from airflow_stack.choices import DagDelivery
 from airflow_stack.settings.models import Chart, Settings
 from airflow_stack.versions import (
     CHART_LIMIT,

@@ -5,8 +5,9 @@ It puts `GitAccess` and `GitBundle` together; what each delivery means to the ch
 
 import pulumi
 
-from airflow_stack.arguments import AirflowArgs, DagDelivery, GitAuthentication, GitRefKind
+from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.delivery import bundles, known_hosts, polls_per_hour
+from airflow_stack.choices import DagDelivery, GitAuthentication, GitRefKind
 from airflow_stack.git.hosts import deploy_key_page
 from airflow_stack.git.url import GitUrl
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs

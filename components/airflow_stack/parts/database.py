@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pulumi
 
-from airflow_stack.arguments import CloudNativePGDatabaseArgs, DatabaseArgs, ExternalDatabaseArgs, SslMode
+from airflow_stack.arguments import CloudNativePGDatabaseArgs, DatabaseArgs, ExternalDatabaseArgs
+from airflow_stack.choices import SslMode
 from airflow_stack.names import RELEASE, SecretNames
 from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, digest, make_secret, metadata
 from airflow_stack.parts.postgres import POSTGRES_PORT, allow_airflow, run_postgres

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pulumi
 
-from airflow_stack.arguments import GitHost
+from airflow_stack.choices import GitHost
 from airflow_stack.git.hosts import github_api, gitlab_api, kind_of
 from airflow_stack.git.url import GitUrl
 

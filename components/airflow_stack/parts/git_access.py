@@ -10,7 +10,7 @@ from typing import NotRequired
 import pulumi
 import pulumi_tls as tls
 
-from airflow_stack.arguments import GitAuthentication, GitHost
+from airflow_stack.choices import GitAuthentication, GitHost
 from airflow_stack.git.hosts import takes_ed25519
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from airflow_stack.arguments import GitAuthentication
 from airflow_stack.chart.delivery import FOLDER, Bundle
+from airflow_stack.choices import GitAuthentication
 from airflow_stack.names import SecretNames
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
 from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from airflow_stack.arguments import DagDelivery, GitAuthentication, GitRefKind
+from airflow_stack.choices import DagDelivery, GitAuthentication, GitRefKind
 from airflow_stack.git import polling
 from airflow_stack.git.hosts import other_form
 from airflow_stack.git.known_hosts import known_hosts_for

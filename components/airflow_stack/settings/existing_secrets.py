@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.alias_generators import to_camel
 
-from airflow_stack.arguments import DagDelivery, Executor, GitAuthentication
+from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.settings.fields import Model, Name
 
 if TYPE_CHECKING:

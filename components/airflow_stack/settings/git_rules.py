@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from airflow_stack.arguments import GitAuthentication, GitHost
+from airflow_stack.choices import GitAuthentication, GitHost
 from airflow_stack.git.hosts import kind_of, other_form
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.fields import wrong

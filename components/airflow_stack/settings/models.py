@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from airflow_stack.arguments import AccessMode, DagDelivery, Executor, GitAuthentication, GitHost, Size, SslMode
+from airflow_stack.choices import AccessMode, DagDelivery, Executor, GitAuthentication, GitHost, Size, SslMode
 from airflow_stack.git.hosts import other_form
 from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.git.url import GitUrl

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_stack.arguments import DagDelivery
+from airflow_stack.choices import DagDelivery
 from airflow_stack.cli.promote import promotion_tag
 from airflow_stack.cli.promote.dag_summary import Dag, UnreadableError, dags_of
 from airflow_stack.cli.promote.environments import same_repository

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airflow_stack.arguments import GitHost
+from airflow_stack.choices import GitHost
 from airflow_stack.git.hosts import deploy_key_page, github_api, gitlab_api, kind_of, other_form, takes_ed25519
 from airflow_stack.git.url import GitUrl
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_stack.airflow import Airflow
-from airflow_stack.arguments import DagDelivery, Executor
 from airflow_stack.chart.delivery import followed, poll_warnings, polls_per_hour
+from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.cli import main
 from airflow_stack.cli.recording import record
 from airflow_stack.git import polling

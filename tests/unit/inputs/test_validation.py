@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airflow_stack.airflow import Airflow
-from airflow_stack.arguments import Executor
+from airflow_stack.choices import Executor
 from airflow_stack.cli.recording import record
 from airflow_stack.inputs.validation import SettingsError, arguments, load
 from tests.support.cases import AUTHENTICATIONS, HTTPS, SSH, Config, problems, settings

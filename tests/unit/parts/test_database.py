@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from airflow_stack.arguments import SslMode
+from airflow_stack.choices import SslMode
 from airflow_stack.cli.recording import Recording, record
 from airflow_stack.parts.database import AirflowDatabase
 from tests.support.cases import deployed

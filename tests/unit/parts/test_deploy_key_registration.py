@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from airflow_stack.airflow import Airflow
-from airflow_stack.arguments import DagsArgs, GitAuthentication, GitHost
+from airflow_stack.arguments import DagsArgs
+from airflow_stack.choices import GitAuthentication, GitHost
 from airflow_stack.cli.recording import Recording, record
 from airflow_stack.parts import deploy_key_registration
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs

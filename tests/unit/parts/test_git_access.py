@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from airflow_stack.arguments import GitAuthentication
+from airflow_stack.choices import GitAuthentication
 from airflow_stack.cli.recording import Recording, made_up, record
 from airflow_stack.parts.git_access import GitAccess
 from tests.support.cases import GIVEN, KEY, SSH, Config, changed, deployed, problems

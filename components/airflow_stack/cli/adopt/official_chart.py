@@ -7,8 +7,8 @@ The defaults named here are those of chart 1.22.0 (values.yaml). Of a live relea
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_stack.arguments import Executor
 from airflow_stack.chart.check import TOP_LEVEL_KEYS
+from airflow_stack.choices import Executor
 from airflow_stack.cli.adopt.credential_settings import broker, database, keys
 from airflow_stack.cli.adopt.dag_settings import dags
 from airflow_stack.cli.adopt.model import Adoption, Given, Live, merged, without_secrets

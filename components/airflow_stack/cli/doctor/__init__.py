@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.arguments import DagDelivery
 from airflow_stack.chart.delivery import known_hosts
+from airflow_stack.choices import DagDelivery
 from airflow_stack.cli import stack_file
 from airflow_stack.cli.cluster_access import cluster_of
 from airflow_stack.cli.doctor.cluster_checks import ClusterChecks

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from airflow_stack.arguments import GitAuthentication
+from airflow_stack.choices import GitAuthentication
 from airflow_stack.cli.doctor.git_client import GitProbe
 from airflow_stack.cli.doctor.model import Status, UnwellError
 from airflow_stack.cli.pulumi_cli import State

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_stack.arguments import DagDelivery
+from airflow_stack.choices import DagDelivery
 from airflow_stack.cli import stack_file
 from airflow_stack.cli.errors import StackError
 from airflow_stack.git.hosts import other_form

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from airflow_stack.arguments import DagDelivery
 from airflow_stack.chart.delivery import BUNDLE
+from airflow_stack.choices import DagDelivery
 from airflow_stack.cli.status.pods import Object, containers
 
 _HASH = r"\b(?P<commit>[0-9a-f]{40}(?:[0-9a-f]{24})?)\b"
