@@ -64,7 +64,7 @@ lint: setup ## Style, types and workflows
 	@$(BIN)/mypy
 	@$(BIN)/mypy components/__main__.py # its module has the name of the program's
 	@$(BIN)/zizmor --offline --quiet .github
-	@$(BIN)/python -m sandbox.tool actionlint -shellcheck $(BIN)/shellcheck
+	@$(BIN)/python -m sandbox.run_tool actionlint -shellcheck $(BIN)/shellcheck
 
 bench: tools ## Measure import, preview and render times
 	@$(BIN)/python -m tools.bench
@@ -74,8 +74,8 @@ bench-real: setup ## Measure push-to-visible, `up` against plain Helm, memory an
 
 pictures: setup ## Take the pictures of README and guides: of a comment, and from the Airflow that is up
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pictures.txt
-	@$(BIN)/python -m sandbox.comment_picture
-	@$(BIN)/python -m sandbox.pictures --stack $(STACK)
+	@$(BIN)/python -m tools.comment_picture
+	@$(BIN)/python -m tools.pictures --stack $(STACK)
 
 generate: setup ## Write what is generated from the code: Pulumi.yaml, the schemas, the reference, the README's graph
 	@$(BIN)/python -m tools.generate

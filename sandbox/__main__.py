@@ -16,12 +16,12 @@ from airflow_stack.cli.status.progress import Watch
 from airflow_stack.cli.status.render import logs as print_logs
 from airflow_stack.cli.status.render import status_table
 from airflow_stack.inputs.validation import SettingsError
-from sandbox import SandboxError, cluster, pins, processes, toolchain
+from sandbox import SandboxError, clusters, daemons, pins, toolchain
 from sandbox.airflow_api import AirflowApi
-from sandbox.ready import Ready, wait_ready
+from sandbox.airflow_ready import Ready, wait_ready
+from sandbox.sandbox_stack import Stack, stacks
 from sandbox.session import ROOT, STATE, Session
-from sandbox.stack import Stack, stacks
-from sandbox.summary import show
+from sandbox.up_summary import show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 StackName = Annotated[str, typer.Option("--stack", help="The stack, as in Pulumi.<stack>.yaml.")]
@@ -84,7 +84,7 @@ def down(
     keep: Annotated[bool, typer.Option("--keep", help="Only end the processes; `up` goes on with the data.")] = False,
 ) -> None:
     """Remove the sandbox with all that is in it, or one stack; with the last stack goes the sandbox."""
-    there = cluster.present(STATE, where)
+    there = clusters.present(STATE, where)
     if there is None:
         say("Nothing is running.")
         return
@@ -124,13 +124,13 @@ def env(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None) -> None:
     """Say what is up, and how each part fares."""
-    there = cluster.present(STATE, where)
+    there = clusters.present(STATE, where)
     if there is None or not there.running():
         say("Nothing is running." if there is None else "Nothing is running; `make up` goes on with the data.")
         return
     session = Session(there)
     say(f"Cluster: {there.about}.")
-    say(f"  {', '.join(sorted(processes.running(STATE / 'cluster')))}")
+    say(f"  {', '.join(sorted(daemons.running(STATE / 'cluster')))}")
     names = stacks(there.stacks, session.env())
     if not names:
         say("No stack is up.")
@@ -154,11 +154,11 @@ def logs(
 
 
 def _chosen(where: str | None, *, yes: bool) -> Session:
-    return Session(cluster.choose(STATE, where, lambda names: _agreed(f"Install {names} with apt-get?", yes=yes)))
+    return Session(clusters.choose(STATE, where, lambda names: _agreed(f"Install {names} with apt-get?", yes=yes)))
 
 
 def _present(where: str | None) -> Session:
-    there = cluster.present(STATE, where)
+    there = clusters.present(STATE, where)
     if there is None or not there.running():
         raise SandboxError("nothing is running; `make up` first")
     return Session(there)

@@ -16,12 +16,12 @@ from airflow_stack.cli.status.namespace_reader import Reader
 from airflow_stack.inputs.validation import PROJECT
 from airflow_stack.names import RELEASE
 from airflow_stack.settings.images import Images
-from sandbox import SandboxError, git_repository, pins, processes, sources, stackfile, toolchain
-from sandbox.cluster import Cluster
+from sandbox import SandboxError, config_copy, daemons, git_repository, pins, tool_sources, toolchain
+from sandbox.airflow_ready import dag_files
+from sandbox.clusters import Cluster
+from sandbox.config_copy import Served
 from sandbox.control_plane import free_ports
-from sandbox.ready import dag_files
-from sandbox.stack import Stack, environment, official_plugins
-from sandbox.stackfile import Served
+from sandbox.sandbox_stack import Stack, environment, official_plugins
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".state"
@@ -63,28 +63,28 @@ class Session:
     def prepare(self, name: str) -> Stack:
         """Make a stack ready to run: its settings, images, repository, and throwaway secrets where it has none."""
         file, stack, throwaway = stack_file(name), self.stack(name), self.cluster.throwaway
-        served = None if stackfile.names_repository(file) else self._serve_dags()
+        served = None if config_copy.names_repository(file) else self._serve_dags()
         registry = self.cluster.supply(_images(file))
         self.stand_in_images = registry is not None
-        stackfile.copy(
+        config_copy.copy(
             file, stack.config_file, throwaway=throwaway, chart=self._chart(), registry=registry, served=served
         )
         stack.create()
-        for key, value in (stackfile.missing_secrets(stack.config_file, served) if throwaway else {}).items():
+        for key, value in (config_copy.missing_secrets(stack.config_file, served) if throwaway else {}).items():
             stack.set_secret(key, value)
         return stack
 
     def supplied_secrets(self, stack: Stack) -> list[str]:
         """Name the secrets of a stack that are the sandbox's, not those of its file."""
-        return stackfile.supplied_secrets(stack_file(stack.name), stack.config_file)
+        return config_copy.supplied_secrets(stack_file(stack.name), stack.config_file)
 
     def serves_dags(self, stack: Stack) -> bool:
         """Whether the stack follows the repository that is served here."""
-        return not stackfile.names_repository(stack_file(stack.name))
+        return not config_copy.names_repository(stack_file(stack.name))
 
     def namespace(self, stack: Stack) -> str:
         """The namespace of the stack's Airflow."""
-        return str(stackfile.settings(stack.config_file).get(f"{PROJECT}:namespace", RELEASE))
+        return str(config_copy.settings(stack.config_file).get(f"{PROJECT}:namespace", RELEASE))
 
     def reader(self, stack: Stack) -> Reader:
         """The pods of the stack."""
@@ -94,7 +94,7 @@ class Session:
         """The DAG files that the stack must list; those of a repository elsewhere are not known here."""
         if not self.serves_dags(stack):
             return set()
-        path = stackfile.settings(stack.config_file).get(f"{PROJECT}:dags", {}).get("path", "dags")
+        path = config_copy.settings(stack.config_file).get(f"{PROJECT}:dags", {}).get("path", "dags")
         with tempfile.TemporaryDirectory() as folder:
             git_repository.extract(GIT, ref, Path(folder))
             return dag_files(Path(folder) / path)
@@ -104,25 +104,25 @@ class Session:
         home = self._forward(stack)
         home.mkdir(parents=True, exist_ok=True)
         port = home / "port"
-        if not (port.exists() and processes.running(home)):
-            processes.stop(home)
+        if not (port.exists() and daemons.running(home)):
+            daemons.stop(home)
             port.write_text(str(_UI_PORT if _is_free(_UI_PORT) else free_ports(1)[0]))
             kubectl = ["kubectl", "port-forward", f"--namespace={namespace}", "service/airflow-api-server"]
             again = 'while :; do "$@"; sleep 1; done'  # it ends with the pod that it led to
             command = ["sh", "-c", again, "sh", *kubectl, f"{port.read_text()}:8080"]
-            processes.start(home, "forward", ["env", f"KUBECONFIG={self.cluster.kubeconfig}", *command])
+            daemons.start(home, "forward", ["env", f"KUBECONFIG={self.cluster.kubeconfig}", *command])
         return f"http://localhost:{port.read_text()}"
 
     def forget(self, stack: Stack) -> None:
         """Remove a stack that is destroyed, and the way to its page."""
-        processes.stop(self._forward(stack.name))
+        daemons.stop(self._forward(stack.name))
         shutil.rmtree(self._forward(stack.name), ignore_errors=True)
         stack.remove()
 
     def stop(self, *, keep: bool = False) -> list[str]:
         """End the cluster and what belongs to it; what was ended."""
         homes = [*self.cluster.stacks.glob("*.forward"), GIT]
-        ended = [name for home in homes for name in processes.stop(home)] + self.cluster.stop(keep=keep)
+        ended = [name for home in homes for name in daemons.stop(home)] + self.cluster.stop(keep=keep)
         if not keep:
             shutil.rmtree(GIT, ignore_errors=True)
         return ended
@@ -137,12 +137,12 @@ class Session:
         port = GIT / "port"
         if not port.exists():  # it stays the same, for it is part of the stack's settings
             port.write_text(str(free_ports(1)[0]))
-        if not processes.running(GIT):
+        if not daemons.running(GIT):
             listen = f"--listen={host}:{port.read_text()}"
             command = [sys.executable, "-P", "-m", "sandbox.git_server", f"--home={GIT}", listen]
-            log = processes.log_file(GIT, "git-server")
+            log = daemons.log_file(GIT, "git-server")
             log.unlink(missing_ok=True)
-            processes.start(GIT, "git-server", self.cluster.join(["env", f"PYTHONPATH={ROOT}", *command]))
+            daemons.start(GIT, "git-server", self.cluster.join(["env", f"PYTHONPATH={ROOT}", *command]))
             end = time.monotonic() + _ANSWER_SECONDS
             while not log.exists() or "listening" not in log.read_text():
                 if time.monotonic() > end:
@@ -159,7 +159,7 @@ class Session:
         """The chart to take instead of the published one; None when that can be reached."""
         if own := os.environ.get("AIRFLOW_CHART"):
             return str(Path(own).absolute())
-        published = sources.internet_reached() or not self.cluster.throwaway
+        published = tool_sources.internet_reached() or not self.cluster.throwaway
         return None if published else str(STAND_IN_CHART)
 
 
@@ -170,7 +170,7 @@ def stack_file(stack: str) -> Path:
 
 def _images(file: Path) -> Images:
     try:
-        return Images.model_validate(stackfile.settings(file).get("airflow:images", {}))
+        return Images.model_validate(config_copy.settings(file).get("airflow:images", {}))
     except (OSError, ValidationError):  # told better when all the settings are read
         return Images()
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from airflow_stack.cli.console import Progress, progress
 from airflow_stack.cli.helm import cache_folder as cache_folder
-from sandbox import SandboxError, sources
+from sandbox import SandboxError, tool_sources
 from sandbox.pins import Tool
 
 
@@ -98,11 +98,11 @@ def _make(tool: Tool, cache: Path, shown: Progress) -> Found:
     shown.start(tool.name)
     with aside(final) as folder:
         version, origin = tool.version, "official download"
-        if not (sources.internet_reached() and sources.download(tool, folder)):
+        if not (tool_sources.internet_reached() and tool_sources.download(tool, folder)):
             version, origin = tool.module_version or tool.version, "built here"
             log = cache / f"{tool.name}.log"
             log.unlink(missing_ok=True)
-            sources.build(tool, folder, lambda command, cwd, env: run(command, cwd, env, log, shown))
+            tool_sources.build(tool, folder, lambda command, cwd, env: run(command, cwd, env, log, shown))
         (folder / "origin.json").write_text(json.dumps({"version": version, "origin": origin}))
     shown.finish(f"{version}, {origin}")
     return Found(str(final / tool.name), version, origin)

@@ -23,9 +23,9 @@ from rich.table import Table
 from airflow_stack.chart.values import chart_values
 from airflow_stack.cli.render import render
 from airflow_stack.settings.models import Logs, Settings
-from sandbox import pins, stackfile, toolchain
+from sandbox import config_copy, pins, toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
 from tests.support.cases import SERVED, stack_settings
 
 ROOT = Path(__file__).parents[1]
@@ -115,8 +115,8 @@ def _previews(folder: Path, settings: Settings, cluster: Simulated) -> dict[str,
         stack = _stack(project, home, cluster)
         if program is None:
             source, target = ROOT / "Pulumi.dev.yaml", stack.config_file
-            stackfile.copy(source, target, throwaway=True, chart=str(CHART), served=SERVED)
-            for key, value in stackfile.missing_secrets(target, SERVED).items():
+            config_copy.copy(source, target, throwaway=True, chart=str(CHART), served=SERVED)
+            for key, value in config_copy.missing_secrets(target, SERVED).items():
                 stack.set_secret(key, value)
         deployed = stack.up()
         if not deployed.ok:

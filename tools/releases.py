@@ -18,11 +18,11 @@ from typing import Any
 
 import yaml
 
-from sandbox import pins, stackfile, toolchain
+from sandbox import config_copy, pins, toolchain
+from sandbox.plugins.property_values import Value, is_secret, plain, secret
 from sandbox.plugins.protocol import Resource, Subject
-from sandbox.plugins.wire import Value, is_secret, plain, secret
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
 from tests.support.cases import CONTRACT_CHART, GIVEN, ROOT, SERVED, STACKS
 
 RELEASED = ROOT / "tools" / "released"
@@ -38,8 +38,8 @@ def version() -> str:
 
 def configure(stack: Stack, settings: Path, chart: str) -> None:
     """Give a stack its settings and made-up secrets."""
-    stackfile.copy(settings, stack.config_file, throwaway=True, chart=chart)
-    for key in stackfile.missing_secrets(stack.config_file):
+    config_copy.copy(settings, stack.config_file, throwaway=True, chart=chart)
+    for key in config_copy.missing_secrets(stack.config_file):
         stack.set_secret(key, GIVEN[key.removeprefix("airflow:")])
 
 
@@ -91,7 +91,7 @@ def main() -> None:
 
 def _write(name: str, folder: Path, home: Path, cluster: Simulated) -> None:
     settings = folder / f"Pulumi.{name}.yaml"
-    stackfile.copy(ROOT / settings.name, settings, throwaway=True, served=SERVED)
+    config_copy.copy(ROOT / settings.name, settings, throwaway=True, served=SERVED)
     stack = Stack(ROOT, name, home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
     stack.create()
     configure(stack, settings, str(CONTRACT_CHART))

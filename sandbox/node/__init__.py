@@ -22,7 +22,7 @@ from lightkube.resources.core_v1 import PersistentVolume
 
 from airflow_stack.cli.console import progress, say
 from airflow_stack.settings.images import Images
-from sandbox import SandboxError, debian, images, processes, sources
+from sandbox import SandboxError, daemons, debian, stand_in_images, tool_sources
 from sandbox.control_plane import ControlPlane, Groups
 from sandbox.node import machine, store
 from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE, Tool
@@ -67,16 +67,16 @@ class Node(ControlPlane):
             with progress({} if debian.folder(self._cache).exists() else debian.STEP) as shown:
                 tree = debian.tree(self._cache, shown)
             script = ["sh", str(_HERE / "init.sh"), str(tree), str(self.folder), str(self._cache), _ADDRESS]
-            processes.start(self.folder, "node", ["unshare", *machine.NAMESPACES, "--fork", *script])
+            daemons.start(self.folder, "node", ["unshare", *machine.NAMESPACES, "--fork", *script])
             self.wait("node", self._is_up)
         self._write_files()
-        live, target = processes.running(self.folder), str(self._first_process())
+        live, target = daemons.running(self.folder), str(self._first_process())
         if "relay" not in live:
             ports = [str(port) for name, port in self.ports().items() if name != "etcd-peer"]
-            processes.start(self.folder, "relay", [sys.executable, str(_HERE / "relay.py"), target, *ports])
+            daemons.start(self.folder, "relay", [sys.executable, str(_HERE / "relay.py"), target, *ports])
         if "slirp4netns" not in live and Path("/dev/net/tun").exists():
             egress = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", target, "tap0"]
-            processes.start(self.folder, "slirp4netns", egress)
+            daemons.start(self.folder, "slirp4netns", egress)
 
     def objects(self, client: Client) -> str:
         """A default storage class and volumes, of which those that were used are emptied and offered again."""
@@ -97,11 +97,11 @@ class Node(ControlPlane):
 
     def supply(self, wanted: Images) -> str | None:
         """Load stand-ins for a stack's images where no registry is reached; the registry that they pretend to be from."""
-        if sources.registries_reached():
+        if tool_sources.registries_reached():
             return None
         wanted = wanted.model_copy(update={"registry": wanted.registry or _REGISTRY})
-        with progress(images.missing(self._cache, wanted)) as shown:
-            archive = images.stand_ins(self._cache, wanted, shown)
+        with progress(stand_in_images.missing(self._cache, wanted)) as shown:
+            archive = stand_in_images.stand_ins(self._cache, wanted, shown)
         if self._loaded.read_text() != archive.name:
             say("Loading the images into the node.")
             ctr = ["ctr", "--address=/run/containerd/containerd.sock", "--namespace=k8s.io"]
@@ -131,7 +131,7 @@ class Node(ControlPlane):
 
     def _first_process(self) -> int | None:
         """The node's PID 1, by its number out here."""
-        for pid in processes.pids(self.folder, "node"):
+        for pid in daemons.pids(self.folder, "node"):
             with suppress(OSError):
                 numbers = re.search(r"^NSpid:\s+(.*)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
                 if numbers and numbers[1].split()[-1] == "1" and len(numbers[1].split()) > 1:
@@ -150,7 +150,7 @@ class Node(ControlPlane):
             "pods": _PODS,
             "folder": self.folder,
             "cgroup": self._cgroup,
-            "pause": PAUSE if sources.registries_reached() else images.PAUSE,
+            "pause": PAUSE if tool_sources.registries_reached() else stand_in_images.PAUSE,
             **{f"port_{name.replace('-', '_')}": port for name, port in self.ports().items()},
         }
         for source in (_HERE / "files").rglob("*.*"):

@@ -26,4 +26,4 @@ if __name__ == "__main__":
     enter_without_running("pulumi", "pulumi.runtime", "pulumi.runtime.proto")
     from sandbox.plugins import server
 
-    server.serve(importlib.import_module(f"sandbox.plugins.{sys.argv[1]}").PROVIDER, sys.argv[-1])
+    server.serve(importlib.import_module(f"sandbox.plugins.{sys.argv[1]}_provider").PROVIDER, sys.argv[-1])

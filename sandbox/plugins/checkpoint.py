@@ -5,7 +5,7 @@ The outputs are the object as the API server keeps it, with the inputs, the firs
 
 import secrets
 
-from sandbox.plugins.wire import Properties, Value, plain, secret, with_secrets_of
+from sandbox.plugins.property_values import Properties, Value, plain, secret, with_secrets_of
 
 INPUTS, _VERSION, _MANAGER = "__inputs", "__initialApiVersion", "__fieldManager"
 

@@ -6,8 +6,8 @@ Knows neither gRPC (server.py) nor any cloud.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sandbox.plugins.host import Log
-from sandbox.plugins.wire import Properties, changes, dotted, plain
+from sandbox.plugins.engine_log import Log
+from sandbox.plugins.property_values import Properties, changes, dotted, plain
 
 
 class PluginError(Exception):

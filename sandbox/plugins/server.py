@@ -25,9 +25,9 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
-from sandbox.plugins.host import Engine, Log
+from sandbox.plugins.engine_log import Engine, Log
+from sandbox.plugins.property_values import Properties, redacted
 from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Provider, Resource, Subject
-from sandbox.plugins.wire import Properties, redacted
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024  # bytes, as in the engine
 _THREADS = 64  # most of them sleep in an await

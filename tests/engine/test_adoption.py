@@ -21,8 +21,8 @@ from lightkube.resources.core_v1 import Namespace, Secret
 
 from airflow_stack.cli import main
 from sandbox import pins, toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
 from sandbox.toolchain import Found
 from tests.support.cases import CONTRACT_CHART, KEY, ROOT
 

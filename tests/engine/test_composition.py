@@ -14,8 +14,8 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, Pod, ResourceQuota, Secret
 
 from sandbox import toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
 from tests.engine.test_stacks import prepare
 
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,8 @@ from airflow_stack.cli import stack_file
 from airflow_stack.cli.doctor.rights import rights
 from airflow_stack.cli.render import render
 from sandbox import toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
 from tests.support.cases import CONTRACT_CHART, ROOT
 
 pytestmark = pytest.mark.engine

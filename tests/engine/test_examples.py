@@ -15,7 +15,7 @@ from lightkube.resources.core_v1 import Namespace
 
 from airflow_stack.provider import SCHEMA
 from sandbox import pins, toolchain
-from sandbox.stack import Stack
+from sandbox.sandbox_stack import Stack
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")

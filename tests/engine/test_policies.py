@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox import stackfile
-from sandbox.stack import Result, Stack
+from sandbox import config_copy
+from sandbox.sandbox_stack import Result, Stack
 from sandbox.toolchain import Found
 from tests.support.cases import SERVED
 
@@ -45,11 +45,11 @@ def prepared(pack: str, open_stack: Opened) -> Opened:
 
     def prepare(name: str, settings: dict[str, Any]) -> Stack:
         stack = open_stack(name)
-        stackfile.copy(ROOT / f"Pulumi.{name}.yaml", stack.config_file, throwaway=True, chart=CHART, served=SERVED)
+        config_copy.copy(ROOT / f"Pulumi.{name}.yaml", stack.config_file, throwaway=True, chart=CHART, served=SERVED)
         content = yaml.safe_load(stack.config_file.read_text())
         content["config"] |= {"airflow:namespace": "policies", **settings}
         stack.config_file.write_text(yaml.safe_dump(content))
-        for key, value in stackfile.missing_secrets(stack.config_file, SERVED).items():
+        for key, value in config_copy.missing_secrets(stack.config_file, SERVED).items():
             stack.set_secret(key, value)
         return stack
 

@@ -19,8 +19,8 @@ from lightkube.resources.core_v1 import Namespace, Secret
 
 from airflow_stack.cli.processes import find
 from sandbox import toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")

@@ -15,8 +15,8 @@ import yaml
 from lightkube import Client
 from lightkube.resources.core_v1 import Pod, Secret
 
-from sandbox import stackfile
-from sandbox.stack import Result, Stack
+from sandbox import config_copy
+from sandbox.sandbox_stack import Result, Stack
 from tests.support.canaries import SHORTEST, leaks, unpacked
 from tests.support.cases import AUTHENTICATIONS, GIVEN, SERVED
 
@@ -51,9 +51,9 @@ def up(open_stack: OpenStack) -> Iterator[Open]:
 def prepare(stack: Stack, changes: dict[str, Any], secrets: dict[str, str]) -> None:
     """Give a stack its settings, some of them changed, and its secrets."""
     source, target = ROOT / f"Pulumi.{stack.name}.yaml", stack.config_file
-    stackfile.copy(source, target, throwaway=True, chart=CHART, served=SERVED)
+    config_copy.copy(source, target, throwaway=True, chart=CHART, served=SERVED)
     configure(stack, changes)
-    for key, value in {**stackfile.missing_secrets(target, SERVED), **secrets}.items():
+    for key, value in {**config_copy.missing_secrets(target, SERVED), **secrets}.items():
         stack.set_secret(key, value)
 
 

@@ -19,11 +19,11 @@ from lightkube import Client
 from lightkube.resources.core_v1 import Secret
 
 from sandbox import toolchain
-from sandbox.plugins.kubernetes import PROVIDER
+from sandbox.plugins.kubernetes_provider import PROVIDER
+from sandbox.plugins.property_values import is_secret
 from sandbox.plugins.protocol import Subject
-from sandbox.plugins.wire import is_secret
+from sandbox.sandbox_stack import Stack
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack
 from tests.support.cases import CONTRACT_CHART, ROOT
 from tools import releases
 from tools.releases import RELEASED

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from lightkube.resources.core_v1 import Secret
 
-from sandbox.ready import SMOKE
+from sandbox.airflow_ready import SMOKE
 from tests.support.project import AIRFLOW_STACK, NAMESPACE, Airflow, Project, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.official_chart, pytest.mark.usefixtures("installed")]

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from sandbox.airflow_api import AirflowApiError
-from sandbox.ready import SMOKE
+from sandbox.airflow_ready import SMOKE
 from tests.support.project import Airflow, Project, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.ready import SMOKE
+from sandbox.airflow_ready import SMOKE
 from tests.real.test_airflow import DAG, VISIBLE_SECONDS, listed
 from tests.real.test_faults import assert_bears_an_outage_of_git
 from tests.support.project import Project, wait_for

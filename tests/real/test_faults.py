@@ -11,9 +11,9 @@ import yaml
 from lightkube.resources.apps_v1 import StatefulSet
 
 from airflow_stack.parts.rollout_watch import NEXT
-from sandbox import git_repository, processes
+from sandbox import daemons, git_repository
 from sandbox.airflow_api import AirflowApiError
-from sandbox.ready import SMOKE
+from sandbox.airflow_ready import SMOKE
 from tests.support.project import Project, holds, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("installed")]
@@ -34,9 +34,9 @@ def kept(project: Project) -> Iterator[None]:
 
 
 def stop_git_server(project: Project) -> None:
-    for pid in processes.pids(project.state / "git", "git-server"):
+    for pid in daemons.pids(project.state / "git", "git-server"):
         os.kill(pid, signal.SIGKILL)
-    wait_for("the end of the git server", lambda: not processes.running(project.state / "git"))
+    wait_for("the end of the git server", lambda: not daemons.running(project.state / "git"))
 
 
 def assert_bears_an_outage_of_git(project: Project) -> None:

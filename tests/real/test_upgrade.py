@@ -6,7 +6,7 @@ import pytest
 from lightkube.resources.batch_v1 import Job
 
 from airflow_stack.versions import ADVISORIES, TESTED
-from sandbox.ready import SMOKE
+from sandbox.airflow_ready import SMOKE
 from tests.support.project import Project
 
 pytestmark = pytest.mark.real

@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from sandbox import SandboxError, pins, sources, toolchain
+from sandbox import SandboxError, pins, tool_sources, toolchain
 from sandbox.pins import Tool
 
 ALL = pins.ALL.values()
@@ -22,7 +22,7 @@ TOOL = Tool("helm", "3.20.2", "example.com/helm", 1, "https://x/helm", "https://
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache on a machine without tools, Go or internet."""
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
-    monkeypatch.setattr(sources, "internet_reached", lambda: False)
+    monkeypatch.setattr(tool_sources, "internet_reached", lambda: False)
     return tmp_path / "cache"
 
 
@@ -104,8 +104,8 @@ def serve(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
             raise urllib.error.HTTPError(url, 404, "not found", Message(), io.BytesIO())
         return io.BytesIO(files[url])
 
-    monkeypatch.setattr(sources, "internet_reached", lambda: True)
-    monkeypatch.setattr(sources, "_open", opened)
+    monkeypatch.setattr(tool_sources, "internet_reached", lambda: True)
+    monkeypatch.setattr(tool_sources, "_open", opened)
 
 
 def test_the_official_download_is_taken_when_its_checksum_is_the_published_one(

@@ -15,11 +15,11 @@ from lightkube.resources.core_v1 import Namespace
 
 from airflow_stack.parts.rollout_watch import watch
 from sandbox import pins, toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
 from sandbox.toolchain import Found
-from tests.support import contract
-from tests.support.contract import Program
+from tests.support import plugin_contract
+from tests.support.plugin_contract import Program
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def tools() -> dict[str, Found]:
     """The toolchain; made now if it is not cached."""
-    contract.official()
+    plugin_contract.official()
     return toolchain.ensure([*pins.ENGINE, *Simulated.tools])
 
 
@@ -99,17 +99,17 @@ def open_stack(cluster: Simulated, tmp_path_factory: pytest.TempPathFactory) -> 
     return opened
 
 
-@pytest.fixture(params=contract.KINDS)
+@pytest.fixture(params=plugin_contract.KINDS)
 def plugins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The kind of plugins that a test of their contract runs with."""
-    contract.choose(request.param, monkeypatch)
+    plugin_contract.choose(request.param, monkeypatch)
     return str(request.param)
 
 
 @pytest.fixture
 def program(tmp_path: Path, open_stack: OpenStack, plugins: str) -> Program:
     """A program that declares what the test tells it to."""
-    return contract.make_program(tmp_path / "program", open_stack)
+    return plugin_contract.make_program(tmp_path / "program", open_stack)
 
 
 @pytest.fixture

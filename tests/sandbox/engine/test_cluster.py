@@ -16,7 +16,7 @@ from lightkube.resources.batch_v1 import Job
 from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import Namespace, PersistentVolume, PersistentVolumeClaim, Pod
 
-from sandbox import processes
+from sandbox import daemons
 from sandbox.simulated import Simulated
 from sandbox.toolchain import Found
 
@@ -139,8 +139,8 @@ def test_a_cluster_that_lost_processes_is_mended_with_its_objects(
 ) -> None:
     folder = Path(cluster.kubeconfig).parent
     for name in ("etcd", "kwok"):
-        os.kill(processes.running(folder)[name], signal.SIGKILL)
-    until(lambda: None if {"etcd", "kwok"} & processes.running(folder).keys() else True)
+        os.kill(daemons.running(folder)[name], signal.SIGKILL)
+    until(lambda: None if {"etcd", "kwok"} & daemons.running(folder).keys() else True)
     cluster.start(tools)
     assert client.get(Namespace, namespace)
     apply(client, namespace)

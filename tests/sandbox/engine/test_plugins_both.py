@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
-from tests.support.contract import (
+from tests.support.plugin_contract import (
     Program,
     Resources,
     choose,

@@ -12,7 +12,7 @@ from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from tests.support.contract import CANARY, Program, Resources, assert_hidden, job, made, secret, stateful_set
+from tests.support.plugin_contract import CANARY, Program, Resources, assert_hidden, job, made, secret, stateful_set
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import Pod, Secret
 
 from sandbox.simulated import Simulated
 from sandbox.toolchain import Found
-from tests.support.contract import CANARY, Program, Resources, assert_hidden, make_release
+from tests.support.plugin_contract import CANARY, Program, Resources, assert_hidden, make_release
 
 Helm = Callable[..., str]
 

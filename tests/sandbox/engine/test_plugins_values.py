@@ -2,7 +2,7 @@
 
 import base64
 
-from tests.support.contract import CANARY, Program, Resources
+from tests.support.plugin_contract import CANARY, Program, Resources
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
 BYTES = "random:index/randomBytes:RandomBytes"

@@ -12,9 +12,9 @@ from lightkube.resources.core_v1 import ServiceAccount, ServiceAccountToken
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 
 from sandbox import toolchain
+from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated
-from sandbox.stack import Stack, environment
-from tests.support.contract import Program, made
+from tests.support.plugin_contract import Program, made
 from tests.support.simulated_cluster import ROOT
 
 ONLY_STAND_INS = pytest.mark.parametrize("plugins", ["stand-ins"], indirect=True)

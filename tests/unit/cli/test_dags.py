@@ -20,7 +20,7 @@ from airflow_stack.cli.dags import parse as dags_check
 from airflow_stack.cli.dags.model import Finding, Required, findings_of
 from airflow_stack.cli.errors import StackError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
-from sandbox import images as stand_ins
+from sandbox import stand_in_images as stand_ins
 
 TRACEBACK = """Traceback (most recent call last):
   File "{root}/a.py", line 2, in <module>

@@ -16,7 +16,7 @@ from airflow_stack.cli.status.namespace_reader import Reader
 from airflow_stack.cli.status.pods import Container, Object, doing, pulls
 from airflow_stack.cli.status.progress import Look, Watch, doings, summary
 from airflow_stack.cli.status.render import status_of
-from sandbox import live
+from sandbox import observed_run
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
 REPOSITORY = "ssh://git@10.88.0.1:12222/srv/dags.git"
@@ -356,14 +356,14 @@ def test_a_lasting_problem_is_printed_and_ends_pulumi_in_order(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
-    monkeypatch.setattr(live, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
 
     def look() -> Look:
         if "updating" not in log.read_text():
             return Look(changes=["scheduler: starting"])
         return Look(problems=[Problem("no key", "why", "way out")])
 
-    assert not live.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
+    assert not observed_run.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
     printed = capfd.readouterr().out
     assert printed.index("scheduler: starting") < printed.index("error: no key") < printed.index("It has ended")
     assert "cancelled, state saved" in log.read_text()
@@ -373,14 +373,14 @@ def test_an_interrupt_of_the_user_ends_pulumi_in_order_and_only_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
-    monkeypatch.setattr(live, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
 
     def look() -> Look:
         if "updating" in log.read_text():
             raise KeyboardInterrupt
         return Look()
 
-    assert not live.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
+    assert not observed_run.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
     assert log.read_text().count("cancelled, state saved") == 1
 
 
@@ -388,7 +388,7 @@ def test_the_lines_of_pulumi_are_passed_on_and_its_success_is_told(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = [sys.executable, "-c", "print('first\\nlast')"]
-    assert live.accompany(command, tmp_path, {}, tmp_path / "log", Look)
+    assert observed_run.accompany(command, tmp_path, {}, tmp_path / "log", Look)
     assert "first\nlast\n" in capfd.readouterr().out
 
 

@@ -1,0 +1,128 @@
+"""The end of `up`: Airflow answers, schedules, lists the DAGs of the branch and has run one of them green.
+
+Owns the order of the waits and their words. A DAG file with an error is its author's business and does not fail `up`: it is a warning with
+the file and the last line of its trace. What fails is what keeps Airflow from running DAGs at all, with the cause that the pods show.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from rich.status import Status
+from rich.text import Text
+
+from airflow_stack.cli.console import console, duration, say
+from sandbox import SandboxError
+from sandbox.airflow_api import AirflowApi, AirflowApiError, Task, heartbeat_age
+from sandbox.observed_run import Sighting, tell
+
+SMOKE = "smoke"
+_FRESH_SECONDS = 30.0
+_PERIOD = 1.0  # seconds
+_LIMITS = {"API": 300.0, "scheduler": 120.0, "DAGs": 300.0, "smoke run": 420.0}  # seconds
+
+Look = Callable[[str], Sighting]
+"""Looks at the pods; of task pods at those of the DAG that is named."""
+
+
+@dataclass
+class Ready:
+    """What was waited for, and found."""
+
+    version: str = ""
+    dags: list[str] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    """The tasks of the smoke run and the pods that they ran in; none when the branch has no such DAG."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each wait took."""
+    warnings: list[str] = field(default_factory=list)
+
+
+class _NotYet(Exception):  # noqa: N818  (a state, not an error)
+    """What a wait still lacks."""
+
+
+def wait_ready(api: AirflowApi, look: Look, files: Collection[str] = ()) -> Ready:
+    """Wait until Airflow runs DAGs; `files` are the DAG files of the branch, where they are known.
+
+    Raises:
+        SandboxError: it does not, and why.
+    """
+    ready = Ready()
+    run = ""
+
+    def answers() -> None:
+        ready.version = api.version()
+
+    def schedules() -> None:
+        age = heartbeat_age(api.health(), "scheduler")
+        if age is None or age > _FRESH_SECONDS:
+            raise _NotYet("no heartbeat yet" if age is None else f"the last heartbeat is {duration(age)} old")
+
+    def lists() -> None:
+        broken = {error.file: error.trace.strip().splitlines()[-1] for error in api.import_errors()}
+        listed = api.dags()
+        ready.dags = sorted(listed)
+        ready.warnings = [f"DAG file {file} cannot be read: {trace}" for file, trace in broken.items()]
+        seen = [PurePath(file) for file in (*listed.values(), *broken)]
+        missing = [file for file in files if not any(path.match(file) for path in seen)]
+        if missing or not seen:
+            raise _NotYet(f"not listed yet: {', '.join(missing) or 'any DAG'}")
+
+    def runs() -> None:
+        nonlocal run
+        run = run or api.trigger(SMOKE)
+        state, ready.tasks = api.run_state(SMOKE, run), api.tasks(SMOKE, run)
+        tasks = ", ".join(f"{task.task} {task.state}" for task in ready.tasks)
+        if state == "failed":
+            raise SandboxError(f"the smoke run failed ({tasks}); its log: `make open`, DAG {SMOKE}, run {run}")
+        if state != "success":
+            raise _NotYet(f"run {state}: {tasks}")
+
+    with console.status("") as status:
+        waits = _Waits(look, status, ready)
+        waits.until("API", answers)
+        waits.until("scheduler", schedules)
+        waits.until("DAGs", lists)
+        if SMOKE in ready.dags:
+            waits.until("smoke run", runs, SMOKE)
+        else:
+            ready.warnings.append(f"no smoke run: the branch has no DAG {SMOKE!r}")
+    return ready
+
+
+def dag_files(folder: Path) -> set[str]:
+    """Name the files below a folder that Airflow takes for DAG files: those that speak of both `dag` and `airflow`."""
+    texts = {file.relative_to(folder): file.read_text(errors="replace").lower() for file in folder.rglob("*.py")}
+    return {str(file) for file, text in texts.items() if "dag" in text and "airflow" in text}
+
+
+class _Waits:
+    """Waits with a limit, and shows meanwhile what happens."""
+
+    def __init__(self, look: Look, status: Status, ready: Ready) -> None:
+        self._look, self._status, self._ready = look, status, ready
+
+    def until(self, name: str, poll: Callable[[], None], dag: str = "") -> None:
+        """Call `poll` until it lacks nothing."""
+        began = time.monotonic()
+        while True:
+            try:
+                poll()
+                break
+            except (_NotYet, AirflowApiError) as lack:
+                lacks = str(lack)
+            seen = self._look(dag)
+            tell(seen)
+            if seen.problems:
+                raise SandboxError(f"waiting for the {name} is of no use; the cause is above")
+            if time.monotonic() - began > _LIMITS[name]:
+                limit = duration(_LIMITS[name])
+                raise SandboxError(
+                    f"{name}: not there after {limit}: {lacks}. The pods: {seen.summary}. More: `make logs`"
+                )
+            self._status.update(Text(f"{name}: {lacks}; {seen.summary}", style="dim"))
+            time.sleep(_PERIOD)
+        self._ready.seconds[name] = time.monotonic() - began
+        say(f"  {name}: ready after {duration(self._ready.seconds[name])}")

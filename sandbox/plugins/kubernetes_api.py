@@ -1,0 +1,201 @@
+"""A small client of the Kubernetes API for objects of any kind.
+
+lightkube reads the kubeconfig and makes the authenticated connection; it is loaded at the first
+request, for a preview without changes makes none.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sandbox.plugins.property_values import Properties, Value
+from sandbox.plugins.protocol import PluginError
+
+if TYPE_CHECKING:
+    from httpx2 import Client, Response
+
+_APPLY, _PATCH = "application/apply-patch+yaml", "application/json-patch+json"
+# Plural, and whether it is in a namespace. Other kinds are asked for.
+_KINDS = {
+    ("apps/v1", "Deployment"): ("deployments", True),
+    ("apps/v1", "StatefulSet"): ("statefulsets", True),
+    ("batch/v1", "Job"): ("jobs", True),
+    ("networking.k8s.io/v1", "NetworkPolicy"): ("networkpolicies", True),
+    ("storage.k8s.io/v1", "StorageClass"): ("storageclasses", False),
+    ("v1", "Endpoints"): ("endpoints", True),
+    ("v1", "Event"): ("events", True),
+    ("v1", "Namespace"): ("namespaces", False),
+    ("v1", "PersistentVolumeClaim"): ("persistentvolumeclaims", True),
+    ("v1", "Pod"): ("pods", True),
+    ("v1", "ResourceQuota"): ("resourcequotas", True),
+    ("v1", "Secret"): ("secrets", True),
+    ("v1", "Service"): ("services", True),
+}
+
+
+class ApiError(PluginError):
+    """The API server's refusal, in its words; 0 is for a server that was not reached."""
+
+    def __init__(self, status: int, message: str, reason: str = "", kind: str = "") -> None:
+        super().__init__(message)
+        self.status, self.reason, self.kind = status, reason, kind
+
+    @property
+    def no_match(self) -> bool:
+        """Whether the server does not know the kind: its definition is missing."""
+        return self.reason == "NoMatch"
+
+
+class Api:
+    """The cluster of KUBECONFIG."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[tuple[str, str], tuple[str, bool]] = dict(_KINDS)
+
+    def knows(self, api_version: str, kind: str) -> bool:
+        """Tell whether the server serves a kind; one that cannot be reached serves none."""
+        try:
+            self._plural(api_version, kind)
+        except ApiError:
+            return False
+        return True
+
+    def is_namespaced(self, api_version: str, kind: str) -> bool:
+        """Tell whether objects of a kind live in namespaces, as most do, without asking anybody."""
+        return self._found.get((api_version, kind), ("", True))[1]
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Properties:
+        """Return an object; that there is none is an error with status 404."""
+        return self._send("GET", self._path(api_version, kind, namespace, name))
+
+    def list(self, api_version: str, kind: str, namespace: str) -> tuple[list[Properties], str]:
+        """Return the objects of a namespace, or of the whole cluster if it is empty, and the version of the list."""
+        answer = self._send("GET", self._path(api_version, kind, namespace))
+        # The server leaves out in a list what is the same for all items.
+        items = [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"] or []]
+        return items, str(answer["metadata"].get("resourceVersion", ""))
+
+    def watch(self, api_version: str, kind: str, namespace: str, version: str) -> Iterator[tuple[str, Properties]]:
+        """Follow the changes since the version of a list, until the server ends it."""
+        import httpx2
+
+        params = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
+        path = self._path(api_version, kind, namespace)
+        try:
+            with self._client_().stream("GET", path, params=params, timeout=httpx2.Timeout(10, read=None)) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _refusal(answer)
+                for line in answer.iter_lines():
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
+        except httpx2.TransportError as error:
+            raise _unreachable(error) from error
+
+    def create(self, manifest: Properties, *, dry_run: bool = False) -> Properties:
+        """Create an object that does not exist yet."""
+        metadata = manifest["metadata"]
+        path = self._path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace", ""))
+        return self._send("POST", path, {"fieldManager": "pulumi-kubernetes"} | _all_dry(dry_run), manifest)
+
+    def apply(self, manifest: Properties, manager: str, *, force: bool = False, dry_run: bool = False) -> Properties:
+        """Change an object by server-side apply; return what it became."""
+        options = {"fieldManager": manager, "force": str(force).lower()} | _all_dry(dry_run)
+        return self._send("PATCH", self._place(manifest), options, manifest, _APPLY)
+
+    def patch(self, live: Properties, patch: Value) -> Properties:
+        """Change an object by a JSON patch."""
+        return self._send("PATCH", self._place(live), None, patch, _PATCH)
+
+    def delete(self, api_version: str, kind: str, namespace: str, name: str, propagation: str) -> None:
+        """Ask for deletion; return at once."""
+        path = self._path(api_version, kind, namespace, name)
+        self._send("DELETE", path, {"propagationPolicy": propagation})
+
+    def _place(self, live: Properties) -> str:
+        metadata = live["metadata"]
+        return self._path(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"])
+
+    def _path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
+        plural, namespaced = self._plural(api_version, kind)
+        if namespaced and name:
+            namespace = namespace or "default"
+        scope = f"namespaces/{namespace}/" if namespaced and namespace else ""
+        return f"{_root(api_version)}/{scope}{plural}/{name}".rstrip("/")
+
+    def _plural(self, api_version: str, kind: str) -> tuple[str, bool]:
+        if (api_version, kind) not in self._found:
+            try:
+                served = self._send("GET", _root(api_version))["resources"]
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                served = []
+            for each in served:
+                if "/" not in each["name"]:
+                    self._found[api_version, each["kind"]] = each["name"], each["namespaced"]
+        if (api_version, kind) not in self._found:
+            raise ApiError(404, f'no matches for kind "{kind}" in version "{api_version}"', "NoMatch")
+        return self._found[api_version, kind]
+
+    @cached_property
+    def _client(self) -> "Client":
+        from lightkube import KubeConfig
+        from lightkube.config.client_adapter import Client, ConnectionParams
+
+        config = KubeConfig.from_file(os.environ["KUBECONFIG"]).get()
+        assert config is not None, "only a default could be None, and none is given"  # noqa: S101
+        return Client(config, ConnectionParams(trust_env=False))
+
+    def _client_(self) -> "Client":
+        from lightkube import ConfigError
+
+        try:
+            with self._lock:  # cached_property does not guard itself
+                return self._client
+        except ConfigError as error:
+            raise _unreachable(error) from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str] | None = None,
+        body: Value = None,
+        content: str = "application/json",
+    ) -> Properties:
+        import httpx2
+
+        headers = {"Content-Type": content} if body is not None else {}
+        try:
+            answer = self._client_().request(method, path, params=params, json=body, headers=headers)
+        except httpx2.TransportError as error:
+            raise _unreachable(error) from error
+        if answer.is_error:
+            raise _refusal(answer)
+        return dict(answer.json())
+
+
+def _root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _all_dry(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}
+
+
+def _unreachable(error: Exception) -> ApiError:
+    return ApiError(0, f"configured Kubernetes cluster is unreachable: {error}")
+
+
+def _refusal(answer: "Response") -> ApiError:
+    try:
+        status = answer.json()
+        kind = (status.get("details") or {}).get("kind", "")
+        return ApiError(answer.status_code, status["message"], status.get("reason", ""), kind)
+    except (ValueError, KeyError):  # a path that the server does not know is answered in plain text
+        return ApiError(answer.status_code, "the server could not find the requested resource", "NotFound")

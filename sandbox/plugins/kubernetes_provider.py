@@ -1,0 +1,52 @@
+"""Stand-in for pulumi-kubernetes: the objects and the Helm release that this project makes."""
+
+import os
+import threading
+from collections.abc import Mapping
+
+from sandbox.plugins.await_logic import Awaits
+from sandbox.plugins.helm_cli import Helm
+from sandbox.plugins.kubernetes_api import Api
+from sandbox.plugins.object_type import Objects
+from sandbox.plugins.protocol import Provider, take_only
+from sandbox.plugins.release_type import Release
+
+_KINDS = {
+    "apps/v1": ("StatefulSet",),
+    "batch/v1": ("Job",),
+    "core/v1": (
+        *("ConfigMap", "Namespace", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service", "ServiceAccount"),
+    ),
+    "networking.k8s.io/v1": ("NetworkPolicy",),
+    "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
+    "postgresql.cnpg.io/v1": ("Cluster",),
+}
+
+
+class _Kubernetes(Provider):
+    def __init__(self) -> None:
+        self._cancelled, self._helm = threading.Event(), Helm()
+        super().__init__("kubernetes", {})
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        take_only(("enableSecretMutable", "kubeconfig"), settings)
+        # A path. The client and Helm read the variable, and each provider is a process of its own.
+        if file := settings.get("kubeconfig"):
+            os.environ["KUBECONFIG"] = file
+        mutable = settings.get("enableSecretMutable") == "true"
+        api = Api()
+        awaits = Awaits(api, self._cancelled)
+        self.resources = {
+            f"kubernetes:{group}:{kind}": Objects(
+                api, awaits, self._cancelled, group.removeprefix("core/"), kind, mutable
+            )
+            for group, kinds in _KINDS.items()
+            for kind in kinds
+        } | {"kubernetes:helm.sh/v3:Release": Release(self._helm)}
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        self._helm.cancel()
+
+
+PROVIDER = _Kubernetes()

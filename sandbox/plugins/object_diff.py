@@ -1,0 +1,50 @@
+"""What a change of inputs means for an object: the official provider's `Diff` in provider.go and its table in diff.go."""
+
+from sandbox.plugins.property_values import Path, Properties, Value, changes, dotted
+from sandbox.plugins.protocol import Difference
+
+_ALWAYS = ("metadata.name", "metadata.namespace")
+_REPLACING = {
+    "ConfigMap": ("binaryData", "data"),
+    "Job": ("spec.completions", "spec.parallelism", "spec.selector", "spec.template"),
+    "PersistentVolumeClaim": ("spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"),
+    "ResourceQuota": ("spec.scopes",),
+    "RoleBinding": ("roleRef",),
+    "Secret": ("type",),
+    "Service": ("spec.clusterIP",),
+    "StatefulSet": (
+        *("spec.podManagementPolicy", "spec.revisionHistoryLimit", "spec.selector"),
+        *("spec.serviceName", "spec.volumeClaimTemplates"),
+    ),
+}
+
+
+def difference(live: Properties, new: Properties, *, mutable: bool) -> Difference:
+    """Compare the state of an object, cut to the shape of its inputs, with new inputs."""
+    secret = ("type", "data", "stringData") if new.get("kind") == "Secret" and not mutable else ()
+    replacing = [tuple(each.split(".")) for each in (*_ALWAYS, *_REPLACING.get(new.get("kind", ""), ()), *secret)]
+    paths, replaces = {}, []
+    for path, kind in changes(live, new):
+        value = None if kind == "DELETE" else _at(new, path)
+        # A null in the inputs deletes, even what is not there. What is deleted was an input; other old values are the state's.
+        paths[dotted(path)] = ("DELETE", True) if value is None else (kind, False)
+        if any(_touches(path, value, each) for each in replacing):
+            replaces.append(dotted(path))
+    return Difference(paths, replaces)
+
+
+def _touches(path: Path, value: Value, replacing: tuple[str, ...]) -> bool:
+    if path[: len(replacing)] == replacing:
+        return True
+    return path == replacing[: len(path)] and _at(value, replacing[len(path) :]) is not None
+
+
+def _at(value: Value, path: Path) -> Value:
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step] if step < len(value) else None
+        else:
+            return None
+    return value

@@ -1,0 +1,111 @@
+"""The form in which the stand-in for kubernetes keeps inputs: that of the official provider."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.plugins.normalize import normal, quantity
+from sandbox.plugins.property_values import UNKNOWN, Properties
+
+
+def thing(api_version: str, kind: str, **fields: Any) -> Properties:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "name"}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "kept"),
+    [
+        ("v1", "Service", False),
+        ("batch/v1", "Job", False),
+        ("networking.k8s.io/v1", "NetworkPolicy", False),
+        ("v1", "Secret", True),
+        ("postgresql.cnpg.io/v1", "Cluster", True),
+    ],
+)
+def test_empty_labels_fall_away_but_in_secrets_and_custom_resources(api_version: str, kind: str, kept: bool) -> None:
+    given = thing(api_version, kind) | {"metadata": {"name": "name", "labels": {}}}
+    assert ("labels" in normal(given)["metadata"]) is kept
+
+
+def test_a_built_in_kind_keeps_what_its_type_can_hold_and_empty_structures() -> None:
+    volumes = [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {"sizeLimit": "1024Mi"}}]
+    mount = {"name": "v", "mountPath": "/v", "readOnly": False}
+    container = {
+        "name": "main",
+        "image": "",
+        "env": [{"name": "A", "value": ""}],
+        "livenessProbe": {"httpGet": {"port": "http"}, "initialDelaySeconds": 0},
+        "resources": {"limits": {"cpu": "1000m"}},
+        "volumeMounts": [mount],
+    }
+    pod: Properties = {
+        "containers": [container],
+        "nodeSelector": {},
+        "tolerations": [],
+        "securityContext": {},
+        "volumes": volumes,
+    }
+    pod |= {"automountServiceAccountToken": False, "hostNetwork": False, "misspelt": 1}
+    spec = {"replicas": 0, "selector": {"matchLabels": {}}, "serviceName": "", "template": {"spec": pod}}
+    assert normal(thing("apps/v1", "StatefulSet", spec=spec))["spec"] == {
+        "replicas": 0,
+        "selector": {},
+        "serviceName": "",
+        "template": {
+            "spec": {
+                "automountServiceAccountToken": False,
+                "containers": [
+                    {
+                        "name": "main",
+                        "env": [{"name": "A"}],
+                        "livenessProbe": {"httpGet": {"port": "http"}},
+                        "resources": {"limits": {"cpu": "1"}},
+                        "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+                    }
+                ],
+                "securityContext": {},
+                "volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {"sizeLimit": "1Gi"}}],
+            }
+        },
+    }
+
+
+def test_a_field_that_is_a_word_of_python_is_kept() -> None:
+    spec = {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}]}
+    assert normal(thing("networking.k8s.io/v1", "NetworkPolicy", spec=spec))["spec"] == spec
+
+
+def test_what_the_type_cannot_hold_or_no_preview_knows_stays_as_it_is() -> None:
+    for spec in ({"ports": "none", "selector": {}}, {"type": UNKNOWN, "selector": {}}):
+        assert normal(thing("v1", "Service", spec=spec))["spec"] == spec
+
+
+def test_the_cluster_s_own_fields_are_no_inputs() -> None:
+    given = thing("v1", "Secret") | {"metadata": {"name": "name", "uid": "1", "creationTimestamp": None}}
+    assert normal(given)["metadata"] == {"name": "name"}
+
+
+def test_texts_win_over_data_and_data_is_written_as_the_server_writes_it() -> None:
+    assert normal(thing("v1", "Secret", data={"a": "eA=="}, stringData={"a": "1"}))["data"] == {"a": "MQ=="}
+    assert normal(thing("v1", "Secret", data={"a": "eA==\n", "b": "no base64!"}))["data"] == {
+        "a": "eA==",
+        "b": "no base64!",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("1000m", "1"),
+        ("0.5", "500m"),
+        (2, "2"),
+        ("2000", "2k"),
+        ("1500M", "1500M"),
+        ("1e3", "1k"),
+        ("1024Mi", "1Gi"),
+        ("1.5Gi", "1536Mi"),
+        ("0", "0"),
+    ],
+)
+def test_a_quantity_is_written_as_kubernetes_writes_it(given: object, expected: str) -> None:
+    assert quantity(given) == expected

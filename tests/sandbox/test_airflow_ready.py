@@ -1,0 +1,174 @@
+"""The waits at the end of `up`, and the client of Airflow's REST API that they ask."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from airflow_stack.cli.status.causes import Problem
+from airflow_stack.cli.status.progress import Look
+from sandbox import SandboxError, airflow_ready
+from sandbox.airflow_api import AirflowApi, AirflowApiError
+
+URL = "http://airflow.test"
+Answers = dict[str, object]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_ready, "_PERIOD", 0.0)
+
+
+def airflow(answers: Answers) -> AirflowApi:
+    """An Airflow that gives each path its answer, or the next of its answers."""
+    tokens = iter(range(1, 100))
+    valid = ["none"]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/auth/token":
+            valid[0] = f"Bearer {next(tokens)}"
+            return httpx2.Response(201, json={"access_token": valid[0].removeprefix("Bearer ")})
+        path = request.url.path.removeprefix("/api/v2")
+        if path != "/monitor/health" and request.headers.get("Authorization") != valid[0]:
+            return httpx2.Response(401, json={"detail": "Not authenticated"})
+        found = answers[path]
+        found = next(found) if isinstance(found, Iterator) else found
+        if isinstance(found, Exception):
+            raise found
+        return httpx2.Response(200, json=found)
+
+    return AirflowApi(URL, "admin", "password", httpx2.MockTransport(answer))
+
+
+def health(age: float) -> Answers:
+    told = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
+    return {"scheduler": {"status": "healthy", "latest_scheduler_heartbeat": told}}
+
+
+def dags(*ids: str) -> Answers:
+    listed = [{"dag_id": each, "relative_fileloc": f"{each}.py", "fileloc": f"/dags/{each}.py"} for each in ids]
+    return {"dags": listed, "total_entries": len(listed)}
+
+
+def tasks(state: str) -> Answers:
+    each = {"task_id": "write", "state": state, "hostname": "smoke-write-x1", "duration": 1.5}
+    return {"task_instances": [each], "total_entries": 1}
+
+
+def healthy(**more: object) -> Answers:
+    run = "/dags/smoke/dagRuns"
+    return {
+        "/version": {"version": "3.2.2"},
+        "/monitor/health": health(1),
+        "/importErrors": {"import_errors": [], "total_entries": 0},
+        "/dags": dags("smoke", "etl"),
+        run: {"dag_run_id": "manual__1"},
+        f"{run}/manual__1": {"state": "success"},
+        f"{run}/manual__1/taskInstances": tasks("success"),
+        **more,
+    }
+
+
+def seen(*_: object) -> Look:
+    return Look("4 ready")
+
+
+def test_up_ends_when_the_smoke_run_is_green_and_tells_its_pods() -> None:
+    found = airflow_ready.wait_ready(airflow(healthy()), seen, ["smoke.py", "etl.py"])
+    assert (found.version, found.dags, found.warnings) == ("3.2.2", ["etl", "smoke"], [])
+    assert [task.host for task in found.tasks] == ["smoke-write-x1"]
+    assert list(found.seconds) == ["API", "scheduler", "DAGs", "smoke run"]
+
+
+def test_each_wait_goes_on_until_what_it_waits_for_is_there() -> None:
+    answers = healthy(
+        **{
+            "/version": iter([httpx2.ConnectError("refused"), {"version": "3.2.2"}]),
+            "/monitor/health": iter([{"scheduler": {}}, health(90), health(2)]),
+            "/dags": iter([dags(), dags("smoke"), dags("smoke", "etl")]),
+            "/dags/smoke/dagRuns/manual__1": iter([{"state": "queued"}, {"state": "running"}, {"state": "success"}]),
+        }
+    )
+    assert airflow_ready.wait_ready(airflow(answers), seen, ["etl.py"]).dags == ["etl", "smoke"]
+
+
+def test_a_dag_file_with_an_error_is_a_warning_and_counts_as_seen() -> None:
+    error = {
+        "filename": "sub/broken.py",
+        "stack_trace": "Traceback:\n  File ...\nModuleNotFoundError: No module named 'x'\n",
+    }
+    answers = healthy(**{"/importErrors": {"import_errors": [error], "total_entries": 1}})
+    found = airflow_ready.wait_ready(airflow(answers), seen, ["sub/broken.py"])
+    assert found.warnings == ["DAG file sub/broken.py cannot be read: ModuleNotFoundError: No module named 'x'"]
+
+
+def test_a_branch_without_the_smoke_dag_is_said_to_have_none() -> None:
+    found = airflow_ready.wait_ready(airflow(healthy(**{"/dags": dags("etl")})), seen)
+    assert found.tasks == []
+    assert found.warnings == ["no smoke run: the branch has no DAG 'smoke'"]
+
+
+def test_a_problem_of_the_pods_ends_a_wait_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = Look(problems=[Problem("container base ran out of memory", "OOMKilled", "raise the limit")])
+    answers = healthy(**{"/dags/smoke/dagRuns/manual__1": {"state": "running"}})
+    with pytest.raises(SandboxError, match="waiting for the smoke run is of no use"):
+        airflow_ready.wait_ready(airflow(answers), lambda dag: broken if dag == "smoke" else Look())
+    assert "ran out of memory" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"/monitor/health": {"scheduler": {}}},
+            "scheduler: not there after 0 seconds: no heartbeat yet. The pods: 4 ready",
+        ),
+        ({"/dags": dags("etl")}, "DAGs: not there after 0 seconds: not listed yet: smoke.py"),
+        ({"/dags/smoke/dagRuns/manual__1": {"state": "failed"}}, r"the smoke run failed \(write success\)"),
+    ],
+)
+def test_a_wait_that_ends_says_what_it_lacked(changes: Answers, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_ready, "_LIMITS", dict.fromkeys(airflow_ready._LIMITS, 0.0))
+    with pytest.raises(SandboxError, match=message):
+        airflow_ready.wait_ready(airflow(healthy(**changes)), seen, ["smoke.py"])
+
+
+def test_a_dag_file_speaks_of_dag_and_airflow(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "one.py").write_text("from airflow.sdk import DAG")
+    (tmp_path / "helper.py").write_text("import json")
+    assert airflow_ready.dag_files(tmp_path) == {"sub/one.py"}
+
+
+# -- the client
+
+
+def test_a_token_that_has_run_out_is_renewed() -> None:
+    api = airflow(healthy())
+    assert api.version() == "3.2.2"
+    api._http.headers["Authorization"] = "Bearer stale"
+    assert api.version() == "3.2.2"
+
+
+def test_all_pages_are_read() -> None:
+    pages = iter([{**dags("a", "b"), "total_entries": 3}, {**dags("c"), "total_entries": 3}])
+    assert list(airflow({"/dags": pages}).dags()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda _: httpx2.Response(401, text="bad password"), "the login of admin was refused: 401 bad password"),
+        (lambda _: httpx2.Response(500, text="boom" * 1000), "GET /api/v2/version: 500 boom"),
+    ],
+)
+def test_a_refusal_is_told_without_the_password(
+    answer: Callable[[httpx2.Request], httpx2.Response], message: str
+) -> None:
+    api = AirflowApi(URL, "admin", "secret-4711", httpx2.MockTransport(answer))
+    with pytest.raises(AirflowApiError, match=message) as refused:
+        api.version()
+    assert "4711" not in str(refused.value)
+    assert len(str(refused.value)) < 300

@@ -1,0 +1,60 @@
+"""Processes of the sandbox are found and ended by their mark, and no others."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox import daemons
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+
+
+def wait_for(text: str, log: Path) -> None:
+    end = time.monotonic() + 10
+    while text not in log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_process_is_found_ended_and_gone_even_when_it_ignores_the_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemons, "_TERMINATE_SECONDS", 0.1)
+    daemons.start(tmp_path, "stubborn", [sys.executable, "-c", STUBBORN])
+    wait_for("up", daemons.log_file(tmp_path, "stubborn"))
+    assert list(daemons.running(tmp_path)) == ["stubborn"]
+    assert daemons.stop(tmp_path) == ["stubborn"]
+    assert not daemons.running(tmp_path)
+    assert daemons.stop(tmp_path) == []
+
+
+def test_processes_of_others_are_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"],
+        env={**os.environ, "AIRFLOW_SANDBOX_HOME": str(other), "AIRFLOW_SANDBOX_PROCESS": "theirs"},
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert daemons.running(tmp_path) == {}
+        assert daemons.stop(tmp_path) == []
+        assert daemons.running(other) == {"theirs": process.pid}
+        assert process.poll() is None
+        process.kill()
+
+
+def test_a_process_that_starts_its_child_anew_ends_with_it(tmp_path: Path) -> None:
+    again = "while :; do echo up; sleep 60; done"
+    daemons.start(tmp_path, "again", ["sh", "-c", again])
+    wait_for("up", daemons.log_file(tmp_path, "again"))
+    began = time.monotonic()
+    assert daemons.stop(tmp_path) == ["again"]
+    assert time.monotonic() - began < 2
+    assert daemons.pids(tmp_path, "again") == []

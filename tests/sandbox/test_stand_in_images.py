@@ -1,0 +1,184 @@
+"""The stand-in images: an archive to OCI's rules, with the names that the stack uses, made once."""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_stack.cli.console import Progress
+from airflow_stack.settings.images import Images
+from sandbox import SandboxError, debian, oci, stand_in_images, toolchain
+from sandbox.image_programs import described
+
+_SETTINGS = Images(registry="localhost/stand-in")
+
+
+def _nothing() -> None: ...
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A file tree with one of everything that an image may hold."""
+    root = tmp_path / "tree"
+    (root / "usr" / "bin").mkdir(parents=True)
+    (root / "bin").symlink_to("usr/bin")
+    program = root / "usr" / "bin" / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o4755)
+    (root / "usr" / "bin" / "same").hardlink_to(program)
+    (root / "usr" / "bin" / ("long" * 40)).write_text("a name that the old format of tar cannot hold")
+    (root / "node").mkdir()
+    (root / "node" / "containerd").write_text("what only the node needs")
+    for path in (program, *root.rglob("*")):
+        os.utime(path, (1.5, 1_700_000_000.75), follow_symlinks=False)
+    return root
+
+
+@pytest.fixture
+def archive(folder: Path) -> Path:
+    """An archive of two images with a layer in common."""
+    return _written(folder, folder.with_name("images.tar"))
+
+
+def _written(folder: Path, archive: Path) -> Path:
+    layers = {"base": oci.Layer(folder, frozenset({folder / "node"})), "more": oci.Layer(folder / "usr")}
+    both = [oci.Image("localhost/a:1", ("base",), {}), oci.Image("localhost/b:1", ("base", "more"), {"User": "999"})]
+    oci.write(archive, layers, both, _nothing)
+    return archive
+
+
+def _content(archive: Path) -> dict[str, bytes]:
+    with tarfile.open(archive) as tar:
+        return {info.name: file.read() for info in tar if (file := tar.extractfile(info))}
+
+
+def _blob(content: dict[str, bytes], described_by: dict[str, Any]) -> bytes:
+    data = content["blobs/" + described_by["digest"].replace(":", "/")]
+    assert len(data) == described_by["size"]
+    return data
+
+
+def test_every_blob_is_named_by_its_digest(archive: Path) -> None:
+    content = _content(archive)
+    blobs = {name: data for name, data in content.items() if name.startswith("blobs/sha256/")}
+    assert len(blobs) == 2 * 2 + 2, "a manifest and a configuration of each image, and both layers once"
+    for name, data in blobs.items():
+        assert hashlib.sha256(data).hexdigest() == Path(name).name
+    assert json.loads(content["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+
+
+def test_the_index_names_every_image_and_leads_to_its_layers(archive: Path) -> None:
+    content = _content(archive)
+    found = {}
+    for entry in json.loads(content["index.json"])["manifests"]:
+        manifest = json.loads(_blob(content, entry))
+        config = json.loads(_blob(content, manifest["config"]))
+        assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
+        for layer in manifest["layers"]:
+            _blob(content, layer)
+        found[entry["annotations"]["io.containerd.image.name"]] = (len(manifest["layers"]), config["config"])
+    assert found == {"localhost/a:1": (1, {}), "localhost/b:1": (2, {"User": "999"})}
+
+
+def test_a_layer_is_the_folder_without_what_is_left_out(archive: Path) -> None:
+    content = _content(archive)
+    manifest = json.loads(_blob(content, json.loads(content["index.json"])["manifests"][0]))
+    with tarfile.open(fileobj=io.BytesIO(_blob(content, manifest["layers"][0]))) as layer:
+        files = {info.name: info for info in layer}
+    long = "usr/bin/" + "long" * 40
+    assert set(files) == {"bin", "usr", "usr/bin", long, "usr/bin/program", "usr/bin/same"}
+    assert files["bin"].linkname == "usr/bin"
+    assert files["usr/bin/same"].islnk()
+    assert files["usr/bin/program"].mode == 0o4755
+    assert {info.mtime for info in files.values()} == {1_700_000_000}, "as Python's timestamped .pyc files round it"
+    assert {info.uname for info in files.values()} == {""}, "the names of this machine's users are others"
+
+
+def test_the_same_folders_give_the_same_bytes(archive: Path, folder: Path) -> None:
+    assert archive.read_bytes() == _written(folder, folder.with_name("again.tar")).read_bytes()
+
+
+def test_every_image_that_a_stack_names_has_a_stand_in_that_says_so() -> None:
+    made = list(described(_SETTINGS))
+    stacks = {getattr(_SETTINGS, field) for field in ("airflow", "git_sync", "statsd", "redis", "postgres")}
+    assert {image.name for image in made} == {*(_SETTINGS.reference(image) for image in stacks), stand_in_images.PAUSE}
+    for image in made:
+        labels = image.config["Labels"]
+        assert isinstance(labels, dict)
+        assert labels["org.opencontainers.image.title"].startswith("stand-in for ")
+
+
+def test_only_a_tested_version_is_resolved_at_its_date() -> None:
+    assert stand_in_images._requirements("3.2.2")[:2] == ["--exclude-newer", "2026-06-10T00:00:00Z"]
+    assert stand_in_images._requirements("3.1.0")[0].endswith("]==3.1.0")
+
+
+def test_what_was_made_of_another_tested_version_stays_to_upgrade_from(tmp_path: Path) -> None:
+    for name in ("stand-ins-3.2.2-a.tar", "stand-ins-3.3.2-old.tar", "stand-ins-3.0.0-a.tar", "stand-ins-abc.tar"):
+        (tmp_path / name).touch()
+    (tmp_path / ".killed").mkdir()
+    stand_in_images._make_room(tmp_path, "stand-ins", "3.3.2")
+    assert [path.name for path in tmp_path.iterdir()] == ["stand-ins-3.2.2-a.tar"]
+
+
+def test_what_is_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(stand_in_images.missing(tmp_path, _SETTINGS)) == ["Debian", "Airflow", "images"]
+    archive = stand_in_images._archive(tmp_path, _SETTINGS)
+    archive.parent.mkdir(parents=True)
+    archive.touch()
+    monkeypatch.setattr(toolchain, "run", lambda *_: pytest.fail("nothing is to be run"))
+    assert stand_in_images.missing(tmp_path, _SETTINGS) == {}
+    assert stand_in_images.stand_ins(tmp_path, _SETTINGS, Progress({})) == archive
+
+
+def test_a_change_of_the_stack_makes_other_images(tmp_path: Path) -> None:
+    other = Images(registry="localhost/stand-in", airflow=_SETTINGS.airflow.model_copy(update={"tag": "3.1.0"}))
+    assert stand_in_images._archive(tmp_path, other) != stand_in_images._archive(tmp_path, _SETTINGS)
+
+
+def test_a_failed_debootstrap_shows_its_log_the_way_out_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_command: list[str], _cwd: Path, _env: dict[str, str], log: Path, _shown: Progress) -> None:
+        log.write_text("E: Couldn't download dists/bookworm/main\n")
+        raise SandboxError.from_log("`unshare --mount` failed", log)
+
+    monkeypatch.setattr("shutil.which", lambda *_, **__: "/usr/sbin/debootstrap")
+    monkeypatch.setattr(toolchain, "run", fail)
+    (tmp_path / "node" / ".killed").mkdir(parents=True)
+    (tmp_path / "node" / "debian-bookworm-old").mkdir()
+    with pytest.raises(SandboxError, match=r"(?s)needs a mirror.*debootstrap failed.*Couldn't download"):
+        debian.tree(tmp_path, Progress(debian.STEP))
+    assert list((tmp_path / "node").iterdir()) == []
+
+
+def test_without_debootstrap_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    with pytest.raises(SandboxError, match="install the package debootstrap"):
+        debian.tree(tmp_path, Progress(debian.STEP))
+
+
+def test_the_users_of_the_images_are_found_by_the_numbers_of_the_official_ones(tmp_path: Path) -> None:
+    passwd = tmp_path / "passwd"
+    passwd.write_text("root:x:0:0:root:/root:/bin/bash\nredis:x:104:107::/var/lib/redis:/usr/sbin/nologin\n")
+    debian._name_users(passwd, debian._USERS)
+    numbers = [tuple(line.split(":")[:4:2]) for line in passwd.read_text().splitlines()]
+    assert numbers == [
+        ("root", "0"),
+        ("airflow", "50000"),
+        ("git-sync", "65533"),
+        ("postgres", "999"),
+        ("redis", "999"),
+    ]
+
+
+def test_a_script_is_run_by_the_python_of_the_image(tmp_path: Path) -> None:
+    script = tmp_path / "airflow"
+    script.write_text("#!/somewhere/.venv/bin/python\nmain()\n")
+    stand_in_images._run_by("/usr/bin/python3.11", script)
+    assert script.read_text() == "#!/usr/bin/python3.11\nmain()\n"

@@ -1,0 +1,154 @@
+"""What the contract of the plugins is written with: a program that declares what a test tells it to, under one kind of plugins.
+
+The stand-ins in `sandbox/plugins` keep the contract, and so do the official plugins wherever they can be had: docs/plugins.md.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import sandbox_stack, toolchain
+from sandbox.sandbox_stack import Result, Stack
+
+CANARY = "canary-4f1d9b"
+PROGRAM = """
+import json, pulumi
+made = []
+for name, (type_, properties, options) in json.load(open("resources.json")).items():
+    for key in options.pop("secret", []):
+        properties[key] = pulumi.Output.secret(properties[key])
+    seconds = options.pop("seconds", 60)
+    limits = pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s", delete=f"{seconds}s")
+    after = pulumi.ResourceOptions(depends_on=list(made), custom_timeouts=limits, **options)
+    made.append(pulumi.CustomResource(type_, name, properties, after))
+"""
+_FIND_OFFICIAL = sandbox_stack.official_plugins  # which tests replace
+KINDS = ["stand-ins", pytest.param("official", marks=pytest.mark.official_plugins)]
+Resources = dict[str, list[Any]]
+"""Per name the type, the properties, and the resource options if any."""
+Open = Callable[[str, Path], Stack]
+
+
+def official() -> Path | None:
+    """Find the official plugins; with OFFICIAL_PLUGINS=required it is a failure that there are none."""
+    found = _FIND_OFFICIAL(toolchain.cache_folder())
+    if not found and os.environ.get("OFFICIAL_PLUGINS") == "required":
+        pytest.fail("the official plugins are required here, but are not at hand and cannot be downloaded")
+    return found
+
+
+def choose(kind: str, patch: pytest.MonkeyPatch) -> None:
+    """Have stacks run with a kind of plugins, or skip the test where they cannot be had."""
+    found = official()
+    if kind == "official" and not found:
+        pytest.skip("the official plugins are not at hand, and cannot be downloaded")
+    patch.setattr("sandbox.sandbox_stack.official_plugins", lambda cache: found if kind == "official" else None)
+
+
+class Program:
+    """A stack of a program that declares what a test tells it to."""
+
+    def __init__(self, folder: Path, stack: Stack) -> None:
+        self.folder, self.stack = folder, stack
+
+    def declare(self, resources: Resources) -> None:
+        full = {name: [*parts, {}][:3] for name, parts in resources.items()}
+        (self.folder / "resources.json").write_text(json.dumps(full))
+
+    def up(self, resources: Resources, *arguments: str) -> Result:
+        self.declare(resources)
+        return self.shown(self.stack.up(*arguments))
+
+    def preview(self, resources: Resources, *arguments: str) -> Result:
+        self.declare(resources)
+        return self.shown(self.stack.preview("--diff", *arguments))
+
+    def unchanged(self) -> bool:
+        """Whether a preview after a refresh finds nothing to do."""
+        return set(self.shown(self.stack.preview("--diff", "--refresh")).changes) == {"same"}
+
+    def state(self, name: str) -> dict[str, Any]:
+        """What the state has of a resource, secrets encrypted."""
+        resources = self.stack.export()["deployment"]["resources"]
+        found: dict[str, Any]
+        (found,) = (each for each in resources if each["urn"].endswith(f"::{name}"))
+        return found
+
+    @staticmethod
+    def shown(result: Result) -> Result:
+        print(result.output)  # pytest shows it when the test fails
+        return result
+
+
+def make_program(folder: Path, opened: Open) -> Program:
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text('{"name": "test", "runtime": "python"}')
+    (folder / "__main__.py").write_text(PROGRAM)
+    return Program(folder, opened("test", folder))
+
+
+def made(kind: str, name: str, namespace: str = "", **fields: Any) -> list[Any]:
+    """Declare an object."""
+    group = {"Job": "batch/v1", "NetworkPolicy": "networking.k8s.io/v1", "StatefulSet": "apps/v1"}.get(kind, "v1")
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **fields.pop("metadata", {})}
+    properties = {"apiVersion": group, "kind": kind, "metadata": metadata, **fields}
+    return [f"kubernetes:{group if '/' in group else f'core/{group}'}:{kind}", properties]
+
+
+def secret(name: str, namespace: str, **texts: str) -> list[Any]:
+    return made("Secret", name, namespace, type="Opaque", stringData=texts)
+
+
+def stateful_set(namespace: str, image: str = "image:1", **spec: Any) -> list[Any]:
+    labels = {"app": "set"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": image}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template, "serviceName": "none", "replicas": 1, **spec}
+    return made("StatefulSet", "set", namespace, spec=spec)
+
+
+def job(namespace: str, outcome: str = "", message: str = "") -> list[Any]:
+    """Declare a Job, of whose only pod the simulated node reports an outcome."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "image:1"}]}
+    told = {"sandbox.airflow/outcome": outcome, "sandbox.airflow/message": message} if outcome else {}
+    template = {"metadata": {"annotations": told}, "spec": pod} if told else {"spec": pod}
+    metadata = {"annotations": {"pulumi.com/replaceUnready": "true"}}
+    return made("Job", "job", namespace, metadata=metadata, spec={"backoffLimit": 0, "template": template})
+
+
+CHART = {
+    "Chart.yaml": "{apiVersion: v2, name: app, version: 1.2.3, appVersion: '9'}",
+    "values.yaml": "{image: 'app:1', note: ''}",
+    "values.schema.json": '{"additionalProperties": false, "properties": {"image": {}, "note": {}}}',
+    "templates/app.yaml": """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app}
+spec:
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec: {containers: [{name: app, image: {{ .Values.image | quote }}}]}
+""",
+}
+
+
+def make_release(chart: Path, namespace: str) -> list[Any]:
+    """Declare a release of a small chart, which is made for it."""
+    for name, text in CHART.items():
+        file = chart / name
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_text(text)
+    place = {"chart": str(chart), "name": "app", "namespace": namespace}
+    return ["kubernetes:helm.sh/v3:Release", {**place, "values": {"image": "app:1"}}]
+
+
+def assert_hidden(program: Program, *results: Result) -> None:
+    """No text carries the canary, in plain or in base64."""
+    texts = [json.dumps(program.stack.export()), *(result.output for result in results)]
+    for shape in (CANARY, base64.b64encode(CANARY.encode()).decode()):
+        assert not [text for text in texts if shape in text]
