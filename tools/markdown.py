@@ -28,3 +28,8 @@ def code(text: str) -> str:
 def fenced(text: str, language: str) -> str:
     """A block of code."""
     return f"```{language}\n{text.rstrip()}\n```\n"
+
+
+def flowchart(direction: str, lines: Iterable[str]) -> str:
+    """A picture that GitHub draws from its text (https://mermaid.js.org/syntax/flowchart.html)."""
+    return fenced("\n".join([f"flowchart {direction}", *(f"  {line}" for line in lines)]), "mermaid")

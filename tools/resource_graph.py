@@ -13,6 +13,7 @@ from graphlib import TopologicalSorter
 from itertools import dropwhile
 
 from airflow_stack.cli.recording import Recording
+from tools.markdown import flowchart
 
 Edge = tuple[str, str]
 """Two URNs: of what is made first, and of what waits for it."""
@@ -29,11 +30,11 @@ class Graph:
         (airflow,) = self._children("")
         parts = self._children(airflow)
         boxes = [self._box(part, *_counted(self._kind(inner) for inner in self._leaves(part))) for part in parts]
-        return _flowchart("LR", [*boxes, *self._arrows(parts)])
+        return flowchart("LR", [*boxes, *self._arrows(parts)])
 
     def resources(self) -> str:
         """Every resource by its name, in the box of its component."""
-        return _flowchart("TB", self._drawn(self._children("")))
+        return flowchart("TB", self._drawn(self._children("")))
 
     @cached_property
     def _edges(self) -> set[Edge]:
@@ -103,7 +104,3 @@ def _follows(first: str, others: set[str], direct: dict[str, set[str]]) -> bool:
 
 def _counted(kinds: Iterable[str]) -> list[str]:
     return [f"{count} {kind}" if count > 1 else kind for kind, count in sorted(Counter(kinds).items())]
-
-
-def _flowchart(direction: str, lines: Iterable[str]) -> str:
-    return "\n".join(["```mermaid", f"flowchart {direction}", *(f"  {line}" for line in lines), "```", ""])

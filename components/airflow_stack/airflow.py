@@ -14,6 +14,7 @@ from airflow_stack.chart.delivery import poll_warnings
 from airflow_stack.chart.values import base_url, chart_values
 from airflow_stack.choices import DagDelivery, Executor, GitRefKind
 from airflow_stack.inputs.deferred import Late, put_back
+from airflow_stack.inputs.namespaces import claim_namespace
 from airflow_stack.inputs.program import validated
 from airflow_stack.inputs.version_check import chart_version, version_warnings
 from airflow_stack.parts.dag_source import DagSource
@@ -22,7 +23,7 @@ from airflow_stack.parts.generated_credentials import AirflowCredentials
 from airflow_stack.parts.jobs import AdminUser, AirflowJobArgs, DatabaseMigration
 from airflow_stack.parts.kubernetes import PlacedArgs
 from airflow_stack.parts.log_volume import log_volume
-from airflow_stack.parts.namespace import AirflowNamespace, AirflowNamespaceArgs, one_in_each_namespace
+from airflow_stack.parts.namespace import AirflowNamespace, AirflowNamespaceArgs
 from airflow_stack.parts.protection import TO_DESTROY, last_of_all
 from airflow_stack.parts.release import AirflowRelease, AirflowReleaseArgs
 from airflow_stack.parts.rollout import ReleaseRollout
@@ -75,7 +76,8 @@ class Airflow(pulumi.ComponentResource):
         # No component records its arguments: each change would show twice in a preview, once for every level above the object.
         super().__init__("airflow:index:Airflow", name, None, opts)
         args, settings, late = validated(name, args)
-        one_in_each_namespace(self, name, settings.namespace if "namespace" not in late else None)
+        if "namespace" not in late:
+            claim_namespace(self, name, settings.namespace)
         child = pulumi.ResourceOptions(parent=self)
         labels, existing = dict(settings.labels), settings.existing_secrets.model_dump(exclude_none=True)
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from airflow_stack.choices import GitHost
 from airflow_stack.git.url import GitUrl
 
+DEPLOY_KEY_PACKAGES = {GitHost.GITHUB: "pulumi_github", GitHost.GITLAB: "pulumi_gitlab"}
+"""Module of the Pulumi package that adds a deploy key, for each host that has one. The package is an extra of this project: `github`, `gitlab`."""
 _KNOWN = {
     "github.com": GitHost.GITHUB,
     "gitlab.com": GitHost.GITLAB,

@@ -25,8 +25,8 @@ from airflow_stack.choices import DagDelivery, GitAuthentication
 from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl
+from airflow_stack.inputs.installed_packages import missing_deploy_key_package
 from airflow_stack.inputs.version_check import refused_chart
-from airflow_stack.parts.deploy_key_registration import missing_package
 from airflow_stack.settings.existing_secrets import disagreements
 from airflow_stack.settings.images import AirflowImage
 from airflow_stack.settings.models import Dags, Settings
@@ -246,7 +246,7 @@ def _unusable_keys(settings: Settings, given: Mapping[str, object], secret_keys:
 def _unmet_needs(settings: Settings) -> Iterator[Problem]:
     """What a setting needs from elsewhere: a package, a version."""
     dags, tag = settings.dags, settings.images.git_sync.tag
-    if dags.register_deploy_key and (extra := missing_package(GitUrl.parse(dags.repository), dags.git_host)):
+    if dags.register_deploy_key and (extra := missing_deploy_key_package(GitUrl.parse(dags.repository), dags.git_host)):
         reason = f"needs the package pulumi-{extra}, which is not installed"
         yield Problem(f"{PROJECT}:dags.registerDeployKey", reason, f"pip install '.[{extra}]', or leave it out")
     version = re.match(r"v?(\d+)\.(\d+)", tag)

@@ -5,21 +5,12 @@ The packages of the two hosts are extras of this project and are imported only w
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 
 import pulumi
 
 from airflow_stack.choices import GitHost
-from airflow_stack.git.hosts import github_api, gitlab_api, kind_of
+from airflow_stack.git.hosts import DEPLOY_KEY_PACKAGES, github_api, gitlab_api, kind_of
 from airflow_stack.git.url import GitUrl
-
-_PACKAGES = {GitHost.GITHUB: "pulumi_github", GitHost.GITLAB: "pulumi_gitlab"}
-
-
-def missing_package(url: GitUrl, told: GitHost | None) -> str | None:
-    """Name of the extra that registration lacks here, such as `github`."""
-    kind = kind_of(url, told)
-    return kind.value if kind in _PACKAGES and find_spec(_PACKAGES[kind]) is None else None
 
 
 def register(
@@ -45,13 +36,13 @@ def register(
     kind = kind_of(url, told)
     if kind is GitHost.GITHUB:
         owner, _, repository = path.partition("/")
-        package = import_module("pulumi_github")
+        package = import_module(DEPLOY_KEY_PACKAGES[kind])
         # The provider adds the path of GitHub Enterprise's API itself.
         address = github_api(url).removesuffix("api/v3/")
         provider = package.Provider(f"{name}-github", token=secret, owner=owner, base_url=address, opts=child)
         resource, place = package.RepositoryDeployKey, {"repository": repository, "read_only": True}
     else:
-        package = import_module("pulumi_gitlab")
+        package = import_module(DEPLOY_KEY_PACKAGES[GitHost.GITLAB])
         provider = package.Provider(f"{name}-gitlab", token=secret, base_url=gitlab_api(url), opts=child)
         resource, place = package.DeployKey, {"project": path, "can_push": False}
     # A host takes a key once: its successor, for another repository or under another title, has to wait until it is gone.

@@ -1,21 +1,14 @@
 """The namespace that Airflow runs in: Pod Security, an optional quota, and no way in but the ones that are named.
 
-One that exists is used as it is. There is one Airflow in each, for its objects have fixed names there (docs/decisions/0009).
+One that exists is used as it is.
 """
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
-from weakref import WeakKeyDictionary
+from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi.runtime.settings import get_monitor
 
-from airflow_stack.inputs.program import ArgumentsError
-from airflow_stack.inputs.validation import Problem
 from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, metadata
-
-# For each program that runs: who has which namespace of which cluster, known by its provider.
-_taken: WeakKeyDictionary[Any, dict[tuple[pulumi.ProviderResource | None, str], str]] = WeakKeyDictionary()
 
 
 class AirflowNamespaceArgs(TypedDict):
@@ -78,18 +71,3 @@ class AirflowNamespace(pulumi.ComponentResource):
             manifest = {"metadata": metadata("airflow", placed), "spec": {"hard": quota}}
             KubernetesObject(f"{name}-quota", "v1", "ResourceQuota", manifest, child)
         self.register_outputs({"name": self.name})
-
-
-def one_in_each_namespace(airflow: pulumi.Resource, name: str, namespace: str | None) -> None:
-    """Refuse a second Airflow in a namespace; None is one that is known late, which the API server refuses.
-
-    Raises:
-        ArgumentsError: another Airflow of the program is there.
-    """
-    if namespace is None:
-        return
-    place = airflow.get_provider("kubernetes:core/v1:Namespace"), namespace
-    if (first := _taken.setdefault(get_monitor(), {}).setdefault(place, name)) != name:
-        reason = f"is the namespace of {first!r} already, and the objects of both would have the same names"
-        problem = Problem("namespace", reason, f"give {name!r} a namespace of its own", repr(namespace))
-        raise ArgumentsError(name, [problem])

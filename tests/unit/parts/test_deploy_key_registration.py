@@ -8,7 +8,7 @@ from airflow_stack.airflow import Airflow
 from airflow_stack.arguments import DagsArgs
 from airflow_stack.choices import GitAuthentication, GitHost
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.parts import deploy_key_registration
+from airflow_stack.inputs import installed_packages
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
 from tests.support import git_host_packages
 from tests.support.cases import AUTHENTICATIONS, Config, deployed, problems
@@ -129,7 +129,7 @@ def test_a_token_is_asked_for_and_a_given_key_is_not_used() -> None:
 def test_a_missing_package_is_told_before_anything_is_touched(
     host: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy_key_registration, "find_spec", lambda _: None)
+    monkeypatch.setattr(installed_packages, "find_spec", lambda _: None)
     (problem,) = problems({"dags": {**SSH_URL, "repository": f"git@{host}:a/b"}}).problems
     assert problem.key == "airflow:dags.registerDeployKey"
     assert f"pulumi-{extra}" in problem.reason

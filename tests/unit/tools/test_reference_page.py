@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from pydantic.alias_generators import to_camel
 
 from airflow_stack.airflow import Airflow
+from airflow_stack.inputs import installed_packages
 from airflow_stack.inputs.validation import PROJECT, SECRETS
-from airflow_stack.parts import deploy_key_registration
 from tests.support.cases import CONTRACT_CHART, ROOT, Config, settings
 from tools.docstrings import models
 from tools.generate import REFERENCE, stack_schema
@@ -43,7 +43,7 @@ def test_the_program_and_editors_take_every_example(
     example: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(deploy_key_registration, "find_spec", lambda _: True)
+    monkeypatch.setattr(installed_packages, "find_spec", lambda _: True)
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "airflow-1.22.0.tgz").symlink_to(CONTRACT_CHART)
     settings(**config(example))
