@@ -10,7 +10,7 @@ READY := .venv/.ready
 LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz lint bench bench-real pictures generate released lock clean
+.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz golden lint bench bench-real pictures generate released lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ test: lint tools ## Every test that this machine can run; with CI=1 those on rea
 
 test-real: setup ## End to end on real pods: Airflow runs DAGs, survives faults, and leaves nothing
 	@$(BIN)/python -m pytest tests/real -m real
+
+golden: setup ## Write the golden files, which hold the words of messages: review their diff
+	@$(BIN)/python -m pytest tests/unit -n auto --snapshot-update
 
 fuzz: setup ## 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py

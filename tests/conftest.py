@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from pulumi.runtime.proto.source_pb2 import StackTrace
 
+from tests.support.golden import golden, pytest_assertrepr_compare  # noqa: F401
 from tests.support.simulated_cluster import (  # noqa: F401  the fixtures of tests/engine and tests/sandbox/engine
     client,
     cluster,

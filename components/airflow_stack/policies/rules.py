@@ -56,7 +56,7 @@ class Choice:
     def judge(self, resources: Iterable[Resource]) -> list[Finding]:
         """Everything wrong with a stack, the mandatory rules first."""
         rules = sorted(RULES, key=lambda rule: list(Level).index(self.level(rule)))
-        everything = list(resources)
+        everything = sorted(resources, key=lambda resource: resource.name)  # a program registers them in any order
         return [
             Finding(rule, self.level(rule), resource.name, violation)
             for rule in rules

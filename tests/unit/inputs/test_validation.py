@@ -9,6 +9,7 @@ from airflow_stack.choices import Executor
 from airflow_stack.cli.recording import record
 from airflow_stack.inputs.validation import SettingsError, arguments, load
 from tests.support.cases import AUTHENTICATIONS, HTTPS, SSH, Config, problems, settings
+from tests.support.golden import Golden
 
 PYDANTICS_WORDS = ("pydantic", "Input should", "instance of", "dictionary", "type=", "validation error", "Traceback")
 
@@ -21,130 +22,128 @@ def https(**changes: object) -> Config:
     return {"dags": {**HTTPS, **changes}}
 
 
-# configuration, the key that is named, part of the reason, part of the way out
+# configuration, the key that is named
 APP = {"applicationId": 1, "installationId": 1}
-WRONG: dict[str, tuple[Config, str, str, str]] = {
-    "no repository": ({"dags": {"branch": "main"}}, "dags.repository", "is required", "set --path 'airflow:dags.repository'"),
-    "no dags": ({"size": "small", "dags": {}}, "dags.repository", "is required", "set --path 'airflow:dags.repository'"),
-    "dags as text": ({"dags": "git@github.com:a/b.git"}, "dags", "an object with a key for each part", "airflow:dags"),
-    "a list for an object": (dags() | {"admin": ["a"]}, "admin", "an object with a key for each part", "airflow:admin"),
-    "no URL": (dags(repository="github.com/acme/dags"), "dags.repository", "https://host/org/repo.git", "airflow:dags.repository"),
-    "a local path": (dags(repository="/srv/dags.git"), "dags.repository", "git@host:org/repo.git", "airflow:dags.repository"),
-    "a port out of range": (dags(repository="ssh://git@h:70000/a/b"), "dags.repository", "ssh://git@host:port", "airflow:dags"),
-    "SSH without a user": (dags(repository="ssh://github.com/a/b"), "dags.repository", "ssh://git@github.com/a/b", "airflow:dags"),
-    "two lines of URL": (dags(repository="git@github.com:a/b\n"), "dags.repository", "one line of text", "airflow:dags"),
+WRONG: dict[str, tuple[Config, str]] = {
+    "no repository": ({"dags": {"branch": "main"}}, "dags.repository"),
+    "no dags": ({"size": "small", "dags": {}}, "dags.repository"),
+    "dags as text": ({"dags": "git@github.com:a/b.git"}, "dags"),
+    "a list for an object": (dags() | {"admin": ["a"]}, "admin"),
+    "no URL": (dags(repository="github.com/acme/dags"), "dags.repository"),
+    "a local path": (dags(repository="/srv/dags.git"), "dags.repository"),
+    "a port out of range": (dags(repository="ssh://git@h:70000/a/b"), "dags.repository"),
+    "SSH without a user": (dags(repository="ssh://github.com/a/b"), "dags.repository"),
+    "two lines of URL": (dags(repository="git@github.com:a/b\n"), "dags.repository"),
     "a password in the URL": (
-        https(repository="https://u:hunter2@github.com/a/b"), "dags.repository", "--secret airflow:gitToken", "airflow:dags"),
+        https(repository="https://u:hunter2@github.com/a/b"), "dags.repository"),
     "a token in the URL": (
-        https(repository="https://ghp_hunter2@github.com/a/b"), "dags.repository", "which may be a token", "airflow:dags"),
-    "branch and tag": (dags(branch="main", tag="v1"), "dags", "branch and tag are set", "airflow:dags"),
-    "three refs": (dags(branch="main", tag="v1", commit="0" * 40), "dags", "branch and tag and commit", "airflow:dags"),
-    "a branch with a space": (dags(branch="my branch"), "dags.branch", "that git allows", "airflow:dags.branch"),
-    "a branch like an option": (dags(branch="--upload-pack=x"), "dags.branch", "that git allows", "airflow:dags.branch"),
-    "a range for a tag": (dags(tag="v1..v2"), "dags.tag", "that git allows", "airflow:dags.tag"),
-    "an empty branch": (dags(branch=""), "dags.branch", "not empty", "airflow:dags.branch"),
-    "a short commit": (dags(commit="abc1234"), "dags.commit", "40 or 64 digits", "airflow:dags.commit"),
-    "a path out of the repository": (dags(path="../other"), "dags.path", "inside the repository", "airflow:dags.path"),
-    "an absolute path": (dags(path="/dags"), "dags.path", "without a leading /", "airflow:dags.path"),
-    "depth 0": (dags(depth=0), "dags.depth", "greater than or equal to 1", "airflow:dags.depth"),
-    "too impatient": (dags(visibleWithinSeconds=5), "dags.visibleWithinSeconds", "equal to 20", "visibleWithinSeconds"),
-    "a number in words": (dags(depth="five"), "dags.depth", "must be a whole number", "airflow:dags.depth"),
-    "half a second": (dags(visibleWithinSeconds=30.5), "dags.visibleWithinSeconds", "a whole number", "visibleWithinSeconds"),
-    "a token over SSH": (dags(authentication="token"), "dags", "write the repository as 'https://github.com/acme/dags.git'", ""),
-    "a key over HTTPS": (https(authentication="sshKey"), "dags", "write the repository as 'git@github.com:acme/dags.git'", ""),
-    "no authentication over SSH": (dags(authentication="none"), "dags", "does not fit the SSH URL", ""),
-    "authentication misspelt": (dags(authentication="sshkey"), "dags.authentication", "allowed values", "sshKey"),
-    "a GitHub App over SSH": (dags(githubApp=APP), "dags.repository", "write it as 'https://github.com/acme/dags.git'", ""),
-    "a GitHub App that is not named": (https(authentication="githubApp"), "dags.githubApp", "is needed", "airflow:dags.githubApp"),
-    "a GitHub App beside a token": (https(authentication="token", githubApp=APP), "dags.githubApp", "is not used", "config rm"),
-    "a GitHub App without an ID": (https(githubApp={"installationId": 1}), "dags.githubApp", "applicationId or clientId is needed", ""),
-    "a GitHub App with two IDs": (https(githubApp={**APP, "clientId": "Iv1.a"}), "dags.githubApp", "applicationId and clientId are set", ""),
-    "a GitHub App that is installed nowhere": (https(githubApp={"applicationId": 1}), "dags.githubApp.installationId", "is required", ""),
+        https(repository="https://ghp_hunter2@github.com/a/b"), "dags.repository"),
+    "branch and tag": (dags(branch="main", tag="v1"), "dags"),
+    "three refs": (dags(branch="main", tag="v1", commit="0" * 40), "dags"),
+    "a branch with a space": (dags(branch="my branch"), "dags.branch"),
+    "a branch like an option": (dags(branch="--upload-pack=x"), "dags.branch"),
+    "a range for a tag": (dags(tag="v1..v2"), "dags.tag"),
+    "an empty branch": (dags(branch=""), "dags.branch"),
+    "a short commit": (dags(commit="abc1234"), "dags.commit"),
+    "a path out of the repository": (dags(path="../other"), "dags.path"),
+    "an absolute path": (dags(path="/dags"), "dags.path"),
+    "depth 0": (dags(depth=0), "dags.depth"),
+    "too impatient": (dags(visibleWithinSeconds=5), "dags.visibleWithinSeconds"),
+    "a number in words": (dags(depth="five"), "dags.depth"),
+    "half a second": (dags(visibleWithinSeconds=30.5), "dags.visibleWithinSeconds"),
+    "a token over SSH": (dags(authentication="token"), "dags"),
+    "a key over HTTPS": (https(authentication="sshKey"), "dags"),
+    "no authentication over SSH": (dags(authentication="none"), "dags"),
+    "authentication misspelt": (dags(authentication="sshkey"), "dags.authentication"),
+    "a GitHub App over SSH": (dags(githubApp=APP), "dags.repository"),
+    "a GitHub App that is not named": (https(authentication="githubApp"), "dags.githubApp"),
+    "a GitHub App beside a token": (https(authentication="token", githubApp=APP), "dags.githubApp"),
+    "a GitHub App without an ID": (https(githubApp={"installationId": 1}), "dags.githubApp"),
+    "a GitHub App with two IDs": (https(githubApp={**APP, "clientId": "Iv1.a"}), "dags.githubApp"),
+    "a GitHub App that is installed nowhere": (https(githubApp={"applicationId": 1}), "dags.githubApp.installationId"),
     "a GitHub App for an old git-sync": (
-        https(githubApp=APP) | {"images": {"gitSync": {"tag": "v4.2.4"}}}, "images.gitSync.tag", "older than git-sync 4.3", "config rm"),
+        https(githubApp=APP) | {"images": {"gitSync": {"tag": "v4.2.4"}}}, "images.gitSync.tag"),
     "a scp URL of Azure DevOps with a token": (
-        dags(repository="git@ssh.dev.azure.com:v3/o/p/r", authentication="token"), "dags", "'https://dev.azure.com/o/p/_git/r'", ""),
-    "a git host that is none": (dags(gitHost="sourceforge"), "dags.gitHost", "allowed values", "airflow:dags.gitHost"),
-    "no key left": (dags() | {"rotation": {"gitSshKeyDropped": 1}}, "rotation", "must be less than gitSshKey", ""),
+        dags(repository="git@ssh.dev.azure.com:v3/o/p/r", authentication="token"), "dags"),
+    "a git host that is none": (dags(gitHost="sourceforge"), "dags.gitHost"),
+    "no key left": (dags() | {"rotation": {"gitSshKeyDropped": 1}}, "rotation"),
     "a host without known keys": (
-        dags(repository="git@git.example.com:a/b"), "dags", "`ssh-keyscan -p 22 git.example.com`", "airflow:dags"),
+        dags(repository="git@git.example.com:a/b"), "dags"),
     "a port without known keys": (
-        dags(repository="ssh://git@github.com:2222/a/b"), "dags", "[github.com]:2222", "airflow:dags"),
-    "empty known hosts": (dags(knownHosts=" \n"), "dags", "always verified", "airflow:dags"),
-    "an executor misspelt": (dags() | {"executor": "CeleryExecuter"}, "executor", "allowed values", "CeleryExecutor"),
-    "a size that is not": (dags() | {"size": "smal"}, "size", "allowed values", "airflow:size' small"),
-    "no replicas": (dags() | {"components": {"scheduler": {"replicas": 0}}}, "components.scheduler.replicas", "equal to 1", ""),
-    "a quantity in words": (dags() | {"components": {"scheduler": {"cpu": "half"}}}, "components.scheduler.cpu", "500m or 2Gi", ""),
-    "a quantity as a number": (dags() | {"components": {"scheduler": {"memory": 2}}}, "components.scheduler.memory", "in quotes", ""),
+        dags(repository="ssh://git@github.com:2222/a/b"), "dags"),
+    "empty known hosts": (dags(knownHosts=" \n"), "dags"),
+    "an executor misspelt": (dags() | {"executor": "CeleryExecuter"}, "executor"),
+    "a size that is not": (dags() | {"size": "smal"}, "size"),
+    "no replicas": (dags() | {"components": {"scheduler": {"replicas": 0}}}, "components.scheduler.replicas"),
+    "a quantity in words": (dags() | {"components": {"scheduler": {"cpu": "half"}}}, "components.scheduler.cpu"),
+    "a quantity as a number": (dags() | {"components": {"scheduler": {"memory": 2}}}, "components.scheduler.memory"),
     "two databases": (
-        dags() | {"database": {"inCluster": {}, "external": {"host": "db"}}}, "database", "inCluster and external are set", ""),
-    "a database without a host": (dags() | {"database": {"external": {"port": 1}}}, "database.external.host", "is required", ""),
-    "a host that is none": (dags() | {"database": {"external": {"host": "db:5432"}}}, "database.external.host", "host name", ""),
+        dags() | {"database": {"inCluster": {}, "external": {"host": "db"}}}, "database"),
+    "a database without a host": (dags() | {"database": {"external": {"port": 1}}}, "database.external.host"),
+    "a host that is none": (dags() | {"database": {"external": {"host": "db:5432"}}}, "database.external.host"),
     "a database port out of range": (
-        dags() | {"database": {"external": {"host": "db", "port": 0}}}, "database.external.port", "equal to 1", ""),
+        dags() | {"database": {"external": {"host": "db", "port": 0}}}, "database.external.port"),
     "an SSL mode that is not": (
-        dags() | {"database": {"external": {"host": "db", "sslMode": "on"}}}, "database.external.sslMode", "allowed values", ""),
+        dags() | {"database": {"external": {"host": "db", "sslMode": "on"}}}, "database.external.sslMode"),
     "an ingress without its controller": (
-        dags() | {"ingress": {"host": "a.example.com"}}, "ingress.controllerNamespace", "is required", ""),
+        dags() | {"ingress": {"host": "a.example.com"}}, "ingress.controllerNamespace"),
     "an address for a host": (
-        dags() | {"ingress": {"host": "https://a.example.com", "controllerNamespace": "i"}}, "ingress.host", "a host name", ""),
-    "no e-mail": (dags() | {"admin": {"email": "me"}}, "admin.email", "an e-mail address", ""),
-    "perhaps": (dags() | {"admin": {"create": "perhaps"}}, "admin.create", "true or false", ""),
+        dags() | {"ingress": {"host": "https://a.example.com", "controllerNamespace": "i"}}, "ingress.host"),
+    "no e-mail": (dags() | {"admin": {"email": "me"}}, "admin.email"),
+    "perhaps": (dags() | {"admin": {"create": "perhaps"}}, "admin.create"),
     "two places for logs": (
-        dags() | {"logs": {"volume": {"size": "1Gi"}, "remote": {"folder": "s3://a/b"}}}, "logs", "volume and remote are set", ""),
-    "a volume without a size": (dags() | {"logs": {"volume": {}}}, "logs.volume.size", "is required", ""),
+        dags() | {"logs": {"volume": {"size": "1Gi"}, "remote": {"folder": "s3://a/b"}}}, "logs"),
+    "a volume without a size": (dags() | {"logs": {"volume": {}}}, "logs.volume.size"),
     "an access mode that is not": (
-        dags() | {"logs": {"volume": {"size": "1Gi", "accessMode": "rwx"}}}, "logs.volume.accessMode", "allowed values", ""),
-    "a folder on disk": (dags() | {"logs": {"remote": {"folder": "/logs"}}}, "logs.remote.folder", "s3://bucket/airflow", ""),
+        dags() | {"logs": {"volume": {"size": "1Gi", "accessMode": "rwx"}}}, "logs.volume.accessMode"),
+    "a folder on disk": (dags() | {"logs": {"remote": {"folder": "/logs"}}}, "logs.remote.folder"),
     "a tag in the repository": (
-        dags() | {"images": {"airflow": {"repository": "acme/airflow@1"}}}, "images.airflow.repository", "without tag", ""),
-    "a tag with a space": (dags() | {"images": {"airflow": {"tag": "3.2.2 rc"}}}, "images.airflow.tag", "an image tag", ""),
+        dags() | {"images": {"airflow": {"repository": "acme/airflow@1"}}}, "images.airflow.repository"),
+    "a tag with a space": (dags() | {"images": {"airflow": {"tag": "3.2.2 rc"}}}, "images.airflow.tag"),
     "a tag that hides the version": (
-        dags() | {"images": {"airflow": {"tag": "latest"}}}, "images.airflow.tag", "say which in its version", "images.airflow.tag"),
-    "Airflow 2": (dags() | {"images": {"airflow": {"tag": "2.11.0"}}}, "images.airflow.tag", "Airflow 3 version", ""),
+        dags() | {"images": {"airflow": {"tag": "latest"}}}, "images.airflow.tag"),
+    "Airflow 2": (dags() | {"images": {"airflow": {"tag": "2.11.0"}}}, "images.airflow.tag"),
     "a digest of no version": (
-        dags() | {"images": {"airflow": {"digest": f"sha256:{'a' * 64}"}}}, "images.airflow.digest", "not its Airflow", ""),
+        dags() | {"images": {"airflow": {"digest": f"sha256:{'a' * 64}"}}}, "images.airflow.digest"),
     "a version that is not the official image's": (
-        dags() | {"images": {"airflow": {"tag": "2.10.5", "version": "3.3.2"}}}, "images.airflow.version", "'2.10.5'", "config rm"),
-    "a short digest": (dags() | {"images": {"airflow": {"digest": "sha256:ab"}}}, "images.airflow.digest", "64 hexadecimal", ""),
-    "one pull secret as text": (dags() | {"images": {"pullSecrets": "mine"}}, "images.pullSecrets", "a list", ""),
-    "chart 2": (dags() | {"chart": {"version": "2.0.0"}}, "chart.version", "1.22.0", ""),
-    "a chart of before Airflow 3": (dags() | {"chart": {"version": "1.15.0"}}, "chart.version", "older than chart 1.19", "1.22.0"),
-    "a chart over http": (dags() | {"chart": {"repository": "http://charts"}}, "chart.repository", "oci://", ""),
-    "no time for the chart": (dags() | {"chart": {"timeoutSeconds": 5}}, "chart.timeoutSeconds", "greater than or equal", ""),
-    "a namespace in capitals": (dags() | {"namespace": "Airflow"}, "namespace", "lowercase letters", "airflow:namespace"),
-    "a namespace too long": (dags() | {"namespace": "a" * 64}, "namespace", "lowercase letters", "airflow:namespace"),
-    "a label value too long": (dags() | {"labels": {"team": "a" * 64}}, "labels.team", "at most 63", ""),
-    "a label that is the chart's": (dags() | {"labels": {"component": "x"}}, "labels", "the chart sets", ""),
+        dags() | {"images": {"airflow": {"tag": "2.10.5", "version": "3.3.2"}}}, "images.airflow.version"),
+    "a short digest": (dags() | {"images": {"airflow": {"digest": "sha256:ab"}}}, "images.airflow.digest"),
+    "one pull secret as text": (dags() | {"images": {"pullSecrets": "mine"}}, "images.pullSecrets"),
+    "chart 2": (dags() | {"chart": {"version": "2.0.0"}}, "chart.version"),
+    "a chart of before Airflow 3": (dags() | {"chart": {"version": "1.15.0"}}, "chart.version"),
+    "a chart over http": (dags() | {"chart": {"repository": "http://charts"}}, "chart.repository"),
+    "no time for the chart": (dags() | {"chart": {"timeoutSeconds": 5}}, "chart.timeoutSeconds"),
+    "a namespace in capitals": (dags() | {"namespace": "Airflow"}, "namespace"),
+    "a namespace too long": (dags() | {"namespace": "a" * 64}, "namespace"),
+    "a label value too long": (dags() | {"labels": {"team": "a" * 64}}, "labels.team"),
+    "a label that is the chart's": (dags() | {"labels": {"component": "x"}}, "labels"),
     "an annotation that is a template": (
-        dags() | {"serviceAccountAnnotations": {"a": "{{ x"}}, "serviceAccountAnnotations.a", "a template to the chart", ""),
-    "a folder that is a template": (dags() | {"logs": {"remote": {"folder": "s3://a/{{x"}}}, "logs.remote.folder", "s3://bucket", ""),
+        dags() | {"serviceAccountAnnotations": {"a": "{{ x"}}, "serviceAccountAnnotations.a"),
+    "a folder that is a template": (dags() | {"logs": {"remote": {"folder": "s3://a/{{x"}}}, "logs.remote.folder"),
     "a connection with a space": (
-        dags() | {"logs": {"remote": {"folder": "s3://a", "connection": "a b"}}}, "logs.remote.connection", "connection id", ""),
-    "a label key with a space": (dags() | {"labels": {"my team": "a"}}, "labels.my team", "label or annotation key", ""),
-    "a variable with a dash": (dags() | {"environment": {"MY-MODE": "a"}}, "environment.MY-MODE", "environment variable", ""),
-    "a variable as a number": (dags() | {"environment": {"DEBUG": 1}}, "environment.DEBUG", "put it in quotes", ""),
+        dags() | {"logs": {"remote": {"folder": "s3://a", "connection": "a b"}}}, "logs.remote.connection"),
+    "a label key with a space": (dags() | {"labels": {"my team": "a"}}, "labels.my team"),
+    "a variable with a dash": (dags() | {"environment": {"MY-MODE": "a"}}, "environment.MY-MODE"),
+    "a variable as a number": (dags() | {"environment": {"DEBUG": 1}}, "environment.DEBUG"),
     "a variable of the program": (
-        dags() | {"environment": {"AIRFLOW__CORE__FERNET_KEY": "x"}}, "environment", "its own Secrets; leave it out", ""),
+        dags() | {"environment": {"AIRFLOW__CORE__FERNET_KEY": "x"}}, "environment"),
     "a variable of the program from a Secret": (
         dags() | {"environmentFrom": {"AIRFLOW__CORE__FERNET_KEY": {"secret": "s", "key": "k"}}},
-        "environmentFrom", "its own Secrets; leave it out", ""),
+        "environmentFrom"),
     "a variable given twice": (
         dags() | {"environment": {"A": "1"}, "environmentFrom": {"A": {"secret": "s", "key": "k"}}},
-        "environmentFrom", "A: give a variable in environment or in environmentFrom, not in both", "one of the two"),
-    "generation 0": (dags() | {"rotation": {"jwt": 0}}, "rotation.jwt", "greater than or equal to 1", "airflow:rotation.jwt"),
-    "a number for yes": (dags() | {"protect": 7}, "protect", "true or false", "airflow:protect"),
+        "environmentFrom"),
+    "generation 0": (dags() | {"rotation": {"jwt": 0}}, "rotation.jwt"),
+    "a number for yes": (dags() | {"protect": 7}, "protect"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_setting_is_named_with_its_reason_and_the_way_out(name: str) -> None:
-    config, key, reason, way_out = WRONG[name]
+def test_a_wrong_setting_is_named_with_its_reason_and_the_way_out(name: str, golden: Golden) -> None:
+    config, key = WRONG[name]
     (problem,) = problems(config).problems
     assert problem.key == f"airflow:{key}"
-    assert reason in problem.reason
-    assert way_out in problem.way_out
-    assert problem.value is not None or "is required" in problem.reason or "not in both" in problem.reason
+    assert str(problem) == golden
     assert not [word for word in PYDANTICS_WORDS if word in str(problem)]
 
 
@@ -190,7 +189,7 @@ def test_a_right_setting_is_taken(name: str) -> None:
     assert found == expected
 
 
-def test_all_errors_come_at_once_also_those_of_other_settings() -> None:
+def test_all_errors_come_at_once_also_those_of_other_settings(golden: Golden) -> None:
     names = ["a short commit", "an executor misspelt", "no e-mail", "generation 0", "a variable given twice"]
     together: Config = {}
     for name in names:
@@ -200,19 +199,7 @@ def test_all_errors_come_at_once_also_those_of_other_settings() -> None:
     assert {problem.key.removeprefix("airflow:") for problem in error.problems} == {
         "dags.commit", "executor", "admin.email", "rotation.jwt", "environmentFrom", "sise", "gitToken", "values.executr",
     }  # fmt: skip
-    assert str(error).startswith("stack 'test' has 8 settings to correct\n")
-    for problem in error.problems:
-        assert str(problem) in str(error)
-
-
-def test_a_problem_says_key_and_value_reason_what_is_allowed_and_the_way_out_on_a_line_each() -> None:
-    (problem,) = problems(dags() | {"size": "smal"}).problems
-    assert str(problem).splitlines() == [
-        "  airflow:size = 'smal'",
-        "    is not one of the allowed values",
-        "    allowed: small, medium or large",
-        "    fix: pulumi config set --path 'airflow:size' small",
-    ]
+    assert str(error) == golden
 
 
 MISSPELT: dict[str, tuple[Config, str, str]] = {
@@ -228,26 +215,21 @@ MISSPELT: dict[str, tuple[Config, str, str]] = {
 
 
 @pytest.mark.parametrize("name", MISSPELT)
-def test_a_misspelt_key_names_the_nearest_and_all_valid_ones(name: str) -> None:
+def test_a_misspelt_key_names_the_nearest_and_all_valid_ones(name: str, golden: Golden) -> None:
     config, key, nearest = MISSPELT[name]
     (problem,) = problems(config).problems
     assert problem.key == f"airflow:{key}"
-    assert problem.reason == f"is not a setting; did you mean {nearest!r}?"
     assert nearest in (problem.allowed or "").split(", ")
-    assert f"rm --path 'airflow:{key}'" in problem.way_out
     assert nearest in problem.way_out
+    assert str(problem) == golden
 
 
-def test_a_key_that_is_like_no_other_names_all_valid_ones_and_none_as_near() -> None:
-    (problem,) = problems(dags() | {"zzzz": 1}).problems
-    assert problem.reason == "is not a setting"
-    assert "dags" in (problem.allowed or "")
+def test_a_key_that_is_like_no_other_names_all_valid_ones_and_none_as_near(golden: Golden) -> None:
+    assert str(problems(dags() | {"zzzz": 1})) == golden
 
 
-def test_a_key_set_without_path_is_told_apart_from_a_misspelt_one() -> None:
-    (problem,) = problems(dags() | {"dags.branch": "main"}).problems
-    assert "one key with a dot in it, not a part of 'dags'" in problem.reason
-    assert "set --path 'airflow:dags.branch'" in problem.way_out
+def test_a_key_set_without_path_is_told_apart_from_a_misspelt_one(golden: Golden) -> None:
+    assert str(problems(dags() | {"dags.branch": "main"})) == golden
 
 
 def test_a_long_value_is_cut_to_one_line() -> None:
@@ -273,7 +255,7 @@ def test_a_program_gets_the_same_words_under_its_own_names() -> None:
         (p.reason, p.value, p.allowed) for p in in_a_file.problems
     ]
     (misspelt,) = problems({"dags": {**SSH, "visibleWithinSeconds": 30}}, by_name=True).problems
-    assert "did you mean 'visible_within_seconds'?" in misspelt.reason
+    assert "visible_within_seconds" in misspelt.way_out
 
 
 def test_the_component_refuses_wrong_arguments_before_it_makes_anything() -> None:

@@ -26,6 +26,7 @@ from tests.support.cases import (
     settings,
     stack_settings,
 )
+from tests.support.golden import Golden
 from tests.support.policy_cases import CANARY, CASES, pod, release, sync
 
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -39,15 +40,11 @@ def test_every_rule_has_resources_that_break_it_and_such_as_do_not() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_rule_finds_what_breaks_it_and_says_where_why_and_the_way_out(name: str) -> None:
+def test_a_rule_finds_what_breaks_it_and_says_where_why_and_the_way_out(name: str, golden: Golden) -> None:
     case = CASES[name]
-    for resource in case.bad:
-        found = BY_NAME[name].violations(resource, case.environment)
-        assert found, resource
-        for violation in found:
-            text = str(violation)
-            assert text.startswith(violation.key)
-            assert re.search(r": [\w`].*\nfix: \w", text), text
+    found = [BY_NAME[name].violations(resource, case.environment) for resource in case.bad]
+    assert all(found)
+    assert "\n\n".join(str(violation) for violations in found for violation in violations) == golden
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -158,33 +155,20 @@ def test_a_stack_chooses_how_strictly_it_takes_each_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    "config",
     [
-        (
-            {"enviroment": "production"},
-            ["policies:enviroment is not a setting", "allowed: environment, levels", "fix: pulumi config rm"],
-        ),
-        (
-            {"environment": "prod"},
-            ["policies:environment cannot be 'prod'", "allowed: production, staging, development", "fix: "],
-        ),
-        ({"levels": "advisory"}, ["policies:levels must be an object", "fix: "]),
-        (
-            {"levels": {"own-key": "advisory"}},
-            ["policies:levels.own-key is not a rule; did you mean 'own-keys'?", "fix: "],
-        ),
-        (
-            {"levels": {"own-keys": "off"}},
-            ["policies:levels.own-keys cannot be 'off'", "allowed: mandatory, advisory, disabled"],
-        ),
+        {"enviroment": "production"},
+        {"environment": "prod"},
+        {"levels": "advisory"},
+        {"levels": {"own-key": "advisory"}},
+        {"levels": {"own-keys": "off"}},
     ],
+    ids=str,
 )
-def test_a_wrong_choice_is_refused_with_what_is_allowed_and_the_way_out(
-    config: dict[str, Any], words: list[str]
-) -> None:
+def test_a_wrong_choice_is_refused_with_what_is_allowed_and_the_way_out(config: dict[str, Any], golden: Golden) -> None:
     with pytest.raises(PolicySettingsError) as refused:
         chosen("dev", config)
-    assert [word for word in words if word not in str(refused.value)] == []
+    assert str(refused.value) == golden
 
 
 def test_what_a_preview_cannot_know_puts_off_the_rules_that_need_it_and_no_others() -> None:
