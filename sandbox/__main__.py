@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from airflow_stack.cli import recover
 from airflow_stack.cli.console import console, say
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.recover import inspection
 from airflow_stack.cli.status.progress import Watch
 from airflow_stack.cli.status.render import logs as print_logs
 from airflow_stack.cli.status.render import status_table
+from airflow_stack.errors import StackError
 from airflow_stack.inputs.validation import SettingsError
 from sandbox import SandboxError, clusters, daemons, pins, toolchain
 from sandbox.airflow_api import AirflowApi
@@ -177,7 +177,7 @@ def _agreed(question: str, *, yes: bool) -> bool:
 
 def _recover(stack: Stack, session: Session, *, yes: bool) -> None:
     """Offer to mend what an update that was broken off has left."""
-    found = recover.inspect(stack.name, ROOT, session.env())
+    found = inspection.inspect(stack.name, ROOT, session.env())
     for finding in found.findings:
         say(f"- {finding}")
     if found.findings and not found.refused:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from airflow_stack.cli.processes import environment
+from airflow_stack.cli.process_table import environment
 
 _HOME, _NAME = "AIRFLOW_SANDBOX_HOME", "AIRFLOW_SANDBOX_PROCESS"
 _TERMINATE_SECONDS = 2

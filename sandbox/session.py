@@ -12,7 +12,7 @@ from lightkube import KubeConfig
 from pydantic import ValidationError
 
 from airflow_stack.cli.console import duration, say
-from airflow_stack.cli.status.namespace_reader import Reader
+from airflow_stack.cli.namespace_reader import Reader
 from airflow_stack.inputs.validation import PROJECT
 from airflow_stack.names import RELEASE
 from airflow_stack.settings.images import Images

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from airflow_stack.cli.console import Progress
-from airflow_stack.cli.dags.airflow_environment import published_before
+from airflow_stack.cli.dags.airflow_installation import published_before
 from airflow_stack.settings.images import Images
 from airflow_stack.versions import TESTED
 from sandbox import SandboxError, debian, oci, toolchain

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_stack.chart.values import chart_values
-from airflow_stack.cli.render import render
+from airflow_stack.cli.manifests import render
 from airflow_stack.settings.models import Logs, Settings
 from sandbox import config_copy, pins, toolchain
 from sandbox.sandbox_stack import Stack, environment

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from airflow_stack import arguments
-from airflow_stack.cli.render import record_stack
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.inputs.validation import PROJECT, SECRETS, load
 from airflow_stack.parts import database, generated_credentials, git_access, jobs, kubernetes, namespace, release
 from airflow_stack.provider import TOKEN

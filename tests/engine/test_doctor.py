@@ -16,7 +16,7 @@ from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBi
 
 from airflow_stack.cli import stack_file
 from airflow_stack.cli.doctor.rights import rights
-from airflow_stack.cli.render import render
+from airflow_stack.cli.manifests import render
 from sandbox import toolchain
 from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated

@@ -17,7 +17,7 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from airflow_stack.cli.processes import find
+from airflow_stack.cli.process_table import find
 from sandbox import toolchain
 from sandbox.sandbox_stack import Stack, environment
 from sandbox.simulated import Simulated

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_stack.cli.dags.airflow_environment import environment
+from airflow_stack.cli.dags.airflow_installation import environment
 from airflow_stack.cli.dags.model import Required
-from airflow_stack.cli.dags.parse import Report, check
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.dags.run_parser import Report, check
+from airflow_stack.errors import StackError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 
 ROOT = Path(__file__).parents[2]

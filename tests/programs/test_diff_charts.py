@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from airflow_stack.cli.diff.chart_files import chart_file
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import find_helm
+from airflow_stack.errors import StackError
 from tests.support.cases import CONTRACT_CHART
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from airflow_stack.cli.diff.render_markdown import LIMIT, MARKER
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import find_helm
+from airflow_stack.errors import StackError
 from tests.support.cases import CONTRACT_CHART, ROOT, official_chart
 
 STACK = """\

@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
-from airflow_stack.cli.doctor import Doctor
+from airflow_stack.cli.doctor.examination import Doctor
 from airflow_stack.cli.doctor.model import Check, Part, Status
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import cache_folder
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
+from airflow_stack.errors import StackError
 from tests.support import git_servers
 from tests.support.cases import ROOT
 from tests.support.git_servers import HttpsServer, SshServer, needs_git, needs_sshd, wait_for
@@ -66,7 +66,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
             assert all(mode == 0o600 for mode in modes)
             return popen(command, **more)
 
-        monkeypatch.setattr("airflow_stack.cli.doctor.git_client.subprocess.Popen", recorded)
+        monkeypatch.setattr("airflow_stack.cli.doctor.git_probe.subprocess.Popen", recorded)
         monkeypatch.setattr(PulumiStack, "setting", lambda _, name: secrets[name.removeprefix("airflow:")].strip())
         monkeypatch.setattr(PulumiStack, "state", lambda _, *, decrypted: state or no_stack())
         checks = list(Doctor("mine", project, os.environ).examine(Part.GIT))

@@ -15,7 +15,7 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from airflow_stack.cli.processes import find
+from airflow_stack.cli.process_table import find
 from tests.support.project import NAMESPACE, Project
 
 pytestmark = pytest.mark.real

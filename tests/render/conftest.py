@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import find_helm
+from airflow_stack.errors import StackError
 from tests.support.cases import CONTRACT_CHART, official_chart
 
 

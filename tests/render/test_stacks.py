@@ -14,8 +14,8 @@ import yaml
 from hypothesis import given
 
 from airflow_stack.chart.values import chart_values
+from airflow_stack.cli.manifests import SECRET, helm_template, record_stack, render
 from airflow_stack.cli.recording import named
-from airflow_stack.cli.render import SECRET, helm_template, record_stack, render
 from airflow_stack.settings.models import Chart, Settings
 from tests.support.cases import (  # fmt: skip
     ACCESSES,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import Recording
-from airflow_stack.cli.render import record_stack
 from tests.support.cases import (
     AUTHENTICATIONS,
     BUNDLES,

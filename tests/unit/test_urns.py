@@ -5,8 +5,8 @@
 
 import pytest
 
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import Recording
-from airflow_stack.cli.render import record_stack
 from tests.support.cases import ROOT, STACKS, stack_settings
 from tools.releases import RELEASED, version
 

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 
 def cache_folder() -> Path:

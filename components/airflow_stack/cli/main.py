@@ -17,8 +17,8 @@ from airflow_stack.cli.adopt.command import adopt
 from airflow_stack.cli.dags import command as dags_command
 from airflow_stack.cli.diff.command import diff
 from airflow_stack.cli.doctor.model import Part, Status, closing
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.promote.command import promote, rollback
+from airflow_stack.errors import StackError
 from airflow_stack.inputs.validation import SECRETS, SettingsError, missing_secrets
 from airflow_stack.inputs.version_check import version_warnings
 from airflow_stack.policies.model import Level
@@ -69,7 +69,7 @@ def check(
     ] = False,
 ) -> None:
     """Check the settings of a stack and the policies: no cluster, no Pulumi, no secrets are needed."""
-    from airflow_stack.cli.policy_check import judge, table, told  # the engine's SDK takes half a second to import
+    from airflow_stack.cli.check.policies import judge, table, told  # the engine's SDK takes half a second to import
 
     settings = stack_file.settings(Path.cwd(), stack, chart=chart)
     choice, findings = judge(Path.cwd(), stack, settings)
@@ -92,7 +92,7 @@ def check(
 @app.command()
 def render(stack: StackOption, chart: ChartOption = None) -> None:
     """Print all manifests of a stack as YAML, secret values replaced by [secret]."""
-    from airflow_stack.cli.render import render as manifests  # as above
+    from airflow_stack.cli.manifests import render as manifests  # as above
 
     settings = stack_file.settings(Path.cwd(), stack, chart=chart)
     typer.echo(yaml.dump_all(manifests(settings, stack), Dumper=_Dumper, sort_keys=False, width=1000), nl=False)
@@ -101,8 +101,8 @@ def render(stack: StackOption, chart: ChartOption = None) -> None:
 @app.command()
 def status(stack: StackOption) -> None:
     """Say how each part of a stack fares; the exit status is 1 while something will not mend itself."""
-    from airflow_stack.cli.cluster_access import reader_of
     from airflow_stack.cli.console import console, say
+    from airflow_stack.cli.stack_cluster import reader_of
     from airflow_stack.cli.status.render import status_of
 
     table, problems = status_of(reader_of(Path.cwd(), stack, os.environ))
@@ -120,7 +120,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
 ) -> None:
     """Print the latest logs of Airflow's parts, each line with its origin."""
-    from airflow_stack.cli.cluster_access import reader_of
+    from airflow_stack.cli.stack_cluster import reader_of
     from airflow_stack.cli.status.render import logs as print_logs
 
     print_logs(reader_of(Path.cwd(), stack, os.environ), part, follow=follow)
@@ -134,7 +134,7 @@ def doctor(
     chart: ChartOption = None,
 ) -> None:
     """Find out before `pulumi up` what would keep it from working; the exit status is 1 if something would."""
-    from airflow_stack.cli.doctor import Doctor  # as above
+    from airflow_stack.cli.doctor.examination import Doctor  # as above
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the key would stay in the temporary folder
     checks = []
@@ -160,7 +160,7 @@ def recover(
     ] = "",
 ) -> None:
     """Mend a stack after a `pulumi up` that was killed or lost its connection; the lock of a running update is left alone."""
-    from airflow_stack.cli.recover import inspect  # as above
+    from airflow_stack.cli.recover.inspection import inspect  # as above
 
     recovery = inspect(stack, Path.cwd(), os.environ, gone=gone)
     for finding in recovery.findings:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 State = dict[str, Any]
 """What `pulumi stack export` prints; secrets in it are encrypted."""

@@ -32,9 +32,9 @@ from airflow_stack.cli.adopt import (
     takeover_steps,
 )
 from airflow_stack.cli.adopt.model import Adoption, Live, looks_secret
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import record
-from airflow_stack.cli.render import record_stack
+from airflow_stack.errors import StackError
 from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import UnusableKeyError
 from airflow_stack.inputs.validation import SettingsError, load

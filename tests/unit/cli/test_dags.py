@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from airflow_stack.cli.dags import airflow_environment
+from airflow_stack.cli.dags import airflow_installation
 from airflow_stack.cli.dags import command as dags_command
 from airflow_stack.cli.dags import dag_parser as dags_check_inside
-from airflow_stack.cli.dags import parse as dags_check
+from airflow_stack.cli.dags import run_parser as dags_check
 from airflow_stack.cli.dags.model import Finding, Required, findings_of
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 from sandbox import stand_in_images as stand_ins
 
@@ -114,9 +114,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     monkeypatch.setattr(dags_check, "_answers", lambda *_: iter(answers))
     monkeypatch.setattr(
-        airflow_environment,
+        airflow_installation,
         "environment",
-        lambda *_: airflow_environment.Environment("/env/bin/python", "its official constraints"),
+        lambda *_: airflow_installation.Environment("/env/bin/python", "its official constraints"),
     )
     return answers
 
@@ -194,8 +194,8 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def installed(requirements: Path | None = None, version: str = AIRFLOW_VERSION) -> airflow_environment.Environment:
-    return airflow_environment.environment(version, requirements, None, lambda _: None)
+def installed(requirements: Path | None = None, version: str = AIRFLOW_VERSION) -> airflow_installation.Environment:
+    return airflow_installation.environment(version, requirements, None, lambda _: None)
 
 
 def test_an_environment_is_installed_once_and_again_for_other_requirements(uv: Path, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_without_the_official_constraints_the_date_stands_in_that_the_sandbox_ke
     for row in TESTED:
         assert installed(version=row.airflow).origin == f"the packages of before {row.packages_until}"
         assert f"--exclude-newer {row.packages_until}T00:00:00Z apache-airflow" in uv.read_text()
-        assert stand_ins._requirements(row.airflow)[:2] == airflow_environment.published_before(row.airflow)
+        assert stand_ins._requirements(row.airflow)[:2] == airflow_installation.published_before(row.airflow)
         uv.write_text("")
     assert installed(version="3.1.0").origin == "the newest packages"
     assert "--exclude-newer" not in uv.read_text()

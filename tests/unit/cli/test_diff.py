@@ -11,9 +11,9 @@ from airflow_stack.cli.diff.compare import Report, compared
 from airflow_stack.cli.diff.model import Level
 from airflow_stack.cli.diff.object_changes import Field, changes, fields, normal
 from airflow_stack.cli.diff.quoting import HIDDEN, clean, code
-from airflow_stack.cli.diff.sides import Manifest, Side, side
+from airflow_stack.cli.diff.renderings import Manifest, Side, side
 from airflow_stack.cli.diff.totals import Totals, read_prices, totals
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 from tests.support.cases import ROOT
 
 SETTINGS = {"namespace": "airflow", "executor": "KubernetesExecutor"}

@@ -17,7 +17,7 @@ from airflow_stack.cli.diff.quoting import code
 from airflow_stack.cli.diff.render_json import as_json
 from airflow_stack.cli.diff.render_markdown import LIMIT, MARKER, comment
 from airflow_stack.cli.diff.render_terminal import show
-from airflow_stack.cli.diff.sides import Manifest, Side
+from airflow_stack.cli.diff.renderings import Manifest, Side
 from airflow_stack.cli.diff.totals import Prices, Totals
 
 SETTINGS = {"namespace": "airflow", "executor": "KubernetesExecutor"}

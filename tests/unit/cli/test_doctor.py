@@ -17,17 +17,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lightkube import KubeConfig
 from lightkube.config.models import Cluster, User
 
-from airflow_stack.cli import doctor, main
+from airflow_stack.cli import main
+from airflow_stack.cli.doctor import examination
 from airflow_stack.cli.doctor.chart_checks import find_chart
 from airflow_stack.cli.doctor.cluster_checks import ClusterChecks
-from airflow_stack.cli.doctor.git_client import GitProbe
 from airflow_stack.cli.doctor.git_credential import generated_key, installation_token
+from airflow_stack.cli.doctor.git_probe import GitProbe
 from airflow_stack.cli.doctor.model import Check, Part, Status, Step, UnwellError, closing, one_line, run
 from airflow_stack.cli.doctor.rights import Right, rights
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.kubernetes_client import ClusterError
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.pulumi_cli import State
-from airflow_stack.cli.recover.cluster_objects import ClusterError
-from airflow_stack.cli.render import record_stack
+from airflow_stack.errors import StackError
 from airflow_stack.settings.models import Chart, GithubApp, Settings
 from tests.support.cases import BUNDLES, settings
 
@@ -389,7 +390,7 @@ def command(
     def no_stack(*_: object, **__: object) -> None:
         raise StackError("no stack named 'mine' found")
 
-    monkeypatch.setattr(doctor, "cluster_of", no_cluster)
+    monkeypatch.setattr(examination, "cluster_of", no_cluster)
     monkeypatch.setattr("airflow_stack.cli.pulumi_cli.PulumiStack.state", no_stack)
 
     def run_here(config: dict[str, Any], *arguments: str) -> tuple[int, str]:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from airflow_stack.cli import main
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import find_helm
+from airflow_stack.errors import StackError
 from tests.support.cases import CONTRACT_CHART, ROOT, STACKS
 
 

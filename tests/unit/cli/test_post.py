@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from airflow_stack.cli.diff import render_markdown
-from airflow_stack.cli.post import command, host
-from airflow_stack.cli.post.host import ForgeError
+from airflow_stack.cli.post import command, git_host
+from airflow_stack.cli.post.git_host import ForgeError
 from tests.support.played_github import SHA
 
 
 def test_the_comment_is_found_again_by_the_mark_that_the_diff_itself_has() -> None:
-    assert render_markdown.MARKER + "\n" == host.COMMENT
+    assert render_markdown.MARKER + "\n" == git_host.COMMENT
 
 
 def comment(**found: str) -> str:
@@ -24,8 +24,8 @@ def comment(**found: str) -> str:
 
 
 def test_a_diff_as_long_as_a_comment_may_be_is_posted_whole() -> None:
-    diff = host.COMMENT + "x" * (command.LONGEST - 1) + "\n"
-    assert comment(diff=diff, preview_prod="y") == diff.removeprefix(host.COMMENT).strip()
+    diff = git_host.COMMENT + "x" * (command.LONGEST - 1) + "\n"
+    assert comment(diff=diff, preview_prod="y") == diff.removeprefix(git_host.COMMENT).strip()
     assert "too long" in comment(diff=diff + "xx")
 
 
@@ -55,7 +55,7 @@ def test_a_diff_that_could_not_be_made_is_said() -> None:
     assert "could not be rendered" in comment()
 
 
-class Pulls(host.GitHub):
+class Pulls(git_host.GitHub):
     """GitHub with one pull request."""
 
     def __init__(self, **changed: object) -> None:
@@ -96,8 +96,8 @@ def test_the_issue_is_open_while_a_stack_differs_and_closed_when_all_are_known_n
 ) -> None:
     kept: Kept = []
     told: Callable[..., Any] = lambda name: lambda *_: kept.append(name)  # noqa: E731
-    monkeypatch.setattr(host.GitHub, "issue", told("issue"))
-    monkeypatch.setattr(host.GitHub, "close_issue", told("close"))
+    monkeypatch.setattr(git_host.GitHub, "issue", told("issue"))
+    monkeypatch.setattr(git_host.GitHub, "close_issue", told("close"))
     monkeypatch.setattr(command, "read_folder", lambda _: found)
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/airflow")
     monkeypatch.setenv("RUN_URL", "https://x/1")

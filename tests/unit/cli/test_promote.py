@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_stack.choices import DagDelivery
+from airflow_stack.cli.pod_state import Object
 from airflow_stack.cli.promote import promotion_tag
 from airflow_stack.cli.promote.dag_summary import Dag, UnreadableError, dags_of
-from airflow_stack.cli.promote.environments import same_repository
 from airflow_stack.cli.promote.model import DagChange, File, dag_changes, differences
 from airflow_stack.cli.promote.promotion_tag import Record, last_promotion
 from airflow_stack.cli.promote.running_commit import running
-from airflow_stack.cli.status.pods import Object
+from airflow_stack.cli.promote.stack_refs import same_repository
 from airflow_stack.git.url import GitUrl
 from airflow_stack.inputs.validation import load
 

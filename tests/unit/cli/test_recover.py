@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_stack.cli import main, processes, recover
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli import main, process_table
+from airflow_stack.cli.kubernetes_client import ClusterError, Revision, kubeconfig
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
-from airflow_stack.cli.recover.cluster_objects import ClusterError, Revision, kubeconfig
+from airflow_stack.cli.recover import inspection
 from airflow_stack.cli.recover.lock import Lock, Owner, parse
 from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision
-from airflow_stack.cli.recover.state import RELEASE, Operation, Presence, Resource, mended, operations
+from airflow_stack.cli.recover.state_repair import RELEASE, Operation, Presence, Resource, mended, operations
+from airflow_stack.errors import StackError
 
 linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 NOW = datetime.now(UTC)
@@ -188,9 +189,9 @@ def test_plugins_of_a_dead_pulumi_are_found_and_ended_and_those_of_a_living_one_
             sleep, env=os.environ | marks | {"PULUMI_BACKEND_URL": "s3://b"}, stdin=subprocess.PIPE
         ) as other,
     ):
-        found = processes.left_over(marks["PULUMI_PROJECT"], marks)
+        found = process_table.left_over(marks["PULUMI_PROJECT"], marks)
         assert [each.pid for each in found] == [orphan.pid]
-        processes.end(found)
+        process_table.end(found)
         assert orphan.wait(10) != 0
         assert (living.poll(), other.poll()) == (None, None)
 
@@ -202,8 +203,8 @@ def test_the_language_host_of_a_dead_pulumi_is_found_by_where_the_state_is(tmp_p
     host.chmod(0o755)
     marks = {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}
     with subprocess.Popen([host, "60"], env=os.environ | marks) as orphan:
-        assert [each.pid for each in processes.left_over("p", marks)] == [orphan.pid]
-        assert processes.left_over("p", {"PULUMI_BACKEND_URL": "s3://b"}) == []
+        assert [each.pid for each in process_table.left_over("p", marks)] == [orphan.pid]
+        assert process_table.left_over("p", {"PULUMI_BACKEND_URL": "s3://b"}) == []
         orphan.kill()
 
 
@@ -265,13 +266,13 @@ def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
     class Mine(Played):
         changes: list[str] = []
 
-    monkeypatch.setattr(recover, "PulumiStack", Mine)
-    monkeypatch.setattr(processes, "left_over", lambda *_: [])
+    monkeypatch.setattr(inspection, "PulumiStack", Mine)
+    monkeypatch.setattr(process_table, "left_over", lambda *_: [])
     return Mine
 
 
-def inspect() -> recover.Recovery:
-    return recover.inspect("dev", Path(), {})
+def inspect() -> inspection.Recovery:
+    return inspection.inspect("dev", Path(), {})
 
 
 def dead() -> str:
@@ -323,7 +324,7 @@ def test_without_the_cluster_nothing_is_mended(played: type[Played], monkeypatch
     def unreachable(*_: object) -> None:
         raise ClusterError("connection refused")
 
-    monkeypatch.setattr(recover, "_cluster", unreachable)
+    monkeypatch.setattr(inspection, "_cluster", unreachable)
     played.held = dead()
     found = inspect()
     assert "the cluster cannot be asked (connection refused)" in str(found.findings[-1])

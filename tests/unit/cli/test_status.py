@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.namespace_reader import Reader
+from airflow_stack.cli.pod_state import Container, Object, doing, pulls
 from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
-from airflow_stack.cli.status.namespace_reader import Reader
-from airflow_stack.cli.status.pods import Container, Object, doing, pulls
 from airflow_stack.cli.status.progress import Look, Watch, doings, summary
 from airflow_stack.cli.status.render import status_of
+from airflow_stack.errors import StackError
 from sandbox import observed_run
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)

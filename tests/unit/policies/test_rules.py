@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_stack.chart.values import chart_values
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import Recording
-from airflow_stack.cli.render import record_stack
 from airflow_stack.policies.model import RELEASE, UNKNOWN, Environment, Level, NotYetKnownError, Resource
 from airflow_stack.policies.rules import RULES, Choice, Finding, PolicySettingsError, chosen
 from tests.support.cases import (

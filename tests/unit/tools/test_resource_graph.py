@@ -6,8 +6,8 @@ import pulumi
 import pulumi_random as random
 import pytest
 
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import record
-from airflow_stack.cli.render import record_stack
 from tests.support.cases import BUNDLES, DATABASES, LOGS, deployed, settings
 from tools.reference_page import graphs
 from tools.resource_graph import Graph

@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from airflow_stack.cli.adopt.model import Given, merged, plain
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 from airflow_stack.inputs.validation import SECRETS
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str
 def _steps(found: "Live", adoption: "Adoption", output: Path | None, stack: str) -> list[tuple[str, str]]:
     from airflow_stack.cli.adopt import render, takeover_steps
     from airflow_stack.cli.adopt.first_update import compare
-    from airflow_stack.cli.render import helm_template, record_stack
+    from airflow_stack.cli.manifests import helm_template, record_stack
     from airflow_stack.inputs.validation import load
 
     settings = load(stack, adoption.settings, set(), secrets_required=False)

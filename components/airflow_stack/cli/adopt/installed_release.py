@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from airflow_stack.cli.adopt.model import Live
-from airflow_stack.cli.errors import StackError
-from airflow_stack.cli.recover.cluster_objects import ClusterError, kubeconfig
+from airflow_stack.cli.kubernetes_client import ClusterError, kubeconfig
+from airflow_stack.errors import StackError
 
 if TYPE_CHECKING:
     from lightkube.resources.core_v1 import Secret

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 Values = dict[str, Any]
 

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from airflow_stack.cli import stack_file
-from airflow_stack.cli.dags import airflow_environment
-from airflow_stack.cli.dags import parse as dags_check
+from airflow_stack.cli.dags import airflow_installation
+from airflow_stack.cli.dags import run_parser as dags_check
 from airflow_stack.cli.dags.model import Finding, Required
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 from airflow_stack.versions import AIRFLOW_VERSION
 
 app = typer.Typer(name="dags", no_args_is_help=True, help="DAG files, by the real Airflow of a stack's version.")
@@ -44,7 +44,7 @@ def check(
     version = airflow_version or version
     if not re.fullmatch(r"3\.\d+\.\d+", version):
         raise StackError(f"--airflow-version must be an Airflow 3 version such as {AIRFLOW_VERSION}, not {version!r}")
-    installed = airflow_environment.environment(version, requirements, python, _say)
+    installed = airflow_installation.environment(version, requirements, python, _say)
     begun = time.monotonic()
     report = dags_check.check(
         path, installed.python, variables, required=require or (), timeout=timeout, shown=_progress

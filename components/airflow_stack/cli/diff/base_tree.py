@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from airflow_stack.cli.diff.model import Finding, Level
 from airflow_stack.cli.diff.object_changes import Change, changes, normal
 from airflow_stack.cli.diff.quoting import code, listed
+from airflow_stack.cli.diff.renderings import Side
 from airflow_stack.cli.diff.restarts import Restart, is_workload, part, restarts, template
 from airflow_stack.cli.diff.setting_changes import meaning
-from airflow_stack.cli.diff.sides import Side
 from airflow_stack.cli.diff.storage import protected, storage
 
 _TASKS = {"LocalExecutor": "Deployment/airflow-scheduler", "CeleryExecutor": "Deployment/airflow-worker"}

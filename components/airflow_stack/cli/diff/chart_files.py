@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import cache_folder, find_helm
+from airflow_stack.errors import StackError
 
 
 def chart_file(release: Mapping[str, Any], tree: Path) -> Path:

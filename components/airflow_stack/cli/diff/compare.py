@@ -15,9 +15,9 @@ from airflow_stack.cli.diff.blast_radius import blast_radius, level
 from airflow_stack.cli.diff.chart_files import chart_file
 from airflow_stack.cli.diff.model import Finding, Level, dangerous
 from airflow_stack.cli.diff.object_changes import Change, Field, changes, fields, normal
-from airflow_stack.cli.diff.sides import RELEASE, Side, Tree, described, side
+from airflow_stack.cli.diff.renderings import RELEASE, Side, Tree, described, side
 from airflow_stack.cli.diff.totals import Totals, totals
-from airflow_stack.cli.render import helm_template
+from airflow_stack.cli.manifests import helm_template
 from airflow_stack.inputs.validation import PROJECT, SECRETS
 from airflow_stack.settings.models import Chart
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from airflow_stack.cli.diff.quoting import HIDDEN, clean, is_secret_name, shown
-from airflow_stack.cli.diff.sides import Manifest, Side
+from airflow_stack.cli.diff.renderings import Manifest, Side
 
 SECRET = "[secret]"  # noqa: S105  what is shown of one
 Path = tuple[str, ...]

@@ -14,7 +14,7 @@ from typing import Any
 
 def described(settings: Any, stack: str) -> dict[str, Any]:  # noqa: ANN401  the tree's own type
     """A stack's settings, and what the program registers for it."""
-    from airflow_stack.cli.render import record_stack
+    from airflow_stack.cli.manifests import record_stack
 
     resources = [
         {

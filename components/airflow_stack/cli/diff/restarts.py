@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_stack.cli.diff.object_changes import Change, checksums, fields, normal
 from airflow_stack.cli.diff.quoting import code, listed
-from airflow_stack.cli.diff.sides import Manifest, Side
+from airflow_stack.cli.diff.renderings import Manifest, Side
 
 _READ = ("Secret", "ConfigMap")
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")

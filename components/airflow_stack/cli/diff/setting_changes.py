@@ -6,7 +6,7 @@ from typing import Any
 from airflow_stack.cli.diff.model import Finding, dangerous
 from airflow_stack.cli.diff.ownership import existing
 from airflow_stack.cli.diff.quoting import code, listed
-from airflow_stack.cli.diff.sides import Side
+from airflow_stack.cli.diff.renderings import Side
 
 Settings = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from lightkube.utils.quantity import parse_quantity
 
 from airflow_stack.cli.diff.model import Finding, dangerous
 from airflow_stack.cli.diff.quoting import code
-from airflow_stack.cli.diff.sides import Manifest, Side
+from airflow_stack.cli.diff.renderings import Manifest, Side
 
 # Fields of a StatefulSet's spec that replace it.
 _REPLACING = ("podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates")

@@ -13,10 +13,10 @@ import yaml
 from lightkube.utils.quantity import parse_quantity
 from pydantic import Field, ValidationError
 
+from airflow_stack.cli.diff.renderings import Side
 from airflow_stack.cli.diff.restarts import is_workload, template
-from airflow_stack.cli.diff.sides import Side
 from airflow_stack.cli.diff.storage import volumes
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 from airflow_stack.settings.fields import Model
 
 _GIB = Decimal(2**30)

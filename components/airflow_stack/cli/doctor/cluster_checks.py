@@ -12,12 +12,12 @@ import httpx2
 
 from airflow_stack.cli.doctor import namespace_checks
 from airflow_stack.cli.doctor.chart_checks import find_chart
-from airflow_stack.cli.doctor.git_client import CONNECT_SECONDS
+from airflow_stack.cli.doctor.git_probe import CONNECT_SECONDS
 from airflow_stack.cli.doctor.model import Status, Step, UnwellError
 from airflow_stack.cli.doctor.rights import EVERYTHING, Manifests, grouped, rights
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.pulumi_cli import State
-from airflow_stack.cli.recover import state as recover_state
+from airflow_stack.cli.recover import state_repair as recover_state
+from airflow_stack.errors import StackError
 from airflow_stack.names import RELEASE
 from airflow_stack.settings.models import Settings
 from airflow_stack.versions import kubernetes_warning

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from airflow_stack.choices import DagDelivery, GitAuthentication
-from airflow_stack.cli.doctor.git_client import CONNECT_SECONDS, Answer, GitProbe
+from airflow_stack.cli.doctor.git_probe import CONNECT_SECONDS, Answer, GitProbe
 from airflow_stack.cli.doctor.model import Status, Step, UnwellError, one_line
 from airflow_stack.cli.doctor.repository_content import Refs
 from airflow_stack.git.hosts import deploy_key_page

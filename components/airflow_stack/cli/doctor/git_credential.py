@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from airflow_stack.choices import GitAuthentication
-from airflow_stack.cli.doctor.git_client import GitProbe
+from airflow_stack.cli.doctor.git_probe import GitProbe
 from airflow_stack.cli.doctor.model import Status, UnwellError
 from airflow_stack.cli.pulumi_cli import State
-from airflow_stack.cli.recover.state import resources
+from airflow_stack.cli.recover.state_repair import resources
 from airflow_stack.git.hosts import github_api
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 _LONGEST = 600
 

@@ -4,7 +4,7 @@ import re
 from difflib import get_close_matches
 from functools import cached_property
 
-from airflow_stack.cli.doctor.git_client import Answer, GitProbe
+from airflow_stack.cli.doctor.git_probe import Answer, GitProbe
 from airflow_stack.cli.doctor.model import Status, UnwellError, one_line
 from airflow_stack.settings.dags import DagRepository
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from airflow_stack.cli.post.host import COMMENT, DRIFT, VERSIONS, Forge, ForgeError, GitHub, GitLab
+from airflow_stack.cli.post.git_host import COMMENT, DRIFT, VERSIONS, Forge, ForgeError, GitHub, GitLab
 
 LONGEST = 65_536 - max(len(COMMENT), len(DRIFT.marker))
 """Characters of a comment or an issue that GitHub takes, without the marker."""

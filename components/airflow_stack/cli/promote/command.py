@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 if TYPE_CHECKING:
-    from airflow_stack.cli.promote.moves import Move
+    from airflow_stack.cli.promote.planned_move import Move
 
 _WOULD_MOVE = 2
 _COMMIT = re.compile("[0-9a-f]{7,64}")
@@ -35,12 +35,10 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Move the DAGs that one stack runs on to another: fast-forward the branch that it follows. Without --yes a dry run: status 2 if something would move."""
-    from airflow_stack.cli.cluster_access import (
-        reader_of,  # these take a quarter of a second; other commands do without
-    )
     from airflow_stack.cli.promote.dag_repository import Repository
-    from airflow_stack.cli.promote.environments import End, check_pair, uncommitted
-    from airflow_stack.cli.promote.moves import promotion, verified
+    from airflow_stack.cli.promote.planned_move import promotion, verified
+    from airflow_stack.cli.promote.stack_refs import End, check_pair, uncommitted
+    from airflow_stack.cli.stack_cluster import reader_of
 
     _check_commit("--unverified", unverified)
     root = Path.cwd()
@@ -74,8 +72,8 @@ def rollback(
 ) -> None:
     """Move the branch that a stack follows back to before its last promotion. Without --yes a dry run: status 2 if something would move."""
     from airflow_stack.cli.promote.dag_repository import Repository
-    from airflow_stack.cli.promote.environments import End, uncommitted
-    from airflow_stack.cli.promote.moves import rollback as moved_back
+    from airflow_stack.cli.promote.planned_move import rollback as moved_back
+    from airflow_stack.cli.promote.stack_refs import End, uncommitted
 
     _check_commit("--to", to)
     root = Path.cwd()

@@ -10,9 +10,9 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.promote.model import Commit, File
 from airflow_stack.cli.promote.promotion_tag import Record
+from airflow_stack.errors import StackError
 
 Refs = dict[str, str]
 """Commits, tag objects and so on by the full names of their refs."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from airflow_stack.chart.delivery import BUNDLE
 from airflow_stack.choices import DagDelivery
-from airflow_stack.cli.status.pods import Object, containers
+from airflow_stack.cli.pod_state import Object, containers
 
 _HASH = r"\b(?P<commit>[0-9a-f]{40}(?:[0-9a-f]{24})?)\b"
 _GIT_SYNC = re.compile(r'"msg":\s*"updated successfully".*"remote":\s*"' + _HASH)

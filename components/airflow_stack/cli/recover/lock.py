@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
-from airflow_stack.cli.processes import Process, find
+from airflow_stack.cli.process_table import Process, find
 
 _CREATED = re.compile(r"created by (?P<user>\S+)@(?P<host>[^@\s]+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
 _SLACK = timedelta(seconds=5)  # between the start of a process by the kernel's clock and its lock by the wall's

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from airflow_stack.cli.kubernetes_client import Revision
 from airflow_stack.cli.pulumi_cli import State
-from airflow_stack.cli.recover import state as recover_state
-from airflow_stack.cli.recover.cluster_objects import Revision
+from airflow_stack.cli.recover import state_repair as recover_state
 from airflow_stack.cli.recover.lock import Lock, Owner, parse
-from airflow_stack.cli.recover.state import Operation, Presence
+from airflow_stack.cli.recover.state_repair import Operation, Presence
 
 _HELM_SECONDS = 900  # where the release says nothing else
 

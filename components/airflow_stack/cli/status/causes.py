@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_stack.cli.status.pods import Container
+from airflow_stack.cli.pod_state import Container
 from airflow_stack.git.url import GitUrl
 
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from airflow_stack.cli.pod_state import Container, Object, containers, creation, failing, time_of, workload
 from airflow_stack.cli.status.causes import CAUSES, Line, Problem
-from airflow_stack.cli.status.pods import Container, Object, containers, creation, failing, time_of, workload
 
 _ATTEMPTS = 2
 _PATIENCE = 180.0  # seconds for what may mend itself

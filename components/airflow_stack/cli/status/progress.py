@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_stack.cli.status import problems
-from airflow_stack.cli.status.causes import Problem
-from airflow_stack.cli.status.namespace_reader import Reader, UnreadableError
-from airflow_stack.cli.status.pods import (
+from airflow_stack.cli.namespace_reader import Reader, UnreadableError
+from airflow_stack.cli.pod_state import (
     WAITS_FOR_MIGRATION,
     Object,
     creation,
@@ -21,6 +19,8 @@ from airflow_stack.cli.status.pods import (
     pulls,
     workload,
 )
+from airflow_stack.cli.status import problems
+from airflow_stack.cli.status.causes import Problem
 
 _FOR_DATABASE = "waiting for the database"
 _WELL = ("ready", "done")

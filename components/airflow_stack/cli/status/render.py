@@ -8,11 +8,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from airflow_stack.cli.console import console, duration
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.namespace_reader import Reader, UnreadableError
+from airflow_stack.cli.pod_state import containers, creation, doing, is_task, pulls, workload
 from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
-from airflow_stack.cli.status.namespace_reader import Reader, UnreadableError
-from airflow_stack.cli.status.pods import containers, creation, doing, is_task, pulls, workload
+from airflow_stack.errors import StackError
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 _LINES = 20  # of each container, from before

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from airflow_stack.choices import DagDelivery
 from airflow_stack.cli import stack_file
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 from airflow_stack.git.hosts import other_form
 from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.git.url import GitUrl

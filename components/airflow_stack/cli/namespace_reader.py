@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from lightkube import KubeConfig
 from lightkube.config.client_adapter import Client, ConnectionParams
 
-from airflow_stack.cli.status.pods import Container, Object, creation
+from airflow_stack.cli.pod_state import Container, Object, creation
 
 _SECONDS = 5.0
 _LOG_LINES = 60

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from airflow_stack.cli import stack_file
-from airflow_stack.cli.errors import StackError
-from airflow_stack.cli.render import record_stack
+from airflow_stack.cli.manifests import record_stack
+from airflow_stack.errors import StackError
 from airflow_stack.policies.model import Level, Resource
 from airflow_stack.policies.rules import CONFIG, RULES, Choice, Finding, PolicySettingsError, chosen
 from airflow_stack.settings.models import Settings

@@ -14,9 +14,9 @@ import yaml
 
 from airflow_stack.airflow import Airflow
 from airflow_stack.cli import placeholder_secrets
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import find_helm
 from airflow_stack.cli.recording import Recording, named, record
+from airflow_stack.errors import StackError
 from airflow_stack.inputs.validation import arguments, required_secrets
 from airflow_stack.settings.models import Chart, Settings
 

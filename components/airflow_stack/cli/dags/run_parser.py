@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_stack.cli.dags import dag_parser as dags_check_inside
 from airflow_stack.cli.dags.model import Finding, Required, findings_of
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_stack.cli import stack_file
+from airflow_stack.cli.kubernetes_client import kubeconfig
 from airflow_stack.cli.pulumi_cli import PulumiStack
-from airflow_stack.cli.recover.cluster_objects import kubeconfig
 from airflow_stack.names import RELEASE
 
 if TYPE_CHECKING:
     from lightkube import KubeConfig
 
-    from airflow_stack.cli.status.namespace_reader import Reader
+    from airflow_stack.cli.namespace_reader import Reader
 
 
 def cluster_of(root: Path, stack: str, env: Mapping[str, str]) -> "tuple[KubeConfig, str | None]":
@@ -29,7 +29,7 @@ def cluster_of(root: Path, stack: str, env: Mapping[str, str]) -> "tuple[KubeCon
 
 def reader_of(root: Path, stack: str, env: Mapping[str, str]) -> "Reader":
     """What reads the stack's pods."""
-    from airflow_stack.cli.status.namespace_reader import Reader
+    from airflow_stack.cli.namespace_reader import Reader
 
     config, _ = stack_file.read(root, stack)
     cluster, context = cluster_of(root, stack, env)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.recording import named
+from airflow_stack.errors import StackError
 from airflow_stack.names import SecretNames
 
 Manifest = dict[str, Any]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from airflow_stack.cli.errors import StackError
-from airflow_stack.cli.recover.state import Presence, Resource
+from airflow_stack.cli.recover.state_repair import Presence, Resource
+from airflow_stack.errors import StackError
 
 if TYPE_CHECKING:
     from lightkube import KubeConfig

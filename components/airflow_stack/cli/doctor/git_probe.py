@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.errors import StackError
 
 CONNECT_SECONDS = 10
 _SECONDS = 60

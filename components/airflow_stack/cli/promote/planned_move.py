@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from airflow_stack.cli.errors import StackError
+from airflow_stack.cli.namespace_reader import UnreadableError
 from airflow_stack.cli.promote import promotion_tag as records
 from airflow_stack.cli.promote.dag_repository import GitError, Repository
-from airflow_stack.cli.promote.environments import End
 from airflow_stack.cli.promote.model import Plan, commits, dag_changes, differences
 from airflow_stack.cli.promote.promotion_tag import Record
 from airflow_stack.cli.promote.running_commit import Pods, running
-from airflow_stack.cli.status.namespace_reader import UnreadableError
+from airflow_stack.cli.promote.stack_refs import End
+from airflow_stack.errors import StackError
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from airflow_stack.cli.errors import StackError
 from airflow_stack.cli.helm import cache_folder
+from airflow_stack.errors import StackError
 from airflow_stack.versions import TESTED
 
 _EXTRAS = "standard,cncf-kubernetes,postgres"
