@@ -19,8 +19,9 @@ sys.path.insert(
     0, str(Path(__file__).parents[1] / "components")
 )  # Pulumi puts the pack's own folder there, and the rules are a package
 
+from airflow_stack.errors import UserError
 from airflow_stack.policies.model import UNKNOWN, Environment, NotYetKnownError, Resource, Rule
-from airflow_stack.policies.rules import CONFIG, RULES, PolicySettingsError, chosen
+from airflow_stack.policies.rules import CONFIG, RULES, chosen
 
 
 def plain(value: object) -> object:
@@ -61,7 +62,7 @@ def main() -> None:
     try:
         # Without a stack, as when the pack is published, every rule is told with its own level.
         choice = chosen(os.environ.get("PULUMI_STACK", ""), {key: value for key, value in given.items() if value})
-    except PolicySettingsError as error:
+    except UserError as error:
         sys.exit(f"error: {error}")
     PolicyPack(
         "airflow",

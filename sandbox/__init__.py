@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from airflow_stack.errors import UserError
+
 _LOG_LINES = 15
 
 
-class SandboxError(Exception):
+class SandboxError(UserError):
     """Something that the user can mend; the message says what and how."""
 
     @classmethod

@@ -14,8 +14,7 @@ from airflow_stack.cli.recover import inspection
 from airflow_stack.cli.status.progress import Watch
 from airflow_stack.cli.status.render import logs as print_logs
 from airflow_stack.cli.status.render import status_table
-from airflow_stack.errors import StackError
-from airflow_stack.inputs.validation import SettingsError
+from airflow_stack.errors import UserError
 from sandbox import SandboxError, clusters, daemons, pins, toolchain
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_ready import Ready, wait_ready
@@ -216,7 +215,7 @@ def main() -> None:
     """Run a command; an error that a user can mend is one message, not a traceback."""
     try:
         app()
-    except (SandboxError, SettingsError, StackError) as error:
+    except UserError as error:
         say(f"error: {error}", style="red")
         raise SystemExit(1) from None
 

@@ -27,6 +27,7 @@ LAYERS = (
     ("names", "versions"),
     ("git",),
     ("choices", "policies"),
+    ("errors",),
 )
 """The rooms from the top down. A room imports rooms of lower layers only, so `inputs` and `parts` do not know each other."""
 

@@ -1,5 +1,5 @@
-"""What the commands raise when a user can mend it."""
+"""The error that a user can correct."""
 
 
-class StackError(Exception):
-    """A command failed; the message says why and what to do."""
+class UserError(Exception):
+    """A command failed. The message names the cause and the fix, and is shown without a traceback."""

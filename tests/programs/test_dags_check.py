@@ -15,7 +15,7 @@ import pytest
 from airflow_stack.cli.dags.airflow_installation import environment
 from airflow_stack.cli.dags.model import Required
 from airflow_stack.cli.dags.run_parser import Report, check
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +96,7 @@ def each_python(request: pytest.FixtureRequest) -> str:
 def installed(version: str) -> str:
     try:
         return environment(version, None, None, print).python
-    except StackError as error:
+    except UserError as error:
         if re.search("(?i)dns error|error sending request|connect|timed out", str(error)):
             pytest.skip(f"PyPI is not reached: {str(error).splitlines()[-1]}")
         raise

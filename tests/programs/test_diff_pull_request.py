@@ -13,7 +13,7 @@ import pytest
 
 from airflow_stack.cli.diff.render_markdown import LIMIT, MARKER
 from airflow_stack.cli.helm import find_helm
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from tests.support.cases import CONTRACT_CHART, ROOT, official_chart
 
 STACK = """\
@@ -85,7 +85,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project with two stacks, committed on `main`."""
     try:
         find_helm()
-    except StackError as missing:
+    except UserError as missing:
         pytest.skip(str(missing))
     made = Project(tmp_path_factory.mktemp("repository"))
     shutil.copytree(ROOT / "components", made.folder / "components", ignore=shutil.ignore_patterns("__pycache__"))

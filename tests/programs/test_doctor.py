@@ -17,7 +17,7 @@ from airflow_stack.cli.doctor.examination import Doctor
 from airflow_stack.cli.doctor.model import Check, Part, Status
 from airflow_stack.cli.helm import cache_folder
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from tests.support import git_servers
 from tests.support.cases import ROOT
 from tests.support.git_servers import HttpsServer, SshServer, needs_git, needs_sshd, wait_for
@@ -131,7 +131,7 @@ def test_a_doctor_that_is_ended_leaves_no_key_behind(ssh: SshServer, tmp_path: P
 
 
 def no_stack() -> NoReturn:
-    raise StackError("`pulumi stack export` failed: no stack named 'mine' found")
+    raise UserError("`pulumi stack export` failed: no stack named 'mine' found")
 
 
 def a_state(**keys: Path) -> State:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_stack.cli.helm import find_helm
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from tests.support.cases import CONTRACT_CHART, official_chart
 
 
@@ -15,7 +15,7 @@ def helm() -> str:
     """Helm; every test here needs it."""
     try:
         return find_helm()
-    except StackError as missing:
+    except UserError as missing:
         pytest.skip(str(missing))
 
 

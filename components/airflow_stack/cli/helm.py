@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 
 def cache_folder() -> Path:
@@ -19,9 +19,9 @@ def find_helm() -> str:
     """The installed Helm, or the one that the sandbox keeps in its cache.
 
     Raises:
-        StackError: there is neither.
+        UserError: there is neither.
     """
     helm = shutil.which("helm") or shutil.which("helm", path=cache_folder() / "bin")
     if helm is None:
-        raise StackError("Helm is needed and was not found; install Helm 3.19 or newer, or run `make tools`")
+        raise UserError("Helm is needed and was not found; install Helm 3.19 or newer, or run `make tools`")
     return helm

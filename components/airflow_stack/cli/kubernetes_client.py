@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from airflow_stack.cli.recover.state_repair import Presence, Resource
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
     from lightkube import KubeConfig
 
 
-class ClusterError(StackError):
+class ClusterError(UserError):
     """The cluster was not reached, or refused; the message says why."""
 
 

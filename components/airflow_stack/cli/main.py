@@ -18,8 +18,8 @@ from airflow_stack.cli.dags import command as dags_command
 from airflow_stack.cli.diff.command import diff
 from airflow_stack.cli.doctor.model import Part, Status, closing
 from airflow_stack.cli.promote.command import promote, rollback
-from airflow_stack.errors import StackError
-from airflow_stack.inputs.validation import SECRETS, SettingsError, missing_secrets
+from airflow_stack.errors import UserError
+from airflow_stack.inputs.validation import SECRETS, missing_secrets
 from airflow_stack.inputs.version_check import version_warnings
 from airflow_stack.policies.model import Level
 
@@ -78,7 +78,7 @@ def check(
     if advice := told(findings, Level.ADVISORY):
         typer.secho(f"warning: stack {stack!r} does not hold to every policy\n{advice}", fg="yellow", err=True)
     if broken := told(findings, Level.MANDATORY):
-        raise StackError(f"stack {stack!r} breaks policies that are mandatory\n{broken}")
+        raise UserError(f"stack {stack!r} breaks policies that are mandatory\n{broken}")
     typer.echo(
         f"stack {stack!r} is in order: {settings.executor.value}, size {settings.size.value}, {followed(settings)}"
     )
@@ -166,12 +166,12 @@ def recover(
     for finding in recovery.findings:
         typer.echo(f"- {finding}")
     if recovery.refused:
-        raise StackError(f"stack {stack!r} was left as it is, for the reason above")
+        raise UserError(f"stack {stack!r} was left as it is, for the reason above")
     if not recovery.findings:
         typer.echo(f"stack {stack!r} has nothing to mend")
         return
     if dry_run or not (yes or (sys.stdin.isatty() and typer.confirm("Do this?", err=True))):
-        raise StackError(f"nothing was changed; `airflow-stack recover --stack {stack} --yes` does it")
+        raise UserError(f"nothing was changed; `airflow-stack recover --stack {stack} --yes` does it")
     recovery.mend()
     typer.echo(f"mended; next: pulumi up --stack {stack}")
 
@@ -180,6 +180,6 @@ def main() -> None:
     """Run a command; what a user can mend ends in one message and exit status 1, without a traceback."""
     try:
         app()
-    except (SettingsError, StackError) as error:
+    except UserError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(1) from None

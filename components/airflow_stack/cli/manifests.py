@@ -16,7 +16,7 @@ from airflow_stack.airflow import Airflow
 from airflow_stack.cli import placeholder_secrets
 from airflow_stack.cli.helm import find_helm
 from airflow_stack.cli.recording import Recording, named, record
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.inputs.validation import arguments, required_secrets
 from airflow_stack.settings.models import Chart, Settings
 
@@ -39,7 +39,7 @@ def render(settings: Settings, stack: str) -> list[dict[str, Any]]:
     """Every manifest of a stack, the namespace first and the others by kind and name.
 
     Raises:
-        StackError: Helm is missing, the chart cannot be had, or Helm refuses the values.
+        UserError: Helm is missing, the chart cannot be had, or Helm refuses the values.
     """
     recording = record_stack(settings, stack)
     manifests = [
@@ -56,7 +56,7 @@ def helm_template(chart: Chart, name: str, namespace: str, values: dict[str, Any
     """A release's manifests, rendered by Helm.
 
     Raises:
-        StackError: Helm is missing, the chart cannot be had, or Helm refuses the values.
+        UserError: Helm is missing, the chart cannot be had, or Helm refuses the values.
     """
     if chart.path:
         source = [str(Path(chart.path).expanduser())]
@@ -74,7 +74,7 @@ def helm_template(chart: Chart, name: str, namespace: str, values: dict[str, Any
     )
     if done.returncode:
         way_out = "" if chart.path else "\nWithout access to the chart's repository, give a local one: --chart PATH"
-        raise StackError(f"Helm could not render {source[0]}:\n{done.stderr.strip()}{way_out}")
+        raise UserError(f"Helm could not render {source[0]}:\n{done.stderr.strip()}{way_out}")
     return [manifest for manifest in yaml.load_all(done.stdout, Loader=_LOADER) if manifest]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 State = dict[str, Any]
 """What `pulumi stack export` prints; secrets in it are encrypted."""
@@ -80,7 +80,7 @@ class PulumiStack:
             return answer.stderr
         if "already exists" in answer.stderr:
             return ""
-        raise StackError(f"who holds stack {self.name!r} could not be found out: {_last_words(answer)}")
+        raise UserError(f"who holds stack {self.name!r} could not be found out: {_last_words(answer)}")
 
     @cached_property
     def _backend(self) -> str:
@@ -94,7 +94,7 @@ class PulumiStack:
     def _ask(self, *arguments: str, text: str = "") -> str:
         answer = self._run(*arguments, text=text)
         if answer.returncode != 0:
-            raise StackError(f"`pulumi {' '.join(arguments[:2])}` failed: {_last_words(answer)}")
+            raise UserError(f"`pulumi {' '.join(arguments[:2])}` failed: {_last_words(answer)}")
         return answer.stdout
 
     def _run(
@@ -102,7 +102,7 @@ class PulumiStack:
     ) -> subprocess.CompletedProcess[str]:
         pulumi = shutil.which("pulumi", path=self.env.get("PATH"))
         if pulumi is None:
-            raise StackError("Pulumi is needed and was not found on PATH")
+            raise UserError("Pulumi is needed and was not found on PATH")
         command = [pulumi, *arguments, "--non-interactive", "--color", "never"]
         return subprocess.run(
             command,

@@ -19,7 +19,7 @@ def cluster_of(root: Path, stack: str, env: Mapping[str, str]) -> "tuple[KubeCon
     """The kubeconfig and, where the stack names one, the context in it.
 
     Raises:
-        StackError: there is no usable kubeconfig, or an encrypted one could not be read.
+        UserError: there is no usable kubeconfig, or an encrypted one could not be read.
     """
     provider, encrypted = stack_file.read(root, stack, of="kubernetes")
     given = PulumiStack(stack, root, env).setting("kubernetes:kubeconfig") if encrypted else provider.get("kubeconfig")

@@ -22,6 +22,7 @@ from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.check import ValueProblem, check_values
 from airflow_stack.chart.delivery import IMAGE_FOLDER
 from airflow_stack.choices import DagDelivery, GitAuthentication
+from airflow_stack.errors import UserError
 from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl
@@ -77,7 +78,7 @@ class Problem:
         return "\n".join([*lines, *(f"    {what}: {text}" for what, text in more.items() if text)])
 
 
-class SettingsError(pulumi.RunError, ValueError):  # of the first Pulumi prints the message alone
+class SettingsError(UserError, pulumi.RunError, ValueError):  # Pulumi prints a RunError as its message alone
     """A stack whose settings are wrong; `problems` holds all of them."""
 
     def __init__(self, name: str, problems: list[Problem], *, of: str = "stack", each: str = "setting") -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from airflow_stack.errors import UserError
 from airflow_stack.policies import chart_rules, git_rules, plaintext_rules, production_rules, workload_rules
 from airflow_stack.policies.model import Environment, Level, Resource, Rule, Violation
 
@@ -26,10 +27,6 @@ _BY_NAME = {
     **dict.fromkeys(("prod", "production", "live"), Environment.PRODUCTION),
     **dict.fromkeys(("staging", "stage"), Environment.STAGING),
 }
-
-
-class PolicySettingsError(ValueError):
-    """A stack's settings for the policies are wrong; the message says how to correct them."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def chosen(stack: str, config: Mapping[str, object]) -> Choice:
         config: Its settings in the namespace `policies`.
 
     Raises:
-        PolicySettingsError: a setting is unknown or has a value that it cannot have.
+        UserError: a setting is unknown or has a value that it cannot have.
     """
     if unknown := sorted(config.keys() - {"environment", "levels"}):
         raise _wrong(
@@ -117,5 +114,5 @@ def chosen(stack: str, config: Mapping[str, object]) -> Choice:
     return Choice(Environment(str(environment)), {name: Level(level) for name, level in levels.items()})
 
 
-def _wrong(key: str, reason: str, allowed: Iterable[str], way_out: str) -> PolicySettingsError:
-    return PolicySettingsError(f"{CONFIG}:{key} {reason}\nallowed: {', '.join(allowed)}\nfix: {way_out}")
+def _wrong(key: str, reason: str, allowed: Iterable[str], way_out: str) -> UserError:
+    return UserError(f"{CONFIG}:{key} {reason}\nallowed: {', '.join(allowed)}\nfix: {way_out}")

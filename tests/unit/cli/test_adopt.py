@@ -34,7 +34,7 @@ from airflow_stack.cli.adopt import (
 from airflow_stack.cli.adopt.model import Adoption, Live, looks_secret
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import record
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import UnusableKeyError
 from airflow_stack.inputs.validation import SettingsError, load
@@ -379,7 +379,7 @@ def test_values_of_the_wrong_type_end_in_settings_and_advice_or_in_one_message(
         yaml.safe_dump(values, file)
         file.flush()
         done = CliRunner().invoke(main.app, ["adopt", "--values", file.name])
-    assert done.exception is None or isinstance(done.exception, StackError | SystemExit), done.exc_info
+    assert done.exception is None or isinstance(done.exception, UserError | SystemExit), done.exc_info
     assert CANARY not in done.output + str(done.exception)
 
 
@@ -578,14 +578,14 @@ def test_helms_record_is_read_and_of_the_secrets_nothing_but_their_names_and_key
     assert found.secrets == {"airflow-metadata": frozenset({"connection"})}
     assert found.connections == {"airflow-metadata": "postgresql"}
     assert CANARY not in str(vars(found))
-    with pytest.raises(StackError, match="takes an operation on release 'airflow' for running"):
+    with pytest.raises(UserError, match="takes an operation on release 'airflow' for running"):
         installed_release.of_secrets("airflow", "data", [helm_record(1, "deployed"), helm_record(2, "pending-upgrade")])
     for broken in ({}, {"release": ""}, {"release": base64.b64encode(b"bm8=").decode()}):
         record = helm_record(1, "deployed")
         record.data = broken
-        with pytest.raises(StackError, match="record of the release cannot be read"):
+        with pytest.raises(UserError, match="record of the release cannot be read"):
             installed_release.of_secrets("airflow", "data", [record])
-    with pytest.raises(StackError, match=r"no release 'other'.* there are airflow"):
+    with pytest.raises(UserError, match=r"no release 'other'.* there are airflow"):
         installed_release.of_secrets("other", "data", [helm_record(1, "deployed")])
 
 
@@ -629,7 +629,7 @@ def test_who_wrote_helms_record_is_read_and_argo_cd_is_told_apart_from_nothing_t
     released = [by("Helm", helm_record(1, "superseded")), by("helm-controller", helm_record(2, "deployed"))]
     assert installed_release.of_secrets("airflow", "data", released).managers == {"helm-controller"}
     theirs = by("argocd-controller", Secret(metadata=ObjectMeta(name="airflow-metadata")))
-    with pytest.raises(StackError, match="Argo CD deploys into it"):
+    with pytest.raises(UserError, match="Argo CD deploys into it"):
         installed_release.of_secrets("airflow", "data", [theirs])
 
 

@@ -18,7 +18,7 @@ from airflow_stack.cli.dags import command as dags_command
 from airflow_stack.cli.dags import dag_parser as dags_check_inside
 from airflow_stack.cli.dags import run_parser as dags_check
 from airflow_stack.cli.dags.model import Finding, Required, findings_of
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 from sandbox import stand_in_images as stand_ins
 
@@ -164,7 +164,7 @@ def test_what_cannot_be_checked_is_an_error_that_says_the_way_out(
     arguments: list[str], message: str, played: list[dict[str, Any]]
 ) -> None:
     played += [{"files": 0}]
-    with pytest.raises(StackError, match=message):
+    with pytest.raises(UserError, match=message):
         run(*arguments)
 
 
@@ -236,7 +236,7 @@ def test_the_official_constraints_of_airflow_and_python_come_first(uv: Path, mon
 
 def test_an_installation_that_fails_says_why_and_leaves_nothing(uv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAYED_FAILURE", "1")
-    with pytest.raises(StackError, match=r"(?s)UV_DEFAULT_INDEX.*no such package"):
+    with pytest.raises(UserError, match=r"(?s)UV_DEFAULT_INDEX.*no such package"):
         installed()
     monkeypatch.delenv("PLAYED_FAILURE")
     assert [path.suffix for path in (uv.parent / "cache" / "dags-check").iterdir()] == [".lock"]
@@ -267,5 +267,5 @@ def test_two_at_once_install_once(uv: Path) -> None:
 
 
 def test_requirements_that_cannot_be_read_are_told_by_name(uv: Path) -> None:
-    with pytest.raises(StackError, match=r"none\.txt cannot be read"):
+    with pytest.raises(UserError, match=r"none\.txt cannot be read"):
         installed(Path("none.txt"))

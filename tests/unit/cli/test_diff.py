@@ -13,7 +13,7 @@ from airflow_stack.cli.diff.object_changes import Field, changes, fields, normal
 from airflow_stack.cli.diff.quoting import HIDDEN, clean, code
 from airflow_stack.cli.diff.renderings import Manifest, Side, side
 from airflow_stack.cli.diff.totals import Totals, read_prices, totals
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from tests.support.cases import ROOT
 
 SETTINGS = {"namespace": "airflow", "executor": "KubernetesExecutor"}
@@ -171,7 +171,7 @@ def test_the_price_list_of_the_guide_is_one(tmp_path: Path) -> None:
 )
 def test_a_wrong_price_list_is_refused_with_what_it_needs(tmp_path: Path, content: str) -> None:
     (tmp_path / "prices.yaml").write_text(content)
-    with pytest.raises(StackError, match="needs cpuHour, memoryGiBHour and storageGiBMonth"):
+    with pytest.raises(UserError, match="needs cpuHour, memoryGiBHour and storageGiBMonth"):
         read_prices(tmp_path / "prices.yaml")
 
 

@@ -28,7 +28,7 @@ from airflow_stack.cli.doctor.rights import Right, rights
 from airflow_stack.cli.kubernetes_client import ClusterError
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.pulumi_cli import State
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.settings.models import Chart, GithubApp, Settings
 from tests.support.cases import BUNDLES, settings
 
@@ -326,7 +326,7 @@ def test_a_local_chart_is_read(tmp_path: Path) -> None:
 
 def test_a_machine_without_git_is_told(tmp_path: Path) -> None:
     probe = GitProbe("git@github.com:acme/dags.git", tmp_path, {"PATH": str(tmp_path)})
-    with pytest.raises(StackError, match="git is needed and was not found"):
+    with pytest.raises(UserError, match="git is needed and was not found"):
         probe.refs()
 
 
@@ -388,7 +388,7 @@ def command(
         raise ClusterError("no kubeconfig can be used")
 
     def no_stack(*_: object, **__: object) -> None:
-        raise StackError("no stack named 'mine' found")
+        raise UserError("no stack named 'mine' found")
 
     monkeypatch.setattr(examination, "cluster_of", no_cluster)
     monkeypatch.setattr("airflow_stack.cli.pulumi_cli.PulumiStack.state", no_stack)

@@ -12,7 +12,7 @@ import yaml
 
 from airflow_stack.cli import main
 from airflow_stack.cli.helm import find_helm
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from tests.support.cases import CONTRACT_CHART, ROOT, STACKS
 
 
@@ -158,7 +158,7 @@ def helm() -> str:
     """Helm, where it is."""
     try:
         return find_helm()
-    except StackError as missing:
+    except UserError as missing:
         pytest.skip(str(missing))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_stack.cli.diff import render_markdown
 from airflow_stack.cli.post import command, git_host
-from airflow_stack.cli.post.git_host import ForgeError
+from airflow_stack.errors import UserError
 from tests.support.played_github import SHA
 
 
@@ -75,7 +75,7 @@ def test_a_pull_request_is_taken_for_the_one_only_at_the_same_commit_of_the_same
 
 @pytest.mark.parametrize("number", ["", "0", "1 2", "1/../../issues/2", "-1", "\u0661", "9" * 11, "x"])
 def test_what_is_no_number_asks_github_nothing(number: str) -> None:
-    with pytest.raises(ForgeError, match="no number"):
+    with pytest.raises(UserError, match="no number"):
         command.proven(Pulls(), number, SHA, "fork/airflow")
 
 

@@ -20,7 +20,7 @@ from airflow_stack.cli.recover import inspection
 from airflow_stack.cli.recover.lock import Lock, Owner, parse
 from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision
 from airflow_stack.cli.recover.state_repair import RELEASE, Operation, Presence, Resource, mended, operations
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 NOW = datetime.now(UTC)
@@ -306,7 +306,7 @@ def test_nothing_is_touched_while_an_update_runs(played: type[Played]) -> None:
     played.held = LOCKED.format(user="ci", host=HERE, pid=os.getpid()).replace("2026-11-23T12:00:00+01:00", now)
     found = inspect()
     assert [str(finding)[:24] for finding in found.findings] == ["an update is running (ci"]
-    with pytest.raises(StackError, match="left as it is"):
+    with pytest.raises(UserError, match="left as it is"):
         found.mend()
     assert played.changes == []
 
@@ -315,7 +315,7 @@ def test_nothing_is_touched_when_somebody_else_was_quicker(played: type[Played])
     played.held = dead()
     found = inspect()
     played.held = LOCKED.format(user="colleague", host="elsewhere", pid=1)
-    with pytest.raises(StackError, match="has changed meanwhile"):
+    with pytest.raises(UserError, match="has changed meanwhile"):
         found.mend()
     assert played.changes == []
 
@@ -407,7 +407,7 @@ def test_a_stack_that_nobody_holds_and_one_that_cannot_be_asked_are_told_apart(
     assert stack.lock() == ""
     script = tmp_path / "bin" / "pulumi"
     script.write_text(script.read_text().replace("already exists", "has no credentials"))
-    with pytest.raises(StackError, match="has no credentials"):
+    with pytest.raises(UserError, match="has no credentials"):
         stack.lock()
 
 
@@ -445,7 +445,7 @@ def test_only_a_state_in_a_folder_has_sidecars(pulumi: Callable[..., PulumiStack
 
 def test_without_pulumi_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
-    with pytest.raises(StackError, match="Pulumi is needed"):
+    with pytest.raises(UserError, match="Pulumi is needed"):
         PulumiStack("dev", tmp_path, {"PATH": ""}).state()
 
 

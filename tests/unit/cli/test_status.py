@@ -15,7 +15,7 @@ from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
 from airflow_stack.cli.status.progress import Look, Watch, doings, summary
 from airflow_stack.cli.status.render import status_of
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from sandbox import observed_run
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_the_table_comes_with_what_will_not_mend_itself() -> None:
 
 
 def test_a_namespace_without_pods_is_told() -> None:
-    with pytest.raises(StackError, match="no pod in namespace airflow"):
+    with pytest.raises(UserError, match="no pod in namespace airflow"):
         status_of(Recorded())
 
 

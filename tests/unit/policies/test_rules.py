@@ -12,8 +12,9 @@ import pytest
 from airflow_stack.chart.values import chart_values
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import Recording
+from airflow_stack.errors import UserError
 from airflow_stack.policies.model import RELEASE, UNKNOWN, Environment, Level, NotYetKnownError, Resource
-from airflow_stack.policies.rules import RULES, Choice, Finding, PolicySettingsError, chosen
+from airflow_stack.policies.rules import RULES, Choice, Finding, chosen
 from tests.support.cases import (
     AUTHENTICATIONS,
     BUNDLES,
@@ -166,7 +167,7 @@ def test_a_stack_chooses_how_strictly_it_takes_each_rule() -> None:
     ids=str,
 )
 def test_a_wrong_choice_is_refused_with_what_is_allowed_and_the_way_out(config: dict[str, Any], golden: Golden) -> None:
-    with pytest.raises(PolicySettingsError) as refused:
+    with pytest.raises(UserError) as refused:
         chosen("dev", config)
     assert str(refused.value) == golden
 

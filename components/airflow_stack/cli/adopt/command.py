@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from airflow_stack.cli.adopt.model import Given, merged, plain
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.inputs.validation import SECRETS
 
 if TYPE_CHECKING:
@@ -55,15 +55,15 @@ def adopt(
 ) -> None:
     """Turn an Airflow that was installed by Helm, or a values file, into the settings of a stack, and say step by step how to take it over."""
     if bool(release) == bool(values):
-        raise StackError(
+        raise UserError(
             "give either --release and --namespace, for an Airflow that runs, or --values, for a values file"
         )
     if output and not re.fullmatch(r"Pulumi\.[\w.-]+\.yaml", output.name):
-        raise StackError(f"--output {output}: is not the name of a stack file, Pulumi.<stack>.yaml")
+        raise UserError(f"--output {output}: is not the name of a stack file, Pulumi.<stack>.yaml")
     stack = output.name.removeprefix("Pulumi.").removesuffix(".yaml") if output else "<stack>"
     for file in [output, *([_import_file(output, stack)] if release else [])] if output and not force else []:
         if file.exists():
-            raise StackError(f"{file} exists already; --force writes over it")
+            raise UserError(f"{file} exists already; --force writes over it")
     from airflow_stack.cli.adopt.installed_release import read
 
     if values:
@@ -108,13 +108,13 @@ def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str
 
     release, namespace = found.release, found.namespace
     if community_chart.is_community(found.values):
-        raise StackError(
+        raise UserError(
             f"release {release!r} is of the community chart, whose objects have other names and labels: it cannot be adopted in place. "
             f"`helm get values {release} --namespace {namespace} > values.yaml` and `airflow-stack adopt --values values.yaml` turn its values into a stack"
         )
     chart = str(own.get("chart", {}).get("path", ""))
     if named := inline_secrets.replacements(found):
-        raise StackError(
+        raise UserError(
             "the release's values hold secrets in plain text, which the import would copy into the state. Let Helm name their Secrets instead, then "
             f"adopt again; the pods roll once, and no key changes:\n\n{inline_secrets.keep(found, named)}{inline_secrets.upgrade(found, named, chart)}\n"
         )
@@ -184,29 +184,29 @@ def _own(file: Path | None) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     if file.stat().st_size > _MOST_BYTES:
-        raise StackError(f"{file} is larger than 1 MiB, more than Helm could keep")
+        raise UserError(f"{file} is larger than 1 MiB, more than Helm could keep")
     try:
         documents = list(yaml.load_all(file.read_text(), Loader=_LOADER)) or [{}]
     except (yaml.YAMLError, ValueError, RecursionError):  # whose message may show a secret
-        raise StackError(f"{file} is not YAML") from None
+        raise UserError(f"{file} is not YAML") from None
     if len(documents) > 1:
-        raise StackError(f"{file} holds {len(documents)} documents with --- between them; give a file with one")
+        raise UserError(f"{file} holds {len(documents)} documents with --- between them; give a file with one")
     given = plain(documents[0] or {}, str(file))
     if not isinstance(given, dict):
-        raise StackError(f"{file} is not a values file: there is no object at its top")
+        raise UserError(f"{file} is not a values file: there is no object at its top")
     return given
 
 
 def _print_value(given: object, path: str) -> None:
     """One value to standard output; texts that hold YAML are gone into."""
     if sys.stdout.isatty():
-        raise StackError("--value prints a secret: pipe it on, as in `... | pulumi config set --secret ...`")
+        raise UserError("--value prints a secret: pipe it on, as in `... | pulumi config set --secret ...`")
     for step in _steps_of(given, path):
         with suppress(yaml.YAMLError, ValueError, RecursionError):
             given = yaml.load(given, Loader=_LOADER) if isinstance(given, str) else given  # noqa: S506  a safe one
         given = given.get(step) if isinstance(given, dict) else None
     if not isinstance(given, str | int) or isinstance(given, bool):
-        raise StackError(f"--value {path}: there is no such text in the file")
+        raise UserError(f"--value {path}: there is no such text in the file")
     sys.stdout.write(str(given))
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from airflow_stack.cli.adopt.model import Live
 from airflow_stack.cli.kubernetes_client import ClusterError, kubeconfig
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
     from lightkube.resources.core_v1 import Secret
@@ -27,7 +27,7 @@ def read(release: str, namespace: str, context: str | None, env: Mapping[str, st
     """A release as it is deployed.
 
     Raises:
-        StackError: there is none, or the cluster cannot be asked.
+        UserError: there is none, or the cluster cannot be asked.
     """
     from httpx2 import HTTPError
     from lightkube import ApiError, Client, ConfigError
@@ -46,7 +46,7 @@ def of_secrets(release: str, namespace: str, secrets: "list[Secret]") -> Live:
     """A release by all Secrets of its namespace.
 
     Raises:
-        StackError: none of them is Helm's record of a release that is deployed, or an operation on it runs.
+        UserError: none of them is Helm's record of a release that is deployed, or an operation on it runs.
     """
     records, others = [], {}
     for secret in secrets:
@@ -90,7 +90,7 @@ def _deployed(
         return str(labels.get(key, ""))
 
     if pending := [each for each in records if label(each, "status").startswith("pending-")]:
-        raise StackError(
+        raise UserError(
             f"Helm takes an operation on release {release!r} for running ({label(pending[0], 'status')}); let it end, or `helm rollback {release} "
             f"--namespace {namespace}`"
         )
@@ -99,7 +99,7 @@ def _deployed(
         there = f"; there are {', '.join(sorted(names - {''}))}" if names - {""} else ""
         if any(manager.startswith("argocd") for secret in secrets for manager in _managers(secret)):
             there += ". Argo CD deploys into it, and leaves no record of Helm's: what it deploys cannot be adopted in place, but its values can (--values)"
-        raise StackError(
+        raise UserError(
             f"namespace {namespace!r} has no release {release!r} that Helm deployed{there}; `helm list --all-namespaces` shows all"
         )
     return max(deployed, key=lambda each: int(label(each, "version") or 0))
@@ -111,7 +111,7 @@ def _record(secret: "Secret") -> dict[str, Any]:
         packed = base64.b64decode(base64.b64decode((secret.data or {})["release"]))
         record: dict[str, Any] = json.loads(gzip.decompress(packed))
     except (KeyError, ValueError, OSError, EOFError, zlib.error):
-        raise StackError("Helm's record of the release cannot be read; does `helm status` know it?") from None
+        raise UserError("Helm's record of the release cannot be read; does `helm status` know it?") from None
     return record
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 Values = dict[str, Any]
 
@@ -25,22 +25,22 @@ def plain(value: Any, words: str) -> Any:  # noqa: ANN401  chart values are of a
     """What YAML holds, as JSON would: anchors are written out, and dates, sets, and keys that are no text are refused.
 
     Raises:
-        StackError: it holds what no values file can, or too much of it; `words` say what it is.
+        UserError: it holds what no values file can, or too much of it; `words` say what it is.
     """
     counted = iter(range(_MOST))
 
     def copied(value: Any, depth: int) -> Any:  # noqa: ANN401
         if next(counted, None) is None or depth > 50:
-            raise StackError(f"{words} is too large, or nested too deep")
+            raise UserError(f"{words} is too large, or nested too deep")
         if isinstance(value, dict):
             if not all(isinstance(key, str) for key in value):
-                raise StackError(f"{words} has a key that is not text; put it in quotes")
+                raise UserError(f"{words} has a key that is not text; put it in quotes")
             return {key: copied(below, depth + 1) for key, below in value.items()}
         if isinstance(value, list):
             return [copied(below, depth + 1) for below in value]
         if value is None or isinstance(value, str | int | float):
             return value
-        raise StackError(f"{words} has a value of type {type(value).__name__}; put it in quotes")
+        raise UserError(f"{words} has a value of type {type(value).__name__}; put it in quotes")
 
     return copied(value, 0)
 
@@ -93,7 +93,7 @@ class Given:
     def _typed(self, value: Any, type_: type[_Type], words: str, path: str) -> _Type:  # noqa: ANN401  as above
         if isinstance(value, type_):
             return value
-        raise StackError(f"{self._where}{path}: must be {words}, as in the chart's values.yaml")
+        raise UserError(f"{self._where}{path}: must be {words}, as in the chart's values.yaml")
 
     def left(self) -> Values:
         """What nobody took, without objects that are empty by now."""

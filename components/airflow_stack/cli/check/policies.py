@@ -4,9 +4,8 @@ from pathlib import Path
 
 from airflow_stack.cli import stack_file
 from airflow_stack.cli.manifests import record_stack
-from airflow_stack.errors import StackError
 from airflow_stack.policies.model import Level, Resource
-from airflow_stack.policies.rules import CONFIG, RULES, Choice, Finding, PolicySettingsError, chosen
+from airflow_stack.policies.rules import CONFIG, RULES, Choice, Finding, chosen
 from airflow_stack.settings.models import Settings
 
 
@@ -14,13 +13,10 @@ def judge(root: Path, stack: str, settings: Settings) -> tuple[Choice, list[Find
     """What a stack chose of the policies, and where it breaks them.
 
     Raises:
-        StackError: the stack's settings for the policies are wrong.
+        UserError: the stack's settings for the policies are wrong.
     """
     config, _ = stack_file.read(root, stack, of=CONFIG)
-    try:
-        choice = chosen(stack, config)
-    except PolicySettingsError as error:
-        raise StackError(str(error)) from None
+    choice = chosen(stack, config)
     recorded = record_stack(settings, stack).resources
     return choice, choice.judge(
         Resource(each.type, each.name, each.inputs, each.protect, urn) for urn, each in recorded.items()

@@ -20,7 +20,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from airflow_stack.cli.helm import cache_folder
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.versions import TESTED
 
 _EXTRAS = "standard,cncf-kubernetes,postgres"
@@ -54,7 +54,7 @@ def environment(version: str, requirements: Path | None, python: str | None, say
         say: Told what takes time.
 
     Raises:
-        StackError: it cannot be installed, or the requirements cannot be read.
+        UserError: it cannot be installed, or the requirements cannot be read.
     """
     wanted = _content(requirements)
     parts = _EXTRAS, published_before(version), python or sys.version_info[:2], wanted
@@ -73,7 +73,7 @@ def _content(requirements: Path | None) -> bytes:
     try:
         return requirements.read_bytes() if requirements else b""
     except OSError as error:
-        raise StackError(
+        raise UserError(
             f"the requirements {requirements} cannot be read: {error.strerror}; give another file"
         ) from None
 
@@ -139,6 +139,6 @@ def _uv(arguments: list[str], say: Callable[[str], None] | None = None) -> None:
                 say(f"  {line.strip()}")
     if uv.returncode:
         text = "\n  ".join(said[-15:])
-        raise StackError(
+        raise UserError(
             f"Airflow was not installed. It needs PyPI, or a mirror of it in UV_DEFAULT_INDEX, and 1 GB of disk; uv said:\n  {text}"
         )

@@ -13,7 +13,7 @@ from airflow_stack.cli import stack_file
 from airflow_stack.cli.dags import airflow_installation
 from airflow_stack.cli.dags import run_parser as dags_check
 from airflow_stack.cli.dags.model import Finding, Required
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION
 
 app = typer.Typer(name="dags", no_args_is_help=True, help="DAG files, by the real Airflow of a stack's version.")
@@ -43,7 +43,7 @@ def check(
     version, variables = _of_stack(stack)
     version = airflow_version or version
     if not re.fullmatch(r"3\.\d+\.\d+", version):
-        raise StackError(f"--airflow-version must be an Airflow 3 version such as {AIRFLOW_VERSION}, not {version!r}")
+        raise UserError(f"--airflow-version must be an Airflow 3 version such as {AIRFLOW_VERSION}, not {version!r}")
     installed = airflow_installation.environment(version, requirements, python, _say)
     begun = time.monotonic()
     report = dags_check.check(

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_stack.cli.dags import dag_parser as dags_check_inside
 from airflow_stack.cli.dags.model import Finding, Required, findings_of
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def check(
         shown: Told how many files are done.
 
     Raises:
-        StackError: there is nothing to check, or Airflow itself does not run.
+        UserError: there is nothing to check, or Airflow itself does not run.
     """
     if not path.exists():
-        raise StackError(f"{path} is not there; name a DAG folder, or a DAG file")
+        raise UserError(f"{path} is not there; name a DAG folder, or a DAG file")
     place = path.resolve()
     request = {
         "root": str(place if place.is_dir() else place.parent),
@@ -66,14 +66,14 @@ def check(
     for answer in _answers(python, request, environment):
         count = answer.get("files", count)
         if "failed" in answer:
-            raise StackError(f"Airflow's own parser failed on {answer['file']}:\n{answer['failed']}")
+            raise UserError(f"Airflow's own parser failed on {answer['file']}:\n{answer['failed']}")
         if "file" in answer:
             results.append(answer)
         shown(len(results), count)
     dags = sorted(dag["id"] for result in results for dag in result.get("dags", ()))
     findings = findings_of(results, required, timeout)
     if not dags and not findings:
-        raise StackError(f"no DAG was found in {path}, in {count} files that Airflow would read; name the DAG folder")
+        raise UserError(f"no DAG was found in {path}, in {count} files that Airflow would read; name the DAG folder")
     return Report(count, dags, findings)
 
 
@@ -94,7 +94,7 @@ def _answers(python: str, request: Mapping[str, object], environment: Mapping[st
             yield from map(json.loads, process.stdout)
         if process.returncode:
             errors.seek(0)
-            raise StackError(
+            raise UserError(
                 f"Airflow did not run (exit status {process.returncode}); remove {Path(python).parents[1]} to install it anew. "
                 f"It said:\n{errors.read()[-2000:]}"
             )

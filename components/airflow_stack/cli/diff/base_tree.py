@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def checked_out(root: Path, ref: str) -> Iterator[tuple[Path, str]]:
     """A temporary folder with the files that the folder `root` of a git repository had at `ref`, and the commit's name.
 
     Raises:
-        StackError: there is no git, no repository, or no such commit.
+        UserError: there is no git, no repository, or no such commit.
     """
     commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ref=ref).strip()
     prefix = _git(root, "rev-parse", "--show-prefix", ref=ref).strip("\n")
@@ -36,10 +36,10 @@ def _git(folder: Path, *command: str, ref: str, index: Path | None = None) -> st
             ["git", "-C", str(folder), *command], capture_output=True, text=True, check=False, env=environment
         )
     except FileNotFoundError:
-        raise StackError("git is needed to read the base, and was not found") from None
+        raise UserError("git is needed to read the base, and was not found") from None
     if done.returncode:
         said = done.stderr.strip() or "no such commit"
-        raise StackError(
+        raise UserError(
             f"the base {ref!r} cannot be read from git: {said}\n"
             "Give a commit that is here, such as origin/main; in a shallow clone, `git fetch --depth 1 origin main` first"
         )

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.cli.helm import cache_folder, find_helm
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 
 def chart_file(release: Mapping[str, Any], tree: Path) -> Path:
     """The chart that a Release's inputs name, in the tree that they come from.
 
     Raises:
-        StackError: Helm is missing, or the chart cannot be pulled.
+        UserError: Helm is missing, or the chart cannot be pulled.
     """
     chart, version = str(release["chart"]), release.get("version")
     if not version:
@@ -39,7 +39,7 @@ def _pull(source: list[str], target: Path) -> None:
         )
         pulled = list(Path(folder).glob("*.tgz"))
         if done.returncode or not pulled:
-            raise StackError(
+            raise UserError(
                 f"Helm could not pull the chart {' '.join(source)}:\n{done.stderr.strip()}\n"
                 "Without access to the chart's repository, give a local one: --chart PATH"
             )

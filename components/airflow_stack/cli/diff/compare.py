@@ -61,7 +61,7 @@ def compare(root: Path, stacks: Sequence[str], base: str, chart: Path | None) ->
     """The reports on stacks as they are in `root` against the base, and the base's commit.
 
     Raises:
-        StackError: the base, a program or a chart cannot be had.
+        UserError: the base, a program or a chart cannot be had.
         SettingsError: a stack is on neither side.
     """
     with checked_out(root, base) as (folder, commit):

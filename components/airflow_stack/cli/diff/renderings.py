@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.cli.recording import named
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.names import SecretNames
 
 Manifest = dict[str, Any]
@@ -97,7 +97,7 @@ def described(trees: Sequence[Tree], stacks: Sequence[str], chart: Path | None) 
     """What the program of each tree registers for its stacks; the trees work at the same time.
 
     Raises:
-        StackError: a tree's program fails, or settings of a stack are wrong.
+        UserError: a tree's program fails, or settings of a stack are wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
         started = [
@@ -126,12 +126,12 @@ def _start(tree: Tree, stacks: Sequence[str], chart: Path | None, target: Path) 
 def _read(tree: Tree, target: Path, status: int, errors: str) -> Tree:
     if status:
         reason = (errors.strip().splitlines() or ["no reason given"])[-1].replace(str(tree.folder), ".")
-        raise StackError(
+        raise UserError(
             f"the program of {tree.name} cannot be rendered: {reason}\n"
             "`airflow-stack render` in a checkout of it shows more; a base from before that command cannot be compared with"
         )
     found = json.loads(target.read_text())
     for description in found.values():
         if problem := description.get("problem"):
-            raise StackError(f"{tree.name}: {problem.replace(str(tree.folder), '.')}")
+            raise UserError(f"{tree.name}: {problem.replace(str(tree.folder), '.')}")
     return Tree(tree.folder, tree.name, found)

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from airflow_stack.cli.diff.renderings import Side
 from airflow_stack.cli.diff.restarts import is_workload, template
 from airflow_stack.cli.diff.storage import volumes
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.settings.fields import Model
 
 _GIB = Decimal(2**30)
@@ -37,12 +37,12 @@ def read_prices(file: Path) -> Prices:
     """The price list in a YAML file.
 
     Raises:
-        StackError: there is none, or something in it is wrong.
+        UserError: there is none, or something in it is wrong.
     """
     try:
         return Prices.model_validate(yaml.safe_load(file.read_text()))
     except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise StackError(
+        raise UserError(
             f"the price list {file} cannot be used: {error}\nIt needs cpuHour, memoryGiBHour and storageGiBMonth; "
             "currency and hoursPerMonth may be given"
         ) from None

@@ -17,7 +17,7 @@ from airflow_stack.cli.doctor.model import Status, Step, UnwellError
 from airflow_stack.cli.doctor.rights import EVERYTHING, Manifests, grouped, rights
 from airflow_stack.cli.pulumi_cli import State
 from airflow_stack.cli.recover import state_repair as recover_state
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.names import RELEASE
 from airflow_stack.settings.models import Settings
 from airflow_stack.versions import kubernetes_warning
@@ -126,7 +126,7 @@ class ClusterChecks:
             return f"{self._user} may do everything"
         try:
             wanted = rights(self._manifests())
-        except StackError as error:
+        except UserError as error:
             message = f"what `up` makes cannot be rendered: {error}"
             raise UnwellError(message, "make `airflow-stack render` work", Status.SKIPPED) from None
         with ThreadPoolExecutor(_AT_ONCE) as pool:

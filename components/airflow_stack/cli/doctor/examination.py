@@ -19,7 +19,7 @@ from airflow_stack.cli.doctor.git_probe import GitProbe
 from airflow_stack.cli.doctor.model import Check, Part, Status, Step, UnwellError, run
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
 from airflow_stack.cli.stack_cluster import cluster_of
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.inputs.validation import SECRETS, SettingsError, missing_secrets, required_secrets
 from airflow_stack.settings.models import Settings
 
@@ -80,7 +80,7 @@ class Doctor:
         """The stack's state; without resources before `pulumi stack init`."""
         try:
             return self._pulumi.state(decrypted=decrypted)
-        except StackError as error:
+        except UserError as error:
             if "no stack named" in str(error):
                 return {"deployment": {"resources": []}}
             raise

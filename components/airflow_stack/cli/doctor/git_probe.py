@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 CONNECT_SECONDS = 10
 _SECONDS = 60
@@ -121,7 +121,7 @@ class GitProbe:
                 start_new_session=True,  # ssh, too, ends with it
             )
         except FileNotFoundError:
-            raise StackError(
+            raise UserError(
                 f"{command[0]} is needed and was not found on PATH; install git and the OpenSSH client"
             ) from None
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 _LONGEST = 600
 
@@ -103,5 +103,5 @@ def _made(step: Step, lacking: str | None) -> Check:
         return Check(step.name, Status.OK, one_line(step.look()))
     except UnwellError as found:
         return Check(step.name, found.status, one_line(str(found)), found.way_out)
-    except StackError as error:
+    except UserError as error:
         return Check(step.name, Status.FAIL, one_line(str(error)))

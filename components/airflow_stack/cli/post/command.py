@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from airflow_stack.cli.post.git_host import COMMENT, DRIFT, VERSIONS, Forge, ForgeError, GitHub, GitLab
+from airflow_stack.cli.post.git_host import COMMENT, DRIFT, VERSIONS, Forge, GitHub, GitLab
+from airflow_stack.errors import UserError
 
 LONGEST = 65_536 - max(len(COMMENT), len(DRIFT.marker))
 """Characters of a comment or an issue that GitHub takes, without the marker."""
@@ -102,7 +103,7 @@ def _members(archive: bytes) -> Iterator[tuple[str, str]]:
 def proven(github: GitHub, number: str, commit: str, repository: str) -> int:
     """The pull request's number, if that pull request is open and at the commit that was previewed; else 0."""
     if not re.fullmatch(r"[1-9][0-9]{0,9}", number.strip()):
-        raise ForgeError(f"{number.strip()[:40]!r} is no number of a pull request")
+        raise UserError(f"{number.strip()[:40]!r} is no number of a pull request")
     pull = github.pull_request(int(number))
     head = pull["head"]
     same = head["sha"] == commit and (head["repo"] or {}).get("full_name") == repository
@@ -114,7 +115,7 @@ def github_comment() -> None:
     github, commit = GitHub(os.environ["GITHUB_REPOSITORY"]), os.environ["HEAD_SHA"]
     found = read_artifacts(github, int(os.environ["RUN_ID"]))
     if "number" not in found:
-        raise ForgeError("the workflow run names no pull request: its job `diff` did not get so far")
+        raise UserError("the workflow run names no pull request: its job `diff` did not get so far")
     if number := proven(github, found["number"], commit, os.environ["HEAD_REPOSITORY"]):
         github.comment(number, comment(found, commit, os.environ["RUN_URL"]))
     else:
@@ -176,7 +177,7 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(f"usage: python3 -m airflow_stack.cli.post.command {'|'.join(ACTIONS)}")
     try:
         ACTIONS[arguments[0]]()
-    except ForgeError as error:
+    except UserError as error:
         raise SystemExit(f"error: {error}") from None
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_stack.errors import UserError
+
 COMMENT = "<!-- airflow-stack diff -->\n"
 """The first line of our comment, invisible, by which it is found again."""
 
@@ -35,10 +37,6 @@ VERSIONS = Issue("versions", "There are newer versions than those that are teste
 _BOT = "github-actions[bot]"
 
 Answer = dict[str, Any]
-
-
-class ForgeError(Exception):
-    """The git host refused; the message is its own."""
 
 
 class Forge(ABC):
@@ -164,7 +162,7 @@ class GitLab(Forge):
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                 return json.load(answer)
         except OSError as error:
-            raise ForgeError(f"{method} {path}: {error}") from error
+            raise UserError(f"{method} {path}: {error}") from error
 
 
 def _gh(*arguments: str, text: str | None = None) -> bytes:
@@ -172,5 +170,5 @@ def _gh(*arguments: str, text: str | None = None) -> bytes:
         ["gh", "api", *arguments], input=(text or "").encode(), capture_output=True, check=False, timeout=120
     )
     if done.returncode != 0:
-        raise ForgeError(f"gh api {' '.join(arguments)}: {done.stderr.decode(errors='replace').strip()}")
+        raise UserError(f"gh api {' '.join(arguments)}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
     from airflow_stack.cli.promote.planned_move import Move
@@ -102,7 +102,7 @@ def _finish(move: "Move", *, yes: bool, as_json: bool, again: str, done: str) ->
         blocked = plan.is_empty or plan.refusals
         typer.echo(jsoned(plan, moved=moves, next_step="" if blocked else done if moves else again))
     if plan.refusals:
-        raise StackError("refused, and nothing was changed:\n" + "\n".join(f"  - {each}" for each in plan.refusals))
+        raise UserError("refused, and nothing was changed:\n" + "\n".join(f"  - {each}" for each in plan.refusals))
     if as_json:
         raise typer.Exit(0 if yes or plan.is_empty else _WOULD_MOVE)
     if plan.is_empty:
@@ -116,7 +116,7 @@ def _finish(move: "Move", *, yes: bool, as_json: bool, again: str, done: str) ->
 
 def _check_commit(option: str, commit: str) -> None:
     if commit and not _COMMIT.fullmatch(commit):
-        raise StackError(f"{option} {commit!r} must be a commit's hash, or 7 or more of its first digits")
+        raise UserError(f"{option} {commit!r} must be a commit's hash, or 7 or more of its first digits")
 
 
 def _not_committed(files: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airflow_stack.cli.promote.model import Commit, File
 from airflow_stack.cli.promote.promotion_tag import Record
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 Refs = dict[str, str]
 """Commits, tag objects and so on by the full names of their refs."""
@@ -26,7 +26,7 @@ _CHANGES = {"A": "added", "D": "removed"}
 _FIELD, _END = "\x1f", "\x00"
 
 
-class GitError(StackError):
+class GitError(UserError):
     """Git failed; `said` holds its words."""
 
     def __init__(self, doing: str, said: str) -> None:
@@ -162,4 +162,4 @@ class Repository:
                 check=False,
             )
         except FileNotFoundError:
-            raise StackError("git is needed and was not found on PATH") from None
+            raise UserError("git is needed and was not found on PATH") from None

@@ -11,7 +11,7 @@ from airflow_stack.cli.promote.model import Plan, commits, dag_changes, differen
 from airflow_stack.cli.promote.promotion_tag import Record
 from airflow_stack.cli.promote.running_commit import Pods, running
 from airflow_stack.cli.promote.stack_refs import End
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Move:
         """Push: the ref from where it was shown to be, together with the record, or nothing.
 
         Raises:
-            StackError: another was faster, or the git host refused.
+            UserError: another was faster, or the git host refused.
         """
         plan = self.plan
         kind = "promotion" if plan.forward else "rollback"
@@ -46,7 +46,7 @@ class Move:
         try:
             there = self.repository.refs([plan.ref, f"refs/tags/{name}"])
         except GitError as again:
-            raise StackError(
+            raise UserError(
                 f"the connection to the git host was lost: {plan.ref} is where it was or at {plan.after[:12]}, nowhere else; "
                 f"run this again to see. {again}"
             ) from None
@@ -54,28 +54,28 @@ class Move:
         if now == new and f"refs/tags/{name}" in there:
             return
         if now != old:
-            raise StackError(
+            raise UserError(
                 f"{plan.ref} moved from {(old or 'nothing')[:12]} to {(now or 'nothing')[:12]} while this ran: somebody else "
                 "was faster, and this command changed nothing; run it again to see what is left to move"
             )
         protected = "" if plan.forward else (
             "; to go back is no fast-forward: where the host protects the branch, allow you to force-push to it for the moment"
         )  # fmt: skip
-        raise StackError(f"the git host refused it, and {plan.ref} is where it was{protected}. {error}")
+        raise UserError(f"the git host refused it, and {plan.ref} is where it was{protected}. {error}")
 
 
 def promotion(source: End, target: End, repository: Repository, tag: str = "") -> Move:
     """What a promotion would move, before anybody asked whether it may.
 
     Raises:
-        StackError: the source has no commit.
+        UserError: the source has no commit.
     """
     made = f"refs/tags/{tag}" if tag else target.ref
     there = repository.refs({source.ref, target.ref, made})
     repository.fetch(sorted({source.ref, target.ref} & there.keys()))
     after, before = repository.commit(source.ref), repository.commit(target.ref)
     if after is None:
-        raise StackError(
+        raise UserError(
             f"stack {source.stack!r} follows {source.ref}, which is not there; `airflow-stack doctor` says more"
         )
     plan = _plan(target, repository, made, before, after, forward=True)
@@ -105,10 +105,10 @@ def rollback(target: End, repository: Repository, to: str = "") -> Move:
     """What a rollback would move: to where the branch was before its last promotion, or to a commit of its history.
 
     Raises:
-        StackError: there is nothing to go back to.
+        UserError: there is nothing to go back to.
     """
     if not target.ref.startswith("refs/heads/"):
-        raise StackError(
+        raise UserError(
             f"stack {target.stack!r} follows the tag {target.settings.dags.tag!r}, and a tag does not move; have it follow the one before: "
             f"pulumi config set --path 'airflow:dags.tag' <tag> --stack {target.stack}, then pulumi up --stack {target.stack}"
         )
@@ -116,10 +116,10 @@ def rollback(target: End, repository: Repository, to: str = "") -> Move:
     there = [name for name in repository.refs([target.ref, f"refs/tags/{prefix}*"]) if not name.endswith("^{}")]
     repository.fetch(there)
     if (head := repository.commit(target.ref)) is None:
-        raise StackError(f"stack {target.stack!r} follows {target.ref}, which is not there")
+        raise UserError(f"stack {target.stack!r} follows {target.ref}, which is not there")
     after = repository.commit(to) if to else _before(target, repository, head)
     if after is None or not repository.is_ancestor(after, head):
-        raise StackError(f"{to or after} is not in the history of {target.ref}; name one of its commits, --to COMMIT")
+        raise UserError(f"{to or after} is not in the history of {target.ref}; name one of its commits, --to COMMIT")
     return Move(_plan(target, repository, target.ref, head, after, forward=False), repository)
 
 
@@ -132,7 +132,7 @@ def verified(source: End, after: str, pods: Callable[[], Pods], unverified: str 
     refused = f"it is unverified that {source.stack} runs {after[:12]}: {{}}; without that, --unverified {after[:12]} names it"
     try:
         found = running(pods(), source.settings.dags.delivery)
-    except (StackError, UnreadableError) as error:
+    except (UserError, UnreadableError) as error:
         return "", refused.format(f"its cluster could not be asked ({error or type(error).__name__})")
     if not found:
         return "", refused.format("no DAG processor runs there")
@@ -147,11 +147,11 @@ def _before(target: End, repository: Repository, head: str) -> str:
     prefix = records.prefix(target.stack)
     last = records.last_promotion(repository.records(prefix), target.ref, head)
     if last is None:
-        raise StackError(
+        raise UserError(
             f"no tag {prefix}* says which promotion brought {target.ref} to {head[:12]}; name a commit, --to COMMIT"
         )
     if last.before is None:
-        raise StackError(f"the promotion to {head[:12]} made {target.ref}; there is nothing before it")
+        raise UserError(f"the promotion to {head[:12]} made {target.ref}; there is nothing before it")
     return last.before
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from airflow_stack.choices import DagDelivery
 from airflow_stack.cli import stack_file
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.git.hosts import other_form
 from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.git.url import GitUrl
@@ -28,17 +28,17 @@ class End:
 
         Raises:
             SettingsError: its settings are wrong.
-            StackError: it follows nothing that could move.
+            UserError: it follows nothing that could move.
         """
         settings = stack_file.settings(root, stack)
         name, dags = stack.rsplit("/", 1)[-1], settings.dags
         if dags.delivery is DagDelivery.IMAGE:
-            raise StackError(
+            raise UserError(
                 f"stack {name!r} has its DAGs in Airflow's image, which no branch moves; promote the image: "
                 f"pulumi config set --path 'airflow:images.airflow' <image> --stack {name}"
             )
         if dags.commit:
-            raise StackError(
+            raise UserError(
                 f"stack {name!r} follows the commit {dags.commit}, which stays where it is; have it follow a branch: "
                 f"pulumi config rm --path 'airflow:dags.commit' --stack {name}, then "
                 f"pulumi config set --path 'airflow:dags.branch' <branch> --stack {name}"
@@ -61,16 +61,16 @@ def check_pair(source: End, target: End) -> None:
     """Refuse two stacks between which nothing can move.
 
     Raises:
-        StackError: they follow different repositories, or one and the same ref.
+        UserError: they follow different repositories, or one and the same ref.
     """
     ours, theirs = source.settings.dags.repository, target.settings.dags.repository
     if not same_repository(GitUrl.parse(ours), GitUrl.parse(theirs)):
-        raise StackError(
+        raise UserError(
             f"stack {source.stack!r} follows {ours} and {target.stack!r} {theirs}: "
             "a commit moves only within one repository; give both the same dags.repository"
         )
     if source.ref == target.ref:
-        raise StackError(
+        raise UserError(
             f"stacks {source.stack!r} and {target.stack!r} both follow {source.ref}: nothing stands between them; "
             f"pulumi config set --path 'airflow:dags.branch' release --stack {target.stack}"
         )
@@ -80,16 +80,16 @@ def uncommitted(root: Path, stacks: list[str], env: Mapping[str, str]) -> list[s
     """Stack files that say something else than what was committed, so that the stacks may follow something else.
 
     Raises:
-        StackError: git does not say.
+        UserError: git does not say.
     """
     files = [f"Pulumi.{stack}.yaml" for stack in stacks]
     command = ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=all", "--", *files]
     try:
         done = subprocess.run(command, env={**env, "LC_ALL": "C"}, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise StackError("git is needed and was not found on PATH") from None
+        raise UserError("git is needed and was not found on PATH") from None
     if done.returncode and "not a git repository" not in done.stderr:
-        raise StackError(f"whether {' and '.join(files)} are committed could not be found out: {done.stderr.strip()}")
+        raise UserError(f"whether {' and '.join(files)} are committed could not be found out: {done.stderr.strip()}")
     return [file for file in files if re.search(rf"{re.escape(file)}\"?$", done.stdout, re.MULTILINE)]
 
 

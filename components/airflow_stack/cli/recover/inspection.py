@@ -16,7 +16,7 @@ from airflow_stack.cli.recover import state_repair as recover_state
 from airflow_stack.cli.recover.lock import parse
 from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision, of_torn
 from airflow_stack.cli.recover.state_repair import Operation, Presence, Resource
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 from airflow_stack.names import RELEASE
 
 
@@ -37,10 +37,10 @@ class Recovery:
         """Put right what was found.
 
         Raises:
-            StackError: the stack has changed since it was inspected, or Pulumi refused; what was mended until then stays mended.
+            UserError: the stack has changed since it was inspected, or Pulumi refused; what was mended until then stays mended.
         """
         if self.refused:
-            raise StackError(f"stack {self.stack!r} was left as it is")
+            raise UserError(f"stack {self.stack!r} was left as it is")
         for step in self._steps:
             step()
 
@@ -55,7 +55,7 @@ def inspect(stack: str, project: Path, env: Mapping[str, str], *, gone: str = ""
         gone: `user@host` of a lock on another machine, whose update is known not to run any more.
 
     Raises:
-        StackError: the stack or the cluster cannot be read.
+        UserError: the stack or the cluster cannot be read.
     """
     pulumi = PulumiStack(stack, project, env)
     findings = [of_torn(name) for name in pulumi.drop_torn()]
@@ -131,7 +131,7 @@ def _forget(state: State, cluster: Cluster) -> None:
 
 def _check(pulumi: PulumiStack, held: str) -> None:
     if parse(pulumi.lock()) != parse(held):
-        raise StackError("the stack's lock has changed meanwhile; see who works on it, then run this command again")
+        raise UserError("the stack's lock has changed meanwhile; see who works on it, then run this command again")
 
 
 def _write(pulumi: PulumiStack, cluster: Cluster | None) -> None:

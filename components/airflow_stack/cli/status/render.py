@@ -12,7 +12,7 @@ from airflow_stack.cli.namespace_reader import Reader, UnreadableError
 from airflow_stack.cli.pod_state import containers, creation, doing, is_task, pulls, workload
 from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
-from airflow_stack.errors import StackError
+from airflow_stack.errors import UserError
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 _LINES = 20  # of each container, from before
@@ -35,15 +35,15 @@ def status_of(reader: Reader) -> tuple[Table, list[Problem]]:
     """The table, and what will not mend itself.
 
     Raises:
-        StackError: the cluster does not answer, or nothing is there.
+        UserError: the cluster does not answer, or nothing is there.
     """
     try:
         pods, table = reader.read("pods"), status_table(reader)
         found = problems.find(pods, reader.read("events"), reader, datetime.now(UTC))
     except UnreadableError as error:
-        raise StackError(f"the pods of namespace {reader.namespace} cannot be read: {error}") from None
+        raise UserError(f"the pods of namespace {reader.namespace} cannot be read: {error}") from None
     if not pods:
-        raise StackError(f"there is no pod in namespace {reader.namespace}; `pulumi up` makes the stack")
+        raise UserError(f"there is no pod in namespace {reader.namespace}; `pulumi up` makes the stack")
     return table, found
 
 
@@ -51,14 +51,14 @@ def logs(reader: Reader, only: str | None = None, *, follow: bool = False) -> No
     """Print the logs of all workloads, or of one, each line with its origin; `follow` goes on until interrupted.
 
     Raises:
-        StackError: there is no such workload.
+        UserError: there is no such workload.
     """
     shown = set[tuple[str, str, int]]()
     while True:
         pods = reader.read("pods")
         names = sorted({workload(pod) for pod in pods})
         if only and only not in names and not shown:
-            raise StackError(f"there is no workload {only!r}; there are: {', '.join(names) or 'none'}")
+            raise UserError(f"there is no workload {only!r}; there are: {', '.join(names) or 'none'}")
         for pod in pods:
             for container in containers(pod) if only in (None, workload(pod)) else ():
                 attempt = pod["metadata"]["name"], container.name, container.restarts
