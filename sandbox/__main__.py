@@ -17,8 +17,8 @@ from airflow_stack.cli.status.render import status_table
 from airflow_stack.errors import UserError
 from sandbox import SandboxError, clusters, daemons, pins, toolchain
 from sandbox.airflow_api import AirflowApi
-from sandbox.airflow_ready import Ready, wait_ready
-from sandbox.sandbox_stack import Stack, stacks
+from sandbox.airflow_ready import ReadyAirflow, wait_ready
+from sandbox.sandbox_stack import SandboxStack, stacks
 from sandbox.session import ROOT, STATE, Session
 from sandbox.up_summary import show
 
@@ -42,7 +42,7 @@ def up(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
     if not result.ok:
         raise typer.Exit(1)
     page, ready = "", None
-    if session.cluster.serves:
+    if session.cluster.runs_pods:
         page = session.forward(stack, namespace)
         ready = _wait_ready(session, opened, page)
     show(session, opened, result, page, ready)
@@ -66,7 +66,7 @@ def preview(
 def open_(stack: StackName = "dev", where: Where = None) -> None:
     """Open Airflow's page, and print who may log in."""
     session = _present(where)
-    if not session.cluster.serves:
+    if not session.cluster.runs_pods:
         raise SandboxError("this cluster's nodes are simulated: there is no page")
     opened = _deployed(session, stack)
     outputs = opened.outputs(secrets=True)
@@ -163,7 +163,7 @@ def _present(where: str | None) -> Session:
     return Session(there)
 
 
-def _deployed(session: Session, stack: str) -> Stack:
+def _deployed(session: Session, stack: str) -> SandboxStack:
     if stack not in stacks(session.cluster.stacks, session.env()):
         raise SandboxError(f"stack {stack} is not up; `make up STACK={stack}` first")
     return session.stack(stack)
@@ -174,7 +174,7 @@ def _agreed(question: str, *, yes: bool) -> bool:
     return yes or (sys.stdin.isatty() and typer.confirm(question))
 
 
-def _recover(stack: Stack, session: Session, *, yes: bool) -> None:
+def _recover(stack: SandboxStack, session: Session, *, yes: bool) -> None:
     """Offer to mend what an update that was broken off has left."""
     found = inspection.inspect(stack.name, ROOT, session.env())
     for finding in found.findings:
@@ -187,7 +187,7 @@ def _recover(stack: Stack, session: Session, *, yes: bool) -> None:
         raise SandboxError(f"stack {stack.name} was left as it is, for the reason above")
 
 
-def _wait_ready(session: Session, stack: Stack, page: str) -> Ready:
+def _wait_ready(session: Session, stack: SandboxStack, page: str) -> ReadyAirflow:
     """Wait until Airflow runs DAGs."""
     outputs = stack.outputs(secrets=True)
     api = AirflowApi(page, outputs["adminUser"], outputs["adminPassword"])
@@ -195,7 +195,7 @@ def _wait_ready(session: Session, stack: Stack, page: str) -> Ready:
     return wait_ready(api, watch.look, session.dag_files(stack, outputs.get("dagRef", "")))
 
 
-def _destroy(session: Session, stack: Stack) -> None:
+def _destroy(session: Session, stack: SandboxStack) -> None:
     throwaway = session.cluster.throwaway
     if throwaway:
         stack.unprotect()

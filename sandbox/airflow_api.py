@@ -24,7 +24,7 @@ class AirflowApiError(Exception):
 
 
 @dataclass(frozen=True)
-class BrokenFile:
+class DagImportError:
     """A DAG file that cannot be read."""
 
     file: str
@@ -32,7 +32,7 @@ class BrokenFile:
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskInstance:
     """One task of a run."""
 
     task: str
@@ -56,10 +56,10 @@ class AirflowApi:
         """Return Airflow's version."""
         return str(self._call("GET", "/api/v2/version")["version"])
 
-    def import_errors(self) -> list[BrokenFile]:
+    def import_errors(self) -> list[DagImportError]:
         """Return the DAG files that cannot be read."""
         found = self._all("/api/v2/importErrors", "import_errors")
-        return [BrokenFile(each["filename"], each["stack_trace"]) for each in found]
+        return [DagImportError(each["filename"], each["stack_trace"]) for each in found]
 
     def dags(self) -> dict[str, str]:
         """Return the file of every listed DAG, by its id."""
@@ -79,11 +79,11 @@ class AirflowApi:
         """Return the state of a run: `queued`, `running`, `success` or `failed`."""
         return str(self._call("GET", f"/api/v2/dags/{quote(dag)}/dagRuns/{quote(run)}")["state"])
 
-    def tasks(self, dag: str, run: str) -> list[Task]:
+    def tasks(self, dag: str, run: str) -> list[TaskInstance]:
         """Return the tasks of a run."""
         found = self._all(f"/api/v2/dags/{quote(dag)}/dagRuns/{quote(run)}/taskInstances", "task_instances")
         return [
-            Task(each["task_id"], each["state"] or "none", each["hostname"] or "", each["duration"] or 0.0)
+            TaskInstance(each["task_id"], each["state"] or "none", each["hostname"] or "", each["duration"] or 0.0)
             for each in found
         ]
 

@@ -14,25 +14,25 @@ from rich.text import Text
 
 from airflow_stack.cli.console import console, duration, say
 from sandbox import SandboxError
-from sandbox.airflow_api import AirflowApi, AirflowApiError, Task, heartbeat_age
-from sandbox.observed_run import Sighting, tell
+from sandbox.airflow_api import AirflowApi, AirflowApiError, TaskInstance, heartbeat_age
+from sandbox.observed_run import Observation, print_observation
 
 SMOKE = "smoke"
 _FRESH_SECONDS = 30.0
 _PERIOD = 1.0  # seconds
 _LIMITS = {"API": 300.0, "scheduler": 120.0, "DAGs": 300.0, "smoke run": 420.0}  # seconds
 
-Look = Callable[[str], Sighting]
+ObservePods = Callable[[str], Observation]
 """Looks at the pods; of task pods at those of the DAG that is named."""
 
 
 @dataclass
-class Ready:
+class ReadyAirflow:
     """What was waited for, and found."""
 
     version: str = ""
     dags: list[str] = field(default_factory=list)
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[TaskInstance] = field(default_factory=list)
     """The tasks of the smoke run and the pods that they ran in; none when the branch has no such DAG."""
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each wait took."""
@@ -43,13 +43,13 @@ class _NotYet(Exception):  # noqa: N818  (a state, not an error)
     """What a wait still lacks."""
 
 
-def wait_ready(api: AirflowApi, look: Look, files: Collection[str] = ()) -> Ready:
+def wait_ready(api: AirflowApi, look: ObservePods, files: Collection[str] = ()) -> ReadyAirflow:
     """Wait until Airflow runs DAGs; `files` are the DAG files of the branch, where they are known.
 
     Raises:
         SandboxError: it does not, and why.
     """
-    ready = Ready()
+    ready = ReadyAirflow()
     run = ""
 
     def answers() -> None:
@@ -101,7 +101,7 @@ def dag_files(folder: Path) -> set[str]:
 class _Waits:
     """Waits with a limit, and shows meanwhile what happens."""
 
-    def __init__(self, look: Look, status: Status, ready: Ready) -> None:
+    def __init__(self, look: ObservePods, status: Status, ready: ReadyAirflow) -> None:
         self._look, self._status, self._ready = look, status, ready
 
     def until(self, name: str, poll: Callable[[], None], dag: str = "") -> None:
@@ -114,7 +114,7 @@ class _Waits:
             except (_NotYet, AirflowApiError) as lack:
                 lacks = str(lack)
             seen = self._look(dag)
-            tell(seen)
+            print_observation(seen)
             if seen.problems:
                 raise SandboxError(f"waiting for the {name} is of no use; the cause is above")
             if time.monotonic() - began > _LIMITS[name]:

@@ -17,10 +17,10 @@ import yaml
 from airflow_stack.cli.console import say
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, tool_sources
-from sandbox.node import Node, machine
+from sandbox.node import NodeCluster, machine
 from sandbox.pins import KIND_TOOL, KUBECTL, Tool
-from sandbox.simulated import Simulated
-from sandbox.toolchain import Found
+from sandbox.simulated import SimulatedCluster
+from sandbox.toolchain import LocatedTool
 
 _KIND_NAME = "airflow-stack"
 _KIND_NETWORK = ("docker", "network", "inspect", "kind", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
@@ -33,7 +33,7 @@ class Cluster(Protocol):
     """What it is, and what is not real about it, in plain words."""
     throwaway: bool
     """Whether it is ours, with nothing in it worth keeping."""
-    serves: bool
+    runs_pods: bool
     """Whether its pods run, and answer on the network."""
     tools: tuple[Tool, ...]
     """The tools it needs."""
@@ -42,16 +42,16 @@ class Cluster(Protocol):
     stacks: Path
     """Where the stacks on it have their state, which is gone with a throwaway cluster."""
 
-    def start(self, tools: Mapping[str, Found]) -> None:
+    def start(self, tools: Mapping[str, LocatedTool]) -> None:
         """Make it usable; idempotent."""
 
-    def supply(self, wanted: Images) -> str | None:
+    def provide_images(self, images: Images) -> str | None:
         """Make a stack's images available; the registry to take them from instead of their own."""
 
-    def git_host(self) -> str:
+    def git_server_address(self) -> str:
         """The address at which pods find a server of ours."""
 
-    def join(self, command: Sequence[str]) -> Sequence[str]:
+    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
         """How a server of ours is started, so that it can listen at that address."""
 
     def stop(self, *, keep: bool = False) -> list[str]:
@@ -61,12 +61,12 @@ class Cluster(Protocol):
         """Whether it is there."""
 
 
-class Kind:
+class KindCluster:
     """A kind cluster of ours: real nodes in Docker."""
 
     about = "a kind cluster in Docker: real nodes that run real pods"
     throwaway = True
-    serves = True
+    runs_pods = True
     tools: tuple[Tool, ...] = (KIND_TOOL, KUBECTL)
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class Kind:
         self.kubeconfig = str(self._folder / "kubeconfig")
         self.stacks = self._folder / "stacks"
 
-    def start(self, tools: Mapping[str, Found]) -> None:
+    def start(self, tools: Mapping[str, LocatedTool]) -> None:
         """Create the cluster, or take the one that is there."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self._folder / "kind").write_text(tools["kind"].path)
@@ -82,15 +82,15 @@ class Kind:
         if self._kind(*verb, f"--name={_KIND_NAME}", f"--kubeconfig={self.kubeconfig}").returncode != 0:
             raise SandboxError("kind could not make a cluster; its message is above")
 
-    def supply(self, wanted: Images) -> str | None:
+    def provide_images(self, images: Images) -> str | None:
         """Leave pulling to its nodes."""
         return None
 
-    def git_host(self) -> str:
+    def git_server_address(self) -> str:
         """This machine in Docker's network."""
         return subprocess.run(_KIND_NETWORK, capture_output=True, text=True, check=True).stdout.split()[0]
 
-    def join(self, command: Sequence[str]) -> Sequence[str]:
+    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
         """Here."""
         return command
 
@@ -111,11 +111,11 @@ class Kind:
         return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
 
 
-class Named:
+class NamedCluster:
     """A cluster of the user's, by its kubeconfig context. Never started or stopped."""
 
     throwaway = False
-    serves = True
+    runs_pods = True
     tools: tuple[Tool, ...] = (KUBECTL,)
 
     def __init__(self, state: Path, context: str) -> None:
@@ -132,24 +132,24 @@ class Named:
         # Of several kubeconfig files the first to name a current context wins.
         self.kubeconfig = f"{self.stacks / 'context.yaml'}{os.pathsep}{files}"
 
-    def start(self, tools: Mapping[str, Found]) -> None:
+    def start(self, tools: Mapping[str, LocatedTool]) -> None:
         """Select the context, in a file of ours; nothing else is touched."""
         self.stacks.mkdir(mode=0o700, parents=True, exist_ok=True)
         choice = {"apiVersion": "v1", "kind": "Config", "current-context": self._context}
         (self.stacks / "context.yaml").write_text(yaml.safe_dump(choice))
 
-    def supply(self, wanted: Images) -> str | None:
+    def provide_images(self, images: Images) -> str | None:
         """Leave pulling to its nodes."""
         return None
 
-    def git_host(self) -> str:
+    def git_server_address(self) -> str:
         """Refuse: nothing of this machine is served to a cluster of the user's."""
         raise SandboxError(
             "on a cluster of yours the stack needs a repository that it can reach: "
             "pulumi config set --path 'airflow:dags.repository' git@github.com:acme/dags.git"
         )
 
-    def join(self, command: Sequence[str]) -> Sequence[str]:
+    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
         """Here."""
         return command
 
@@ -162,13 +162,13 @@ class Named:
         return True
 
 
-_OURS: dict[str, Callable[[Path], Cluster]] = {"kind": Kind, "node": Node, "simulated": Simulated}
+_OURS: dict[str, Callable[[Path], Cluster]] = {"kind": KindCluster, "node": NodeCluster, "simulated": SimulatedCluster}
 
 
 def present(state: Path, name: str | None) -> Cluster | None:
     """Find the cluster as named, else the one of ours that is there."""
     if name and name not in _OURS:
-        return Named(state, name)
+        return NamedCluster(state, name)
     folder = state / "cluster"
     if not folder.exists():
         return None
@@ -203,7 +203,7 @@ def choose(state: Path, name: str | None, may_install: Callable[[str], bool]) ->
 
 def _unfit(folder: Path, may_install: Callable[[str], bool]) -> str | None:
     """Say why a node cannot run here, after having installed what it needs if that is allowed."""
-    if why := machine.refusal(folder):
+    if why := machine.unsupported_reason(folder):
         return why
     if missing := machine.missing_packages():
         if not may_install(" and ".join(missing)):
@@ -228,4 +228,4 @@ def _docker_answers() -> bool:
 
 def _kind_can_be_had() -> bool:
     """Its node image comes from the internet, so Go alone is not enough."""
-    return shutil.which("kind") is not None or tool_sources.internet_reached()
+    return shutil.which("kind") is not None or tool_sources.internet_available()

@@ -20,7 +20,7 @@ _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedRepository:
     """The repository that the sandbox serves to a stack which names none."""
 
     url: str
@@ -28,14 +28,14 @@ class Served:
     deploy_key: str = field(repr=False)
 
 
-def copy(
+def write(
     source: Path,
     target: Path,
     *,
     throwaway: bool,
     chart: str | None = None,
     registry: str | None = None,
-    served: Served | None = None,
+    served: ServedRepository | None = None,
 ) -> None:
     """Write the stack's settings to `target`, with what the sandbox adds where they leave it open: chart, image registry.
 
@@ -84,7 +84,7 @@ def has_own_passphrase() -> bool:
     return any(f"PULUMI_CONFIG_PASSPHRASE{end}" in os.environ for end in ("", "_FILE"))
 
 
-def missing_secrets(target: Path, served: Served | None = None) -> dict[str, str]:
+def missing_secrets(target: Path, served: ServedRepository | None = None) -> dict[str, str]:
     """Make throwaway values for the secrets that the stack needs and has not got; the repository that is served has its key."""
     config = settings(target)
     made = {key: _throwaway(key) for key in _missing(config)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from airflow_stack.cli.console import Progress
 from sandbox import SandboxError, toolchain
 
-STEP = {"Debian": 100}
+BUILD_SECONDS = {"Debian": 100}
 SUITE = "bookworm"
 # kubelet calls iptables and mount, its nftables proxy nft; the runtime is Debian's.
 _NODE = (
@@ -47,15 +47,15 @@ NOT_IN_IMAGES = (
 """What the images do without: what only the node runs, and what nothing of ours runs."""
 
 
-def folder(cache: Path) -> Path:
+def tree_folder(cache: Path) -> Path:
     """Where the tree is, or will be; a change of what it holds changes the name."""
     text = repr((SUITE, _NODE, _IMAGES, _USERS, _GROUPS, _TRIM, platform.machine()))
     return cache / "node" / f"debian-{SUITE}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def tree(cache: Path, shown: Progress) -> Path:
+def ensure_tree(cache: Path, shown: Progress) -> Path:
     """Make the tree where it is missing."""
-    final = folder(cache)
+    final = tree_folder(cache)
     if not final.exists():
         with toolchain.locked(cache):
             if not final.exists():
@@ -70,7 +70,7 @@ def _make(final: Path, log: Path, shown: Progress) -> None:
     shown.start("Debian")
     remove(final.parent, "debian-*")
     log.unlink(missing_ok=True)
-    with toolchain.aside(final) as made:
+    with toolchain.atomic_folder(final) as made:
         command = [
             # Whatever a package starts as it is installed ends with the namespace.
             *("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"),

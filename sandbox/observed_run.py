@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 
 
-class Sighting(Protocol):
+class Observation(Protocol):
     """What an observer sees."""
 
     @property
@@ -38,11 +38,11 @@ class Sighting(Protocol):
         """What will not mend itself."""
 
 
-Observer = Callable[[], Sighting]
+Observer = Callable[[], Observation]
 """Looks once."""
 
 
-def accompany(command: Sequence[str], folder: Path, env: Mapping[str, str], log: Path, observe: Observer) -> bool:
+def run_observed(command: Sequence[str], folder: Path, env: Mapping[str, str], log: Path, observe: Observer) -> bool:
     """Run a Pulumi command to its end, with all that it prints in `log`, and tell whether it succeeded."""
     colour = "always" if console.is_terminal else "never"
     words = [*command, "--non-interactive", "--color", colour, "--suppress-progress", "--suppress-outputs"]
@@ -63,7 +63,7 @@ def accompany(command: Sequence[str], folder: Path, env: Mapping[str, str], log:
                     if not asked and time.monotonic() - looked > _LOOK_SECONDS:
                         seen, looked = observe(), time.monotonic()
                         status.update(Text(seen.summary, style="dim"))
-                        tell(seen)
+                        print_observation(seen)
                         if seen.problems:
                             asked = _ask_to_end(process, "This will not mend itself")
                     _wait(process)
@@ -92,7 +92,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def tell(seen: Sighting) -> None:
+def print_observation(seen: Observation) -> None:
     """Print what is new, and what will not mend itself; on a terminal the status line says the former."""
     for line in () if console.is_terminal else seen.changes:
         say(f"    {line}")

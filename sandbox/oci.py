@@ -25,7 +25,7 @@ type_of_machine = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
-class Layer:
+class OciLayer:
     """A folder, and the paths in it that the layer does without."""
 
     folder: Path
@@ -33,7 +33,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Image:
+class OciImage:
     """An image by its full name; the configuration has the keys of an OCI image's `config`."""
 
     name: str
@@ -41,7 +41,7 @@ class Image:
     config: Mapping[str, object]
 
 
-def write(archive: Path, layers: Mapping[str, Layer], images: Sequence[Image], tick: Callable[[], None]) -> None:
+def write(archive: Path, layers: Mapping[str, OciLayer], images: Sequence[OciImage], tick: Callable[[], None]) -> None:
     """Write the archive; `tick` is called often."""
     with archive.open("w+b") as file:
         blobs = {name: _add_layer(file, layer, tick) for name, layer in layers.items()}
@@ -52,7 +52,7 @@ def write(archive: Path, layers: Mapping[str, Layer], images: Sequence[Image], t
         file.write(bytes(2 * _BLOCK))
 
 
-def _add_image(file: BinaryIO, image: Image, blobs: Mapping[str, dict[str, object]]) -> dict[str, object]:
+def _add_image(file: BinaryIO, image: OciImage, blobs: Mapping[str, dict[str, object]]) -> dict[str, object]:
     layers = [blobs[name] for name in image.layers]
     target = {"architecture": type_of_machine[platform.machine()], "os": "linux"}
     root = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
@@ -83,7 +83,7 @@ def _header(name: str, size: int) -> bytes:
     return info.tobuf(tarfile.USTAR_FORMAT)
 
 
-def _add_layer(file: BinaryIO, layer: Layer, tick: Callable[[], None]) -> dict[str, object]:
+def _add_layer(file: BinaryIO, layer: OciLayer, tick: Callable[[], None]) -> dict[str, object]:
     """Add a layer whose name, its digest, is known only after it: the header is written last."""
     start = file.tell()
     file.seek(start + _BLOCK)

@@ -1,32 +1,25 @@
 """Runs the Pulumi command line on a project, with state, passphrase and plugins of the sandbox."""
 
 import json
-import os
-import secrets
-import shlex
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sandbox import SandboxError, config_copy, tool_sources
-from sandbox.observed_run import PRIVATE, Observer, accompany
+from sandbox import SandboxError
+from sandbox.observed_run import PRIVATE, Observer, run_observed
+from sandbox.pulumi_environment import plugins
 
-PLUGINS = ("kubernetes", "random", "tls")
-OFFICIAL, STAND_INS = "the official plugins", "stand-ins for the official plugins"
 _EARLIER = "stand-ins of an earlier version"
 
 
 @dataclass(frozen=True)
-class Result:
+class PulumiResult:
     """How one Pulumi command ended."""
 
     ok: bool
@@ -38,7 +31,7 @@ class Result:
     """The URNs per operation, without the unchanged ones."""
 
 
-class Stack:
+class SandboxStack:
     """A stack of the project in `project`, with all its state in `home`."""
 
     def __init__(self, project: Path, name: str, home: Path, env: Mapping[str, str]) -> None:
@@ -63,19 +56,19 @@ class Stack:
         """Set a secret of the stack; the value goes by standard input."""
         self._ask("config", "set", "--secret", key, "--stack", self.name, text=value)
 
-    def up(self, *arguments: str, live: Observer | None = None) -> Result:
+    def up(self, *arguments: str, live: Observer | None = None) -> PulumiResult:
         """Deploy; `live` shows Pulumi's lines and what happens meanwhile, and ends the deployment on a lasting problem."""
         return self._operate("up", "--yes", "--skip-preview", *arguments, live=live)
 
-    def preview(self, *arguments: str, live: bool = False) -> Result:
+    def preview(self, *arguments: str, live: bool = False) -> PulumiResult:
         """Show what a deployment would change."""
         return self._operate("preview", *arguments, live=live)
 
-    def refresh(self, *arguments: str) -> Result:
+    def refresh(self, *arguments: str) -> PulumiResult:
         """Read the real state of every resource."""
         return self._operate("refresh", "--yes", "--skip-preview", *arguments)
 
-    def destroy(self, *, live: bool = False) -> Result:
+    def destroy(self, *, live: bool = False) -> PulumiResult:
         """Delete every resource."""
         return self._operate("destroy", "--yes", "--skip-preview", live=live)
 
@@ -100,7 +93,7 @@ class Stack:
         answer: dict[str, Any] = json.loads(self._ask("stack", "output", "--json", "--stack", self.name, *show))
         return answer
 
-    def run(self, *arguments: str) -> Result:
+    def run(self, *arguments: str) -> PulumiResult:
         """Run any other Pulumi command in the project."""
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
@@ -113,7 +106,7 @@ class Stack:
             check=False,
             umask=PRIVATE,
         )
-        return Result(done.returncode == 0, done.stdout)
+        return PulumiResult(done.returncode == 0, done.stdout)
 
     def _refuse_state_of_other_plugins(self) -> None:
         """Let no plugins work on what others wrote, be they nearly the same: docs/plugins.md."""
@@ -128,7 +121,7 @@ class Stack:
                 "in ~/.pulumi/plugins), or remove the sandbox: `make down`, without STACK, then `make up`."
             )
 
-    def _operate(self, command: str, *arguments: str, live: Observer | bool | None = None) -> Result:
+    def _operate(self, command: str, *arguments: str, live: Observer | bool | None = None) -> PulumiResult:
         self._refuse_state_of_other_plugins()
         with tempfile.TemporaryDirectory() as folder:
             events = Path(folder) / "events"
@@ -136,13 +129,13 @@ class Stack:
             words += ["--event-log", str(events), "--suppress-permalink=true", *arguments]
             if callable(live):
                 log = self._home / f"{command}-{self.name}.log"
-                done = Result(accompany(["pulumi", *words], self._project, self._env, log, live), "")
+                done = PulumiResult(run_observed(["pulumi", *words], self._project, self._env, log, live), "")
             elif live:
                 process = subprocess.Popen(["pulumi", *words], cwd=self._project, env=self._env, umask=PRIVATE)
-                done = Result(_patiently(process) == 0, "")
+                done = PulumiResult(_patiently(process) == 0, "")
             else:
                 done = self.run(*words)
-            return Result(done.ok, done.output, *_summary(events))
+            return PulumiResult(done.ok, done.output, *_summary(events))
 
     def _ask(self, *arguments: str, text: str = "") -> str:
         return _pulumi(self._home, self._env, *arguments, text=text)
@@ -187,76 +180,8 @@ def _summary(events: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
     return changes, dict(steps)
 
 
-def environment(root: Path, home: Path, kubeconfig: str, cache: Path) -> dict[str, str]:
-    """Make the environment in which Pulumi runs for the sandbox, and what lies behind it."""
-    home = home.resolve()
-    (home / "pulumi").mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The venv first: that Python language host starts the first Python on PATH.
-    path = [str(Path(sys.prefix) / "bin"), str(cache / "bin"), os.environ.get("PATH", os.defpath)]
-    plugins = official_plugins(cache)
-    ours = {
-        "KUBECONFIG": kubeconfig,
-        # No sidecar files beside those of the state: a kill can cut them short, and then Pulumi cannot read its state.
-        "PULUMI_BACKEND_URL": f"file://{home / 'pulumi'}?metadata=skip",
-        "PULUMI_HOME": str(_pulumi_home(root, home, plugins)),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DEBUG_COMMANDS": "true",  # offers --event-log
-        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "false" if plugins else "true",
-    }
-    if not config_copy.has_own_passphrase():
-        ours["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase(home / "passphrase"))
-    return {**os.environ, **ours, "PATH": os.pathsep.join(path)}
-
-
-def plugins(env: Mapping[str, str]) -> str:
-    """Say which plugins an environment of `environment` has."""
-    return OFFICIAL if (Path(env["PULUMI_HOME"]) / "plugins").is_symlink() else STAND_INS
-
-
 def _is_as_official(state: Mapping[str, Any]) -> bool:
     """Tell whether objects are kept as the official plugin keeps them, or there are none."""
     resources = state["deployment"].get("resources") or []
     objects = [each for each in resources if each["type"].startswith("kubernetes:") and each.get("outputs")]
     return all("__inputs" in each["outputs"] for each in objects)
-
-
-def official_plugins(cache: Path) -> Path | None:
-    """Find the folder of the published resource plugins; None when they cannot be had."""
-    user = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-    for folder in (user, cache / "plugins"):
-        if all((folder / _plugin(name)).exists() for name in PLUGINS):
-            return folder
-    return cache / "plugins" if tool_sources.internet_reached() else None  # Pulumi downloads them
-
-
-def _plugin(name: str) -> str:
-    """Name the folder of a plugin, in the version that the SDK asks for."""
-    return f"resource-{name}-v{version(f'pulumi-{name}')}"
-
-
-def _pulumi_home(root: Path, home: Path, plugins: Path | None) -> Path:
-    """Make a home for Pulumi with a link to the official plugins, or with the stand-ins installed."""
-    folder = home / "pulumi-home"
-    shutil.rmtree(folder / "plugins", ignore_errors=True)
-    (folder / "plugins").unlink(missing_ok=True)
-    folder.mkdir(exist_ok=True)
-    if plugins:
-        plugins.mkdir(parents=True, exist_ok=True)
-        (folder / "plugins").symlink_to(plugins)
-    for name in [] if plugins else PLUGINS:
-        start = folder / "plugins" / _plugin(name) / f"pulumi-resource-{name}"
-        start.parent.mkdir(parents=True)
-        command = (
-            f'PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(sys.executable)} -P -m sandbox.plugins {name} "$@"'
-        )
-        start.write_text(f"#!/bin/sh\n{command}\n")
-        start.chmod(0o755)
-    return folder
-
-
-def _passphrase(file: Path) -> Path:
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32))
-    return file

@@ -19,9 +19,10 @@ from airflow_stack.settings.images import Images
 from sandbox import SandboxError, config_copy, daemons, git_repository, pins, tool_sources, toolchain
 from sandbox.airflow_ready import dag_files
 from sandbox.clusters import Cluster
-from sandbox.config_copy import Served
+from sandbox.config_copy import ServedRepository
 from sandbox.control_plane import free_ports
-from sandbox.sandbox_stack import Stack, environment, official_plugins
+from sandbox.pulumi_environment import environment, official_plugins
+from sandbox.sandbox_stack import SandboxStack
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".state"
@@ -56,17 +57,17 @@ class Session:
         """The environment for Pulumi."""
         return environment(ROOT, self.cluster.stacks, self.cluster.kubeconfig, self._cache)
 
-    def stack(self, name: str) -> Stack:
+    def stack(self, name: str) -> SandboxStack:
         """Open a stack of the project."""
-        return Stack(ROOT, name, self.cluster.stacks, self.env())
+        return SandboxStack(ROOT, name, self.cluster.stacks, self.env())
 
-    def prepare(self, name: str) -> Stack:
+    def prepare(self, name: str) -> SandboxStack:
         """Make a stack ready to run: its settings, images, repository, and throwaway secrets where it has none."""
         file, stack, throwaway = stack_file(name), self.stack(name), self.cluster.throwaway
         served = None if config_copy.names_repository(file) else self._serve_dags()
-        registry = self.cluster.supply(_images(file))
+        registry = self.cluster.provide_images(_images(file))
         self.stand_in_images = registry is not None
-        config_copy.copy(
+        config_copy.write(
             file, stack.config_file, throwaway=throwaway, chart=self._chart(), registry=registry, served=served
         )
         stack.create()
@@ -74,23 +75,23 @@ class Session:
             stack.set_secret(key, value)
         return stack
 
-    def supplied_secrets(self, stack: Stack) -> list[str]:
+    def supplied_secrets(self, stack: SandboxStack) -> list[str]:
         """Name the secrets of a stack that are the sandbox's, not those of its file."""
         return config_copy.supplied_secrets(stack_file(stack.name), stack.config_file)
 
-    def serves_dags(self, stack: Stack) -> bool:
+    def serves_dags(self, stack: SandboxStack) -> bool:
         """Whether the stack follows the repository that is served here."""
         return not config_copy.names_repository(stack_file(stack.name))
 
-    def namespace(self, stack: Stack) -> str:
+    def namespace(self, stack: SandboxStack) -> str:
         """The namespace of the stack's Airflow."""
         return str(config_copy.settings(stack.config_file).get(f"{PROJECT}:namespace", RELEASE))
 
-    def reader(self, stack: Stack) -> Reader:
+    def reader(self, stack: SandboxStack) -> Reader:
         """The pods of the stack."""
         return Reader(KubeConfig.from_file(self.cluster.kubeconfig), self.namespace(stack))
 
-    def dag_files(self, stack: Stack, ref: str) -> set[str]:
+    def dag_files(self, stack: SandboxStack, ref: str) -> set[str]:
         """The DAG files that the stack must list; those of a repository elsewhere are not known here."""
         if not self.serves_dags(stack):
             return set()
@@ -113,7 +114,7 @@ class Session:
             daemons.start(home, "forward", ["env", f"KUBECONFIG={self.cluster.kubeconfig}", *command])
         return f"http://localhost:{port.read_text()}"
 
-    def forget(self, stack: Stack) -> None:
+    def forget(self, stack: SandboxStack) -> None:
         """Remove a stack that is destroyed, and the way to its page."""
         daemons.stop(self._forward(stack.name))
         shutil.rmtree(self._forward(stack.name), ignore_errors=True)
@@ -130,9 +131,9 @@ class Session:
     def _forward(self, stack: str) -> Path:
         return self.cluster.stacks / f"{stack}.forward"
 
-    def _serve_dags(self) -> Served:
+    def _serve_dags(self) -> ServedRepository:
         """Serve this project's own DAGs to the cluster."""
-        host = self.cluster.git_host()
+        host = self.cluster.git_server_address()
         git_repository.prepare(GIT, ROOT)
         port = GIT / "port"
         if not port.exists():  # it stays the same, for it is part of the stack's settings
@@ -142,14 +143,14 @@ class Session:
             command = [sys.executable, "-P", "-m", "sandbox.git_server", f"--home={GIT}", listen]
             log = daemons.log_file(GIT, "git-server")
             log.unlink(missing_ok=True)
-            daemons.start(GIT, "git-server", self.cluster.join(["env", f"PYTHONPATH={ROOT}", *command]))
+            daemons.start(GIT, "git-server", self.cluster.in_pod_network(["env", f"PYTHONPATH={ROOT}", *command]))
             end = time.monotonic() + _ANSWER_SECONDS
             while not log.exists() or "listening" not in log.read_text():
                 if time.monotonic() > end:
                     raise SandboxError.from_log("the git server did not come up", log)
                 time.sleep(0.1)
         number = int(port.read_text())
-        return Served(
+        return ServedRepository(
             git_repository.url(host, number),
             git_repository.known_hosts(GIT, host, number),
             git_repository.deploy_key(GIT),
@@ -159,7 +160,7 @@ class Session:
         """The chart to take instead of the published one; None when that can be reached."""
         if own := os.environ.get("AIRFLOW_CHART"):
             return str(Path(own).absolute())
-        published = tool_sources.internet_reached() or not self.cluster.throwaway
+        published = tool_sources.internet_available() or not self.cluster.throwaway
         return None if published else str(STAND_IN_CHART)
 
 

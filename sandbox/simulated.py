@@ -12,24 +12,24 @@ from lightkube.resources.core_v1 import Node
 from sandbox import SandboxError
 from sandbox.control_plane import HERE, ControlPlane, Groups
 from sandbox.pins import CONTROL_PLANE, KWOK_TOOL, Tool
-from sandbox.toolchain import Found
+from sandbox.toolchain import LocatedTool
 
 
-class Simulated(ControlPlane):
+class SimulatedCluster(ControlPlane):
     """A control plane and kwok."""
 
     about = (
         "a real Kubernetes API with simulated nodes: every object is real, but pods run no process, "
         "so nothing answers on the network"
     )
-    serves = False
+    runs_pods = False
     tools: tuple[Tool, ...] = (*CONTROL_PLANE, KWOK_TOOL)
 
     def __init__(self, folder: Path) -> None:
         # An endpoint of the API server must not be loopback; nobody uses this one.
         super().__init__(folder, bind="127.0.0.1", address="192.0.2.1")
 
-    def start(self, tools: Mapping[str, Found]) -> None:
+    def start(self, tools: Mapping[str, LocatedTool]) -> None:
         """Start what does not run yet, and return when the cluster can be used."""
         if not Path("/proc/self/environ").exists():
             raise SandboxError(
@@ -46,16 +46,16 @@ class Simulated(ControlPlane):
         kwok += ["--node-lease-duration-seconds=5", "--server-address=127.0.0.1:{kwok}"]
         return [*first, {**last, "kwok": kwok}]
 
-    def objects(self, client: Client) -> str:
+    def initial_objects(self, client: Client) -> str:
         """One simulated node and a default storage class."""
         return (HERE / "simulated.yaml").read_text()
 
     def wait_for_node(self, client: Client) -> None:
         """Return when kwok has the node take pods."""
-        self.wait("kwok", lambda: takes_pods(client.get(Node, "simulated")))
+        self.wait("kwok", lambda: accepts_pods(client.get(Node, "simulated")))
 
 
-def takes_pods(node: Node) -> bool:
+def accepts_pods(node: Node) -> bool:
     """Whether a node is ready, and free of taints."""
     conditions = (node.status.conditions if node.status else None) or []
     ready = any(each.type == "Ready" and each.status == "True" for each in conditions)

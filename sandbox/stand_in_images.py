@@ -18,9 +18,9 @@ from airflow_stack.cli.dags.airflow_installation import published_before
 from airflow_stack.settings.images import Images
 from airflow_stack.versions import TESTED
 from sandbox import SandboxError, debian, oci, toolchain
-from sandbox.image_programs import PAUSE, described, install, programs
+from sandbox.image_programs import PAUSE, install_programs, oci_images, program_files
 
-__all__ = ["PAUSE", "missing", "stand_ins"]
+__all__ = ["PAUSE", "ensure_archive", "remaining_steps"]
 
 _AIRFLOW_STEP, _PACK_STEP = {"Airflow": 120}, {"images": 20}
 _EXTRAS = "standard,postgres,cncf-kubernetes,fab,git,celery,statsd"
@@ -30,19 +30,19 @@ compileall.compile_dir(sys.argv[1], quiet=2, workers=0, invalidation_mode=py_com
 """
 
 
-def missing(cache: Path, images: Images) -> dict[str, int]:
+def remaining_steps(cache: Path, images: Images) -> dict[str, int]:
     """The steps of `stand_ins` that are still to do, with about how many seconds each takes."""
     if _archive(cache, images).exists():
         return {}
-    made = debian.folder(cache).exists(), _airflow_folder(cache, images).exists()
-    return ({} if made[0] else debian.STEP) | ({} if made[1] else _AIRFLOW_STEP) | _PACK_STEP
+    made = debian.tree_folder(cache).exists(), _airflow_folder(cache, images).exists()
+    return ({} if made[0] else debian.BUILD_SECONDS) | ({} if made[1] else _AIRFLOW_STEP) | _PACK_STEP
 
 
-def stand_ins(cache: Path, images: Images, shown: Progress) -> Path:
+def ensure_archive(cache: Path, images: Images, shown: Progress) -> Path:
     """Make the archive of every image that a stack of these settings names, where it is missing."""
     archive = _archive(cache, images)
     if not archive.exists():
-        base = debian.tree(cache, shown)
+        base = debian.ensure_tree(cache, shown)
         with toolchain.locked(cache), _readable():
             if not archive.exists():
                 _pack(archive, images, base, _airflow(cache, images, base, shown), shown)
@@ -64,18 +64,18 @@ def _digest(*parts: object) -> str:
 
 
 def _archive(cache: Path, images: Images) -> Path:
-    own = [(file.name, file.read_bytes()) for file in (*programs(), Path(oci.__file__))]
-    folders = debian.folder(cache).name, _airflow_folder(cache, images).name
+    own = [(file.name, file.read_bytes()) for file in (*program_files(), Path(oci.__file__))]
+    folders = debian.tree_folder(cache).name, _airflow_folder(cache, images).name
     return (
         cache
         / "node"
-        / f"stand-ins-{images.airflow.airflow_version}-{_digest(folders, debian.NOT_IN_IMAGES, list(described(images)), own)}.tar"
+        / f"stand-ins-{images.airflow.airflow_version}-{_digest(folders, debian.NOT_IN_IMAGES, list(oci_images(images)), own)}.tar"
     )
 
 
 def _airflow_folder(cache: Path, images: Images) -> Path:
     version = images.airflow.airflow_version
-    digest = _digest(debian.folder(cache).name, _requirements(version), _COMPILE)
+    digest = _digest(debian.tree_folder(cache).name, _requirements(version), _COMPILE)
     return cache / "node" / f"airflow-{version}-{digest}"
 
 
@@ -101,7 +101,7 @@ def _airflow(cache: Path, images: Images, base: Path, shown: Progress) -> Path:
     log = cache / "airflow-install.log"
     log.unlink(missing_ok=True)
     python = (base / "usr" / "bin" / "python3").readlink().name
-    with toolchain.aside(final) as made:
+    with toolchain.atomic_folder(final) as made:
         local = made / "usr" / "local"
         packages = local / "lib" / python / "dist-packages"
         command = [
@@ -154,13 +154,13 @@ def _pack(archive: Path, images: Images, base: Path, airflow: Path, shown: Progr
     try:
         with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".") as name:
             aside = Path(name)
-            install(aside / "programs")
+            install_programs(aside / "programs")
             layers = {
-                "base": oci.Layer(base, frozenset(debian.matching(base, debian.NOT_IN_IMAGES))),
-                "programs": oci.Layer(aside / "programs"),
-                "airflow": oci.Layer(airflow),
+                "base": oci.OciLayer(base, frozenset(debian.matching(base, debian.NOT_IN_IMAGES))),
+                "programs": oci.OciLayer(aside / "programs"),
+                "airflow": oci.OciLayer(airflow),
             }
-            oci.write(aside / "new", layers, list(described(images)), shown.tick)
+            oci.write(aside / "new", layers, list(oci_images(images)), shown.tick)
             (aside / "new").rename(archive)
     except OSError as error:
         raise SandboxError(f"the images were not packed: {error}; it needs 1 GB of disk in {archive.parent}") from error

@@ -32,7 +32,7 @@ def _open(url: str, timeout: float) -> IO[bytes]:
 
 
 @cache
-def internet_reached() -> bool:
+def internet_available() -> bool:
     """Whether official downloads can be had. Asked once a run; a refusal is final."""
     try:
         with _open(PULUMI_CHECKSUMS, _PROBE_SECONDS):
@@ -42,7 +42,7 @@ def internet_reached() -> bool:
 
 
 @cache
-def registries_reached() -> bool:
+def docker_hub_available() -> bool:
     """Whether images can be pulled: Docker Hub answers, be it that it wants to know who asks."""
     try:
         with _open(DOCKER_HUB, _PROBE_SECONDS):

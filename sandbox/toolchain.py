@@ -23,7 +23,7 @@ from sandbox.pins import Tool
 
 
 @dataclass(frozen=True)
-class Found:
+class LocatedTool:
     """A tool that can be run."""
 
     path: str
@@ -32,7 +32,7 @@ class Found:
     """`installed`, `official download` or `built here`."""
 
 
-def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Found]:
+def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, LocatedTool]:
     """Find or make every tool; afterwards each one has a link in the cache's `bin`."""
     cache = cache or cache_folder()
     found = {tool.name: _locate(tool, cache) for tool in tools}
@@ -57,59 +57,59 @@ def locked(cache: Path) -> Iterator[None]:
         yield
 
 
-def _locate(tool: Tool, cache: Path) -> Found | None:
+def _locate(tool: Tool, cache: Path) -> LocatedTool | None:
     return _installed(tool, cache) or _cached(tool, cache)
 
 
-def _installed(tool: Tool, cache: Path) -> Found | None:
+def _installed(tool: Tool, cache: Path) -> LocatedTool | None:
     path = shutil.which(tool.name)
     if path is None or Path(path).resolve().is_relative_to(cache.resolve()):
         return None
     if not tool.minimum:
         beside = shutil.which("pulumi") == str(Path(path).with_name("pulumi"))
-        return Found(path, "with pulumi", "installed") if beside else None
+        return LocatedTool(path, "with pulumi", "installed") if beside else None
     answer = subprocess.run([path, *tool.version_arguments], capture_output=True, text=True, check=False)
     version = re.search(r"\d+\.\d+\.\d+", answer.stdout + answer.stderr)
     if version is None or _numbers(version[0]) < _numbers(tool.minimum):
         return None
-    return Found(path, version[0], "installed")
+    return LocatedTool(path, version[0], "installed")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 
-def _cached(tool: Tool, cache: Path) -> Found | None:
+def _cached(tool: Tool, cache: Path) -> LocatedTool | None:
     folder = _folder(tool, cache)
     try:
         origin: dict[str, str] = json.loads((folder / "origin.json").read_text())
     except FileNotFoundError:
         return None
-    return Found(str(folder / tool.name), **origin)
+    return LocatedTool(str(folder / tool.name), **origin)
 
 
 def _folder(tool: Tool, cache: Path) -> Path:
     return cache / "tools" / f"{tool.name}-{tool.version}"
 
 
-def _make(tool: Tool, cache: Path, shown: Progress) -> Found:
+def _make(tool: Tool, cache: Path, shown: Progress) -> LocatedTool:
     """Make a tool where it is missing."""
     final = _folder(tool, cache)
     shown.start(tool.name)
-    with aside(final) as folder:
+    with atomic_folder(final) as folder:
         version, origin = tool.version, "official download"
-        if not (tool_sources.internet_reached() and tool_sources.download(tool, folder)):
+        if not (tool_sources.internet_available() and tool_sources.download(tool, folder)):
             version, origin = tool.module_version or tool.version, "built here"
             log = cache / f"{tool.name}.log"
             log.unlink(missing_ok=True)
             tool_sources.build(tool, folder, lambda command, cwd, env: run(command, cwd, env, log, shown))
         (folder / "origin.json").write_text(json.dumps({"version": version, "origin": origin}))
     shown.finish(f"{version}, {origin}")
-    return Found(str(final / tool.name), version, origin)
+    return LocatedTool(str(final / tool.name), version, origin)
 
 
 @contextmanager
-def aside(final: Path) -> Iterator[Path]:
+def atomic_folder(final: Path) -> Iterator[Path]:
     """Give a folder to make something in, and move it into place when it is whole."""
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as name:
@@ -136,7 +136,7 @@ def run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Pr
         raise SandboxError.from_log(f"`{' '.join(command[:2])}` failed", log)
 
 
-def _link(tools: Sequence[Tool], found: dict[str, Found], cache: Path) -> None:
+def _link(tools: Sequence[Tool], found: dict[str, LocatedTool], cache: Path) -> None:
     """Put every tool into `bin`. Ours as hard links: Pulumi looks for its language hosts beside itself."""
     binaries = cache / "bin"
     binaries.mkdir(parents=True, exist_ok=True)

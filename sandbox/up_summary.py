@@ -9,15 +9,15 @@ from rich.text import Text
 from airflow_stack.cli.console import console, duration
 from airflow_stack.inputs.validation import PROJECT, SECRETS
 from sandbox import config_copy, git_repository
-from sandbox.airflow_ready import Ready
-from sandbox.sandbox_stack import Result, Stack
+from sandbox.airflow_ready import ReadyAirflow
+from sandbox.sandbox_stack import PulumiResult, SandboxStack
 from sandbox.session import GIT, ROOT, STAND_IN_CHART, Session
 
 _WORDS = {"same": "unchanged", "create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 _SHOWN = ("namespace", "gitDeployKey", "dagRepository", "dagRef", "chartVersion", "adminUser")
 
 
-def show(session: Session, stack: Stack, result: Result, page: str, ready: Ready | None) -> None:
+def show(session: Session, stack: SandboxStack, result: PulumiResult, page: str, ready: ReadyAirflow | None) -> None:
     """Print the summary."""
     outputs = stack.outputs()
     grid = Table.grid(padding=(0, 2))
@@ -32,7 +32,7 @@ def show(session: Session, stack: Stack, result: Result, page: str, ready: Ready
         console.print(Text(f"warning: {warning}", style="yellow"))
 
 
-def _parts(session: Session, stack: Stack) -> Iterator[tuple[str, str]]:
+def _parts(session: Session, stack: SandboxStack) -> Iterator[tuple[str, str]]:
     yield "cluster", session.cluster.about
     yield "plugins", "the official ones" if session.official_plugins else "stand-ins for the official ones"
     chart = config_copy.settings(stack.config_file).get(f"{PROJECT}:chart", {}).get("path")
@@ -41,7 +41,7 @@ def _parts(session: Session, stack: Stack) -> Iterator[tuple[str, str]]:
             "a stand-in that takes the official one's values; AIRFLOW_CHART=<packed chart> makes it the official one"
         )
     yield "chart", chart or "the official one"
-    if session.cluster.serves:
+    if session.cluster.runs_pods:
         yield "images", "stand-ins, made here from PyPI and Debian" if session.stand_in_images else "the official ones"
     for key in session.supplied_secrets(stack):
         command = SECRETS[key.removeprefix(f"{PROJECT}:")]
@@ -58,7 +58,7 @@ def _outputs(outputs: Mapping[str, object], page: str) -> Iterator[tuple[str, st
         yield "adminPassword", "`make open` prints it"
 
 
-def _found(ready: Ready | None) -> Iterator[tuple[str, str]]:
+def _found(ready: ReadyAirflow | None) -> Iterator[tuple[str, str]]:
     if ready is None:
         return
     yield "Airflow", f"{ready.version}, scheduling"
@@ -69,13 +69,13 @@ def _found(ready: Ready | None) -> Iterator[tuple[str, str]]:
         yield "smoke run", f"green in {took}: {len(ready.tasks)} tasks on {where} {'pod' if where == 1 else 'pods'}"
 
 
-def _served(session: Session, stack: Stack) -> Iterator[tuple[str, str]]:
+def _served(session: Session, stack: SandboxStack) -> Iterator[tuple[str, str]]:
     if session.serves_dags(stack):
         yield "deploy key", f"{git_repository.public_key(GIT)} (the sandbox's git server knows it)"
 
 
-def _next_step(session: Session, stack: Stack, outputs: Mapping[str, object]) -> str:
-    if not session.cluster.serves:
+def _next_step(session: Session, stack: SandboxStack, outputs: Mapping[str, object]) -> str:
+    if not session.cluster.runs_pods:
         return (
             f"change a setting in Pulumi.{stack.name}.yaml and see `make preview STACK={stack.name}`. There is no "
             "page to open here: for an Airflow that runs, `make down`, then `make up` as root on Linux, with Docker, or "

@@ -24,8 +24,9 @@ from airflow_stack.chart.values import chart_values
 from airflow_stack.cli.manifests import render
 from airflow_stack.settings.models import Logs, Settings
 from sandbox import config_copy, pins, toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 from tests.support.cases import SERVED, stack_settings
 
 ROOT = Path(__file__).parents[1]
@@ -106,7 +107,7 @@ def _python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def _previews(folder: Path, settings: Settings, cluster: Simulated) -> dict[str, float]:
+def _previews(folder: Path, settings: Settings, cluster: SimulatedCluster) -> dict[str, float]:
     seconds = {}
     for name, program in (("empty", ""), ("release alone", RELEASE_ALONE), ("this program", None)):
         project, home = ROOT, folder / name.replace(" ", "-")
@@ -115,7 +116,7 @@ def _previews(folder: Path, settings: Settings, cluster: Simulated) -> dict[str,
         stack = _stack(project, home, cluster)
         if program is None:
             source, target = ROOT / "Pulumi.dev.yaml", stack.config_file
-            config_copy.copy(source, target, throwaway=True, chart=str(CHART), served=SERVED)
+            config_copy.write(source, target, throwaway=True, chart=str(CHART), served=SERVED)
             for key, value in config_copy.missing_secrets(target, SERVED).items():
                 stack.set_secret(key, value)
         deployed = stack.up()
@@ -125,7 +126,7 @@ def _previews(folder: Path, settings: Settings, cluster: Simulated) -> dict[str,
     return seconds
 
 
-def _many(folder: Path, cluster: Simulated) -> tuple[dict[str, float], dict[str, float]]:
+def _many(folder: Path, cluster: SimulatedCluster) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds of a preview that makes so many Airflows, and MiB of its program."""
     project = folder / "many"
     project.mkdir()
@@ -154,17 +155,17 @@ def _show_many(console: Console, seconds: dict[str, float], memory: dict[str, fl
         console.print(f"one more costs {early:.2f} {unit} up to ten and {late:.2f} {unit} up to fifty: {verdict}")
 
 
-def _stack(project: Path, home: Path, cluster: Simulated) -> Stack:
-    stack = Stack(project, "dev", home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
+def _stack(project: Path, home: Path, cluster: SimulatedCluster) -> SandboxStack:
+    stack = SandboxStack(project, "dev", home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
     stack.create()
     return stack
 
 
 @contextmanager
-def _cluster(folder: Path) -> Iterator[Simulated]:
-    cluster = Simulated(folder / "cluster")
+def _cluster(folder: Path) -> Iterator[SimulatedCluster]:
+    cluster = SimulatedCluster(folder / "cluster")
     try:
-        cluster.start(toolchain.ensure([*pins.ENGINE, *Simulated.tools]))
+        cluster.start(toolchain.ensure([*pins.ENGINE, *SimulatedCluster.tools]))
         yield cluster
     finally:
         cluster.stop()

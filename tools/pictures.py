@@ -49,7 +49,7 @@ def take(browser: Chrome, file: Path, *selectors: str) -> None:
 def main(stack: Annotated[str, typer.Option(help="The stack, as in Pulumi.<stack>.yaml.")] = "dev") -> None:
     """Take the pictures of the README from a stack that is up."""
     there = clusters.present(STATE, None)
-    session = Session(there) if there and there.running() and there.serves else None
+    session = Session(there) if there and there.running() and there.runs_pods else None
     if session is None or stack not in stacks(session.cluster.stacks, session.env()):
         raise SandboxError(f"no Airflow is running; `make up STACK={stack}` first, where pods really run")
     opened = session.stack(stack)

@@ -20,9 +20,10 @@ import yaml
 
 from sandbox import config_copy, pins, toolchain
 from sandbox.plugins.property_values import Value, is_secret, plain, secret
-from sandbox.plugins.protocol import Resource, Subject
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
+from sandbox.plugins.protocol import Request, ResourceType
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 from tests.support.cases import CONTRACT_CHART, GIVEN, ROOT, SERVED, STACKS
 
 RELEASED = ROOT / "tools" / "released"
@@ -36,14 +37,14 @@ def version() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
-def configure(stack: Stack, settings: Path, chart: str) -> None:
+def configure(stack: SandboxStack, settings: Path, chart: str) -> None:
     """Give a stack its settings and made-up secrets."""
-    config_copy.copy(settings, stack.config_file, throwaway=True, chart=chart)
+    config_copy.write(settings, stack.config_file, throwaway=True, chart=chart)
     for key in config_copy.missing_secrets(stack.config_file):
         stack.set_secret(key, GIVEN[key.removeprefix("airflow:")])
 
 
-def read_state(stack: Stack) -> dict[str, Any]:
+def read_state(stack: SandboxStack) -> dict[str, Any]:
     """The state with its secrets in plain text."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "state.json"
@@ -52,13 +53,13 @@ def read_state(stack: Stack) -> dict[str, Any]:
     return state
 
 
-def restore(stack: Stack, state: Path, chart: str, kinds: Mapping[str, Resource]) -> None:
+def restore(stack: SandboxStack, state: Path, chart: str, kinds: Mapping[str, ResourceType]) -> None:
     """Make in the cluster what a released state names, in the order of the state, and give the stack that state."""
     content = json.loads(state.read_text().replace(_CHART, chart))
     for resource in content["deployment"]["resources"]:
         if kind := kinds.get(resource["type"]):
-            inputs = kind.check(Subject(inputs=_secrets(_from_state, resource["inputs"])))
-            resource["id"], outputs = kind.create(Subject(inputs=inputs))
+            inputs = kind.check(Request(inputs=_secrets(_from_state, resource["inputs"])))
+            resource["id"], outputs = kind.create(Request(inputs=inputs))
             resource |= {"inputs": _secrets(_to_state, inputs), "outputs": _secrets(_to_state, outputs)}
     salt = yaml.safe_load(stack.config_file.read_text())["encryptionsalt"]
     content["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
@@ -78,9 +79,9 @@ def main() -> None:
         )
     with tempfile.TemporaryDirectory() as home:
         written = Path(home) / "released"
-        cluster = Simulated(Path(home) / "cluster")
+        cluster = SimulatedCluster(Path(home) / "cluster")
         try:
-            cluster.start(toolchain.ensure([*pins.ENGINE, *Simulated.tools]))
+            cluster.start(toolchain.ensure([*pins.ENGINE, *SimulatedCluster.tools]))
             for name in STACKS:
                 _write(name, written, Path(home) / name, cluster)
         finally:
@@ -89,10 +90,10 @@ def main() -> None:
     print(f"written: {folder.relative_to(ROOT)}, to be committed with the release")
 
 
-def _write(name: str, folder: Path, home: Path, cluster: Simulated) -> None:
+def _write(name: str, folder: Path, home: Path, cluster: SimulatedCluster) -> None:
     settings = folder / f"Pulumi.{name}.yaml"
-    config_copy.copy(ROOT / settings.name, settings, throwaway=True, served=SERVED)
-    stack = Stack(ROOT, name, home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
+    config_copy.write(ROOT / settings.name, settings, throwaway=True, served=SERVED)
+    stack = SandboxStack(ROOT, name, home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
     stack.create()
     configure(stack, settings, str(CONTRACT_CHART))
     deployed = stack.up()
@@ -112,7 +113,7 @@ def _lasting(resource: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in resource.items() if key not in dropped}
 
 
-def _run(stack: Stack, *arguments: str) -> None:
+def _run(stack: SandboxStack, *arguments: str) -> None:
     # Beside the stack's own settings: in the project Pulumi would write a salt into those of the checkout.
     done = stack.run("--cwd", str(stack.config_file.parent), "stack", *arguments, "--stack", stack.name)
     if not done.ok:

@@ -20,7 +20,7 @@ from lightkube import Client, KubeConfig, codecs
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, daemons, pki
 from sandbox.pins import CONTROL_PLANE, Tool
-from sandbox.toolchain import Found
+from sandbox.toolchain import LocatedTool
 
 HERE = Path(__file__).parent
 _HEALTH = {"etcd": "health", "kube-apiserver": "readyz", "containerd": "v1/metrics", "coredns": "health"}
@@ -41,23 +41,23 @@ class ControlPlane:
         self.stacks = self.folder / "stacks"
         self._bind, self._address = bind, address
 
-    def start(self, tools: Mapping[str, Found]) -> None:
+    def start(self, tools: Mapping[str, LocatedTool]) -> None:
         """Start what does not run yet, and return when the cluster can be used."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.running():
             self._prepare()
-        self.make_ground()
-        values = {**self.names(), **self.ports()}
+        self.prepare_host()
+        values = {**self.placeholders(), **self.ports()}
         for group in self.groups():
             live = daemons.running(self.folder)
             for name in group.keys() - live.keys():
                 arguments = [each.format(**values) for each in group[name]]
                 program = tools[name].path if name in tools else name
-                daemons.start(self.folder, name, self.command([program, *arguments]))
+                daemons.start(self.folder, name, self.wrapped([program, *arguments]))
             for name in group:
                 self.wait(name, partial(self._healthy, name))
         client: Client = Client(KubeConfig.from_file(self.kubeconfig), field_manager="sandbox", trust_env=False)
-        for thing in codecs.load_all_yaml(self.objects(client)):
+        for thing in codecs.load_all_yaml(self.initial_objects(client)):
             client.apply(thing, force=True)
         self.wait_for_node(client)
 
@@ -79,18 +79,18 @@ class ControlPlane:
         groups: Groups = yaml.safe_load((HERE / "arguments.yaml").read_text())
         return groups
 
-    def names(self) -> dict[str, str]:
+    def placeholders(self) -> dict[str, str]:
         """What the arguments of processes may name, besides ports."""
         return {"bind": self._bind, "address": self._address, "here": str(HERE), "folder": str(self.folder)}
 
-    def command(self, command: Sequence[str]) -> Sequence[str]:
+    def wrapped(self, command: Sequence[str]) -> Sequence[str]:
         """How a process is started."""
         return command
 
-    def make_ground(self) -> None:
+    def prepare_host(self) -> None:
         """Make what every process stands on; idempotent."""
 
-    def objects(self, client: Client) -> str:
+    def initial_objects(self, client: Client) -> str:
         """What the cluster has before anybody uses it, as YAML."""
         raise NotImplementedError
 
@@ -98,15 +98,15 @@ class ControlPlane:
         """Return when pods can be placed."""
         raise NotImplementedError
 
-    def supply(self, wanted: Images) -> str | None:
+    def provide_images(self, images: Images) -> str | None:
         """Make a stack's images available; the registry to take them from instead of their own."""
         return None
 
-    def git_host(self) -> str:
+    def git_server_address(self) -> str:
         """The address at which pods find a server of ours."""
         return "127.0.0.1"
 
-    def join(self, command: Sequence[str]) -> Sequence[str]:
+    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
         """How a server of ours is started, so that it can listen at that address."""
         return command
 

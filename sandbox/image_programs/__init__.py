@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airflow_stack.settings.images import Images
-from sandbox.oci import Image
+from sandbox.oci import OciImage
 
 PAUSE = "localhost/stand-in/pause:1"
 _INSTALLED = {
@@ -25,12 +25,12 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROGRAMS = Path(__file__).parent
 
 
-def programs() -> list[Path]:
+def program_files() -> list[Path]:
     """The files that decide what is installed."""
     return sorted(file for file in _PROGRAMS.iterdir() if file.is_file())
 
 
-def install(root: Path) -> None:
+def install_programs(root: Path) -> None:
     """Put the programs and the folders below a root, as layer of every image."""
     for target, program in _INSTALLED.items():
         (root / target).parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def install(root: Path) -> None:
         shutil.chown(root / name, user, group)
 
 
-def described(images: Images) -> Iterator[Image]:
+def oci_images(images: Images) -> Iterator[OciImage]:
     """Every image that a stack of these settings names, and the pause image of the node."""
     airflow = images.airflow.airflow_version
     yield _image(
@@ -106,11 +106,11 @@ def _image(
     config: Mapping[str, object],
     environment: Mapping[str, str] | None = None,
     *more: str,
-) -> Image:
+) -> OciImage:
     variables = {"PATH": _PATH, "LANG": "C.UTF-8", **(environment or {})}
     labels = {
         "org.opencontainers.image.title": f"stand-in for {name.removeprefix('localhost/stand-in/')}",
         "org.opencontainers.image.description": f"Stand-in of the airflow-stack sandbox: {description}.",
     }
     own = {"Env": [f"{key}={value}" for key, value in variables.items()], "Labels": labels}
-    return Image(name, ("base", "programs", *more), {**config, **own})
+    return OciImage(name, ("base", "programs", *more), {**config, **own})

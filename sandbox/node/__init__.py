@@ -24,9 +24,9 @@ from airflow_stack.cli.console import progress, say
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, daemons, debian, stand_in_images, tool_sources
 from sandbox.control_plane import ControlPlane, Groups
-from sandbox.node import machine, store
+from sandbox.node import image_cache, machine
 from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE, Tool
-from sandbox.simulated import takes_pods
+from sandbox.simulated import accepts_pods
 from sandbox.toolchain import cache_folder
 
 _HERE = Path(__file__).parent
@@ -35,11 +35,11 @@ _REGISTRY = "localhost/stand-in"
 _VOLUMES = 16
 
 
-class Node(ControlPlane):
+class NodeCluster(ControlPlane):
     """A control plane, and one node with containerd, kubelet, kube-proxy and CoreDNS."""
 
     about = "a Kubernetes node of its own on this machine: real pods in real containers"
-    serves = True
+    runs_pods = True
     tools: tuple[Tool, ...] = (*CONTROL_PLANE, *NODE, KUBECTL)
 
     def __init__(self, folder: Path) -> None:
@@ -53,19 +53,19 @@ class Node(ControlPlane):
         own: Groups = yaml.safe_load((_HERE / "arguments.yaml").read_text())
         return [*super().groups(), *own]
 
-    def command(self, command: Sequence[str]) -> Sequence[str]:
+    def wrapped(self, command: Sequence[str]) -> Sequence[str]:
         """Inside the node, in the cluster's folder."""
         enter = ["nsenter", f"--target={self._first_process()}", *machine.NAMESPACES]
         return [*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(self.folder), *command]
 
-    def make_ground(self) -> None:
+    def prepare_host(self) -> None:
         """Start the node's first process, the ways in and the way out."""
         if self._first_process() is None:
             machine.make_control_group(self._cgroup)
             if not self._containerd.exists():
-                self._loaded.write_text(store.restore(self._cache, self._containerd))
-            with progress({} if debian.folder(self._cache).exists() else debian.STEP) as shown:
-                tree = debian.tree(self._cache, shown)
+                self._loaded.write_text(image_cache.restore(self._cache, self._containerd))
+            with progress({} if debian.tree_folder(self._cache).exists() else debian.BUILD_SECONDS) as shown:
+                tree = debian.ensure_tree(self._cache, shown)
             script = ["sh", str(_HERE / "init.sh"), str(tree), str(self.folder), str(self._cache), _ADDRESS]
             daemons.start(self.folder, "node", ["unshare", *machine.NAMESPACES, "--fork", *script])
             self.wait("node", self._is_up)
@@ -78,7 +78,7 @@ class Node(ControlPlane):
             egress = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", target, "tap0"]
             daemons.start(self.folder, "slirp4netns", egress)
 
-    def objects(self, client: Client) -> str:
+    def initial_objects(self, client: Client) -> str:
         """A default storage class and volumes, of which those that were used are emptied and offered again."""
         for volume in client.list(PersistentVolume):
             if volume.metadata and volume.metadata.name and volume.status and volume.status.phase == "Released":
@@ -93,33 +93,33 @@ class Node(ControlPlane):
 
     def wait_for_node(self, client: Client) -> None:
         """Return when the node takes pods."""
-        self.wait("kubelet", lambda: any(takes_pods(node) for node in client.list(NodeResource)))
+        self.wait("kubelet", lambda: any(accepts_pods(node) for node in client.list(NodeResource)))
 
-    def supply(self, wanted: Images) -> str | None:
+    def provide_images(self, images: Images) -> str | None:
         """Load stand-ins for a stack's images where no registry is reached; the registry that they pretend to be from."""
-        if tool_sources.registries_reached():
+        if tool_sources.docker_hub_available():
             return None
-        wanted = wanted.model_copy(update={"registry": wanted.registry or _REGISTRY})
-        with progress(stand_in_images.missing(self._cache, wanted)) as shown:
-            archive = stand_in_images.stand_ins(self._cache, wanted, shown)
+        images = images.model_copy(update={"registry": images.registry or _REGISTRY})
+        with progress(stand_in_images.remaining_steps(self._cache, images)) as shown:
+            archive = stand_in_images.ensure_archive(self._cache, images, shown)
         if self._loaded.read_text() != archive.name:
             say("Loading the images into the node.")
             ctr = ["ctr", "--address=/run/containerd/containerd.sock", "--namespace=k8s.io"]
             done = subprocess.run(
-                self.command([*ctr, "images", "import", str(archive)]), capture_output=True, text=True, check=False
+                self.wrapped([*ctr, "images", "import", str(archive)]), capture_output=True, text=True, check=False
             )
             if done.returncode != 0:
                 raise SandboxError(f"the images could not be loaded: {done.stderr.strip()}")
             self._loaded.write_text(archive.name)
             if not any((self.folder / "podlogs").iterdir()):  # else containers would be kept with the images
-                store.keep(self._containerd, self._cache, archive)
+                image_cache.save(self._containerd, self._cache, archive)
         return _REGISTRY
 
-    def git_host(self) -> str:
+    def git_server_address(self) -> str:
         """The node."""
         return _ADDRESS
 
-    def join(self, command: Sequence[str]) -> Sequence[str]:
+    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
         """In the node's network, with this machine's files."""
         return ["nsenter", f"--target={self._first_process()}", "--net", *command]
 
@@ -150,7 +150,7 @@ class Node(ControlPlane):
             "pods": _PODS,
             "folder": self.folder,
             "cgroup": self._cgroup,
-            "pause": PAUSE if tool_sources.registries_reached() else stand_in_images.PAUSE,
+            "pause": PAUSE if tool_sources.docker_hub_available() else stand_in_images.PAUSE,
             **{f"port_{name.replace('-', '_')}": port for name, port in self.ports().items()},
         }
         for source in (_HERE / "files").rglob("*.*"):

@@ -20,7 +20,7 @@ _PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 _OVERLAY = 'cd "$0" && mkdir a b c d && mount -t overlay overlay -o lowerdir=a,upperdir=b,workdir=c d'
 
 
-def refusal(folder: Path) -> str | None:
+def unsupported_reason(folder: Path) -> str | None:
     """Say why no node can run here, with its data in `folder`; None when it can."""
     if platform.system() != "Linux":
         return "a node needs Linux"
@@ -43,7 +43,7 @@ def refusal(folder: Path) -> str | None:
 def missing_packages() -> list[str]:
     """Name the packages that must be installed first."""
     wanted = ["slirp4netns"] if Path("/dev/net/tun").exists() else []
-    if not debian.folder(cache_folder()).exists():
+    if not debian.tree_folder(cache_folder()).exists():
         wanted.append("debootstrap")
     return [name for name in wanted if shutil.which(name, path=_PATH) is None]
 

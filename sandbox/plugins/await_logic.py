@@ -9,9 +9,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from sandbox.plugins import readiness
-from sandbox.plugins.engine_log import Log
-from sandbox.plugins.informers import Event, Watches
-from sandbox.plugins.kubernetes_api import Api, ApiError
+from sandbox.plugins.engine_log import OperationLog
+from sandbox.plugins.informers import Event, Informers
+from sandbox.plugins.kubernetes_api import KubernetesApi, KubernetesApiError
 from sandbox.plugins.pod_warnings import is_owned_by
 from sandbox.plugins.property_values import Properties
 from sandbox.plugins.protocol import PluginError
@@ -19,10 +19,10 @@ from sandbox.plugins.protocol import PluginError
 _DEFAULT_TIMEOUT = 600.0  # seconds
 _PERIOD = 0.25  # seconds, between looks at the clock
 _POLL = 0.5  # seconds
-_KINDS: dict[tuple[str, str], Callable[[Properties, Log], readiness.Readiness]] = {
-    ("apps/v1", "StatefulSet"): readiness.StatefulSet,
-    ("batch/v1", "Job"): readiness.Job,
-    ("v1", "Service"): readiness.Service,
+_KINDS: dict[tuple[str, str], Callable[[Properties, OperationLog], readiness.Readiness]] = {
+    ("apps/v1", "StatefulSet"): readiness.StatefulSetReadiness,
+    ("batch/v1", "Job"): readiness.JobReadiness,
+    ("v1", "Service"): readiness.ServiceReadiness,
 }
 
 
@@ -34,33 +34,33 @@ class AwaitError(Exception):
         self.live, self.reasons = live, list(reasons)
 
 
-class Awaits:
+class AwaitLogic:
     """The waiting of a plugin."""
 
-    def __init__(self, api: Api, cancelled: threading.Event) -> None:
-        self._api, self._cancelled, self._watches = api, cancelled, Watches(api, cancelled)
+    def __init__(self, api: KubernetesApi, cancelled: threading.Event) -> None:
+        self._api, self._cancelled, self._watches = api, cancelled, Informers(api, cancelled)
 
     def until_ready(
-        self, inputs: Properties, live: Properties, timeout: float, log: Log, *, created: bool
+        self, inputs: Properties, live: Properties, timeout: float, log: OperationLog, *, created: bool
     ) -> Properties:
         """Wait until an object is ready; return it as it is then."""
         if option(inputs, "skipAwait") == "true":
             log.status("INFO", "Skipping await logic")
             return live
-        conditions = _wished(live, log)
+        conditions = _wait_for_conditions(live, log)
         kind = live["apiVersion"], live["kind"]
         if conditions:
             for condition in conditions:
-                live = self._until(condition, timed(timeout, inputs), log)
+                live = self._until(condition, timeout_seconds(timeout, inputs), log)
         elif kind in _KINDS:
-            live = self._until(_KINDS[kind](live, log), timed(timeout, inputs), log)
+            live = self._until(_KINDS[kind](live, log), timeout_seconds(timeout, inputs), log)
         elif kind == ("v1", "PersistentVolumeClaim"):
             live = self._poll(live, 300, lambda claim: self._is_bound(claim, log, created=created))
         elif kind == ("v1", "ResourceQuota"):
             live = self._poll(live, 60, lambda quota: quota["spec"].get("hard") == quota.get("status", {}).get("hard"))
         return live
 
-    def at_once(self, inputs: Properties, live: Properties, log: Log) -> None:
+    def check_now(self, inputs: Properties, live: Properties, log: OperationLog) -> None:
         """Raise an error if an object is not ready now, for a refresh."""
         kind = live["apiVersion"], live["kind"]
         if kind not in _KINDS or option(inputs, "skipAwait") == "true":
@@ -70,18 +70,18 @@ class Awaits:
             for each in [] if state.done else self._related(followed, live):
                 with suppress(readiness.FailedError):
                     state.see("ADDED", each, 0)
-        if isinstance(state, readiness.Service):
+        if isinstance(state, readiness.ServiceReadiness):
             state.settle()
         if not state.look(0):
             raise AwaitError(live, _not_initialized(live), *state.lacking())
         log.clear()
 
-    def until_gone(self, live: Properties, timeout: float, inputs: Properties, log: Log) -> None:
+    def until_gone(self, live: Properties, timeout: float, inputs: Properties, log: OperationLog) -> None:
         """Wait until an object is gone. To see that, the account needs the right to list and watch its kind."""
         api_version, kind, metadata = live["apiVersion"], live["kind"], live["metadata"]
         events: SimpleQueue[Event] = SimpleQueue()
         told: SimpleQueue[Event] = SimpleQueue()
-        end, namespace = time.monotonic() + timed(timeout, inputs), metadata.get("namespace", "")
+        end, namespace = time.monotonic() + timeout_seconds(timeout, inputs), metadata.get("namespace", "")
         with ExitStack() as following:
             following.enter_context(self._watches.follow(api_version, kind, namespace, events))
             if self._is_gone(live, log):
@@ -91,7 +91,7 @@ class Awaits:
                 _show(told, live, log)
                 if (event := _next(events)) is None:
                     continue
-                change, seen = self._heard(event, live)
+                change, seen = self._checked_event(event, live)
                 if seen["metadata"]["name"] != metadata["name"]:
                     continue
                 live = seen
@@ -105,7 +105,7 @@ class Awaits:
             cancelled = ": context canceled" if self._cancelled.is_set() else ""
             raise AwaitError(live, f"timed out waiting for the condition{cancelled}")
 
-    def _until(self, state: readiness.Readiness, timeout: float, log: Log) -> Properties:
+    def _until(self, state: readiness.Readiness, timeout: float, log: OperationLog) -> Properties:
         namespace, name = state.live["metadata"].get("namespace", ""), state.live["metadata"]["name"]
         events: SimpleQueue[Event] = SimpleQueue()
         told: SimpleQueue[Event] = SimpleQueue()
@@ -121,11 +121,11 @@ class Awaits:
                 if time.monotonic() > end:
                     if state.done_at_last():
                         break
-                    raise AwaitError(state.live, _out_of_time(state), *state.lacking())
+                    raise AwaitError(state.live, _timed_out(state), *state.lacking())
                 _show(told, state.live, log)
                 if (event := _next(events)) is None:
                     continue
-                change, seen = self._heard(event, state.live)
+                change, seen = self._checked_event(event, state.live)
                 if state.restarts_clock and (state.is_it(seen) or is_owned_by(seen, state.live)):
                     end = time.monotonic() + timeout
                 try:
@@ -136,19 +136,19 @@ class Awaits:
 
     def _poll(self, live: Properties, timeout: float, is_ready: Callable[[Properties], bool]) -> Properties:
         end, name = time.monotonic() + timeout, live["metadata"]["name"]
-        while not is_ready(live := self.again(live)):
+        while not is_ready(live := self.fetch(live)):
             if time.monotonic() > end:
                 raise AwaitError(live, f"Timeout occurred polling for '{name}'")
             if self._cancelled.wait(_POLL):
                 raise AwaitError(live, f"Resource operation was cancelled for '{name}'")
         return live
 
-    def again(self, live: Properties) -> Properties:
+    def fetch(self, live: Properties) -> Properties:
         """Fetch an object as it is now."""
         metadata = live["metadata"]
         return self._api.get(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"])
 
-    def _is_bound(self, claim: Properties, log: Log, *, created: bool) -> bool:
+    def _is_bound(self, claim: Properties, log: OperationLog, *, created: bool) -> bool:
         """A volume that is bound to its first consumer only may be pending (await/awaiters.go)."""
         phase, storage_class = claim.get("status", {}).get("phase"), claim["spec"].get("storageClassName")
         mode = None
@@ -157,7 +157,7 @@ class Awaits:
         else:
             try:
                 mode = self._api.get("storage.k8s.io/v1", "StorageClass", "", storage_class).get("volumeBindingMode")
-            except ApiError as error:
+            except KubernetesApiError as error:
                 log.status("WARNING", f'getting storagclass "{storage_class}": {error}')
         late = created and mode == "WaitForFirstConsumer"
         return bool(phase == "Pending" if late else phase == "Bound") or (not created and phase == "Bound")
@@ -167,20 +167,20 @@ class Awaits:
             return [live]
         try:
             return self._api.list(*kind, live["metadata"].get("namespace", ""))[0]
-        except ApiError:
+        except KubernetesApiError:
             return []
 
-    def _is_gone(self, live: Properties, log: Log) -> bool:
+    def _is_gone(self, live: Properties, log: OperationLog) -> bool:
         try:
-            self.again(live)
-        except ApiError as error:
+            self.fetch(live)
+        except KubernetesApiError as error:
             if error.status == 404:
                 return True
             log.status("WARNING", f"unexpected error while checking cluster state: {error}")
         return False
 
     @staticmethod
-    def _heard(event: Event, live: Properties) -> tuple[str, Properties]:
+    def _checked_event(event: Event, live: Properties) -> tuple[str, Properties]:
         change, seen = event
         if change == "ERROR":
             namespace = live["metadata"].get("namespace")
@@ -199,13 +199,13 @@ def option(inputs: Properties, name: str) -> str:
     return str(annotations.get(f"pulumi.com/{name}", ""))
 
 
-def timed(timeout: float, inputs: Properties) -> float:
+def timeout_seconds(timeout: float, inputs: Properties) -> float:
     """Say how many seconds an operation may take: by the resource option, an annotation or the default."""
     annotated = option(inputs, "timeoutSeconds")
     return timeout or (float(annotated) if annotated.isdecimal() else _DEFAULT_TIMEOUT)
 
 
-def _wished(live: Properties, log: Log) -> list[readiness.Readiness]:
+def _wait_for_conditions(live: Properties, log: OperationLog) -> list[readiness.Readiness]:
     if not (wish := option(live, "waitFor")):
         return []
     try:
@@ -215,20 +215,20 @@ def _wished(live: Properties, log: Log) -> list[readiness.Readiness]:
     for each in wishes:
         if not each.startswith("condition="):
             raise PluginError(f"the sandbox's stand-in waits only for a condition=..., not for {each}")
-    return [readiness.Condition(live, log, each.removeprefix("condition=")) for each in wishes]
+    return [readiness.ConditionReadiness(live, log, each.removeprefix("condition=")) for each in wishes]
 
 
 def _not_initialized(live: Properties) -> str:
     return f"Resource '{live['metadata']['name']}' was created but failed to initialize"
 
 
-def _out_of_time(state: readiness.Readiness) -> str:
-    if isinstance(state, readiness.Condition):
+def _timed_out(state: readiness.Readiness) -> str:
+    if isinstance(state, readiness.ConditionReadiness):
         return "timed out waiting for the condition"
     return f"'{state.live['metadata']['name']}' timed out waiting to be Ready"
 
 
-def _show(told: "SimpleQueue[Event]", live: Properties, log: Log) -> None:
+def _show(told: "SimpleQueue[Event]", live: Properties, log: OperationLog) -> None:
     """Show the warnings that the cluster has about an object; without the right to read them, none."""
     while not told.empty():
         change, event = told.get()

@@ -9,11 +9,11 @@ Tell = Callable[[str, str, bool], None]
 """Severity, text, and whether it is a status, which the next one replaces."""
 
 
-class Log:
+class OperationLog:
     """What one operation tells of one resource."""
 
     def __init__(self, tell: Tell = lambda severity, text, is_status: None) -> None:
-        self.tell, self._told = tell, set[tuple[str, str, bool]]()
+        self.tell, self._sent = tell, set[tuple[str, str, bool]]()
 
     def status(self, severity: str, text: str) -> None:
         """Show what is going on."""
@@ -28,8 +28,8 @@ class Log:
         self.tell("INFO", "", True)
 
     def _once(self, severity: str, text: str, is_status: bool) -> None:
-        if (severity, text, is_status) not in self._told:
-            self._told.add((severity, text, is_status))
+        if (severity, text, is_status) not in self._sent:
+            self._sent.add((severity, text, is_status))
             self.tell(severity, text, is_status)
 
 

@@ -18,7 +18,7 @@ _TAKEN_OVER = (
 _OWN = ("pulumi-resource-kubernetes", "pulumi-kubernetes")
 
 
-def handed_over(live: Properties, manager: str) -> list[Value]:
+def takeover_patch(live: Properties, manager: str) -> list[Value]:
     """Return the JSON patch that gives to a manager what it takes over; an empty one if there is nothing."""
     fields = live["metadata"].get("managedFields") or []
     mine = next((each for each in fields if (each["manager"], each["operation"]) == (manager, "Apply")), None)

@@ -13,7 +13,7 @@ class HelmError(PluginError):
     """Helm's own message."""
 
 
-class Helm:
+class HelmCli:
     """The `helm` command."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from sandbox.plugins.kubernetes_api import Api, ApiError
+from sandbox.plugins.kubernetes_api import KubernetesApi, KubernetesApiError
 from sandbox.plugins.property_values import Properties
 
 Event: TypeAlias = tuple[str, Properties]
@@ -23,10 +23,10 @@ _PATIENCE = 0.25  # seconds, between looks at whether all is cancelled
 _PAUSE = 1.0  # seconds, after a watch that broke
 
 
-class Watches:
+class Informers:
     """The informers of a plugin."""
 
-    def __init__(self, api: Api, cancelled: threading.Event) -> None:
+    def __init__(self, api: KubernetesApi, cancelled: threading.Event) -> None:
         self._api, self._cancelled, self._lock = api, cancelled, threading.Lock()
         self._informers: dict[tuple[str, str, str], _Informer] = {}
 
@@ -50,7 +50,7 @@ class Watches:
 
 
 class _Informer(threading.Thread):
-    def __init__(self, api: Api, api_version: str, kind: str, namespace: str) -> None:
+    def __init__(self, api: KubernetesApi, api_version: str, kind: str, namespace: str) -> None:
         super().__init__(daemon=True)
         self._api, self._place = api, (api_version, kind, namespace)
         self._lock, self._queues, self._known = threading.Lock(), list[Events](), dict[str, Properties]()
@@ -74,7 +74,7 @@ class _Informer(threading.Thread):
         while not self.broken:
             try:
                 self._follow()
-            except ApiError as error:
+            except KubernetesApiError as error:
                 if error.status in (401, 403):
                     self._break(error)
             time.sleep(_PAUSE)
@@ -102,7 +102,7 @@ class _Informer(threading.Thread):
             for events in self._queues:
                 events.put((change, live))
 
-    def _break(self, error: ApiError) -> None:
+    def _break(self, error: KubernetesApiError) -> None:
         with self._lock:
             self.broken = str(error)
             self.listed.set()

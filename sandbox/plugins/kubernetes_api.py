@@ -36,7 +36,7 @@ _KINDS = {
 }
 
 
-class ApiError(PluginError):
+class KubernetesApiError(PluginError):
     """The API server's refusal, in its words; 0 is for a server that was not reached."""
 
     def __init__(self, status: int, message: str, reason: str = "", kind: str = "") -> None:
@@ -49,18 +49,18 @@ class ApiError(PluginError):
         return self.reason == "NoMatch"
 
 
-class Api:
+class KubernetesApi:
     """The cluster of KUBECONFIG."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], tuple[str, bool]] = dict(_KINDS)
 
-    def knows(self, api_version: str, kind: str) -> bool:
+    def serves_kind(self, api_version: str, kind: str) -> bool:
         """Tell whether the server serves a kind; one that cannot be reached serves none."""
         try:
             self._plural(api_version, kind)
-        except ApiError:
+        except KubernetesApiError:
             return False
         return True
 
@@ -131,7 +131,7 @@ class Api:
         if (api_version, kind) not in self._found:
             try:
                 served = self._send("GET", _root(api_version))["resources"]
-            except ApiError as error:
+            except KubernetesApiError as error:
                 if error.status != 404:
                     raise
                 served = []
@@ -139,7 +139,7 @@ class Api:
                 if "/" not in each["name"]:
                     self._found[api_version, each["kind"]] = each["name"], each["namespaced"]
         if (api_version, kind) not in self._found:
-            raise ApiError(404, f'no matches for kind "{kind}" in version "{api_version}"', "NoMatch")
+            raise KubernetesApiError(404, f'no matches for kind "{kind}" in version "{api_version}"', "NoMatch")
         return self._found[api_version, kind]
 
     @cached_property
@@ -188,14 +188,14 @@ def _all_dry(dry_run: bool) -> dict[str, str]:
     return {"dryRun": "All"} if dry_run else {}
 
 
-def _unreachable(error: Exception) -> ApiError:
-    return ApiError(0, f"configured Kubernetes cluster is unreachable: {error}")
+def _unreachable(error: Exception) -> KubernetesApiError:
+    return KubernetesApiError(0, f"configured Kubernetes cluster is unreachable: {error}")
 
 
-def _refusal(answer: "Response") -> ApiError:
+def _refusal(answer: "Response") -> KubernetesApiError:
     try:
         status = answer.json()
         kind = (status.get("details") or {}).get("kind", "")
-        return ApiError(answer.status_code, status["message"], status.get("reason", ""), kind)
+        return KubernetesApiError(answer.status_code, status["message"], status.get("reason", ""), kind)
     except (ValueError, KeyError):  # a path that the server does not know is answered in plain text
-        return ApiError(answer.status_code, "the server could not find the requested resource", "NotFound")
+        return KubernetesApiError(answer.status_code, "the server could not find the requested resource", "NotFound")

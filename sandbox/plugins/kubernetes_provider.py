@@ -4,12 +4,12 @@ import os
 import threading
 from collections.abc import Mapping
 
-from sandbox.plugins.await_logic import Awaits
-from sandbox.plugins.helm_cli import Helm
-from sandbox.plugins.kubernetes_api import Api
-from sandbox.plugins.object_type import Objects
+from sandbox.plugins.await_logic import AwaitLogic
+from sandbox.plugins.helm_cli import HelmCli
+from sandbox.plugins.kubernetes_api import KubernetesApi
+from sandbox.plugins.object_type import ObjectType
 from sandbox.plugins.protocol import Provider, take_only
-from sandbox.plugins.release_type import Release
+from sandbox.plugins.release_type import ReleaseType
 
 _KINDS = {
     "apps/v1": ("StatefulSet",),
@@ -25,7 +25,7 @@ _KINDS = {
 
 class _Kubernetes(Provider):
     def __init__(self) -> None:
-        self._cancelled, self._helm = threading.Event(), Helm()
+        self._cancelled, self._helm = threading.Event(), HelmCli()
         super().__init__("kubernetes", {})
 
     def configure(self, settings: Mapping[str, str]) -> None:
@@ -34,15 +34,15 @@ class _Kubernetes(Provider):
         if file := settings.get("kubeconfig"):
             os.environ["KUBECONFIG"] = file
         mutable = settings.get("enableSecretMutable") == "true"
-        api = Api()
-        awaits = Awaits(api, self._cancelled)
+        api = KubernetesApi()
+        awaits = AwaitLogic(api, self._cancelled)
         self.resources = {
-            f"kubernetes:{group}:{kind}": Objects(
+            f"kubernetes:{group}:{kind}": ObjectType(
                 api, awaits, self._cancelled, group.removeprefix("core/"), kind, mutable
             )
             for group, kinds in _KINDS.items()
             for kind in kinds
-        } | {"kubernetes:helm.sh/v3:Release": Release(self._helm)}
+        } | {"kubernetes:helm.sh/v3:Release": ReleaseType(self._helm)}
 
     def cancel(self) -> None:
         self._cancelled.set()

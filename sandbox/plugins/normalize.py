@@ -36,7 +36,7 @@ class _MisfitError(Exception):
     """A value that the type cannot hold: the official provider then leaves the whole object as it is."""
 
 
-def normal(inputs: Properties) -> Properties:
+def normalized(inputs: Properties) -> Properties:
     """Return the inputs of an object in the form in which they are kept and compared."""
     inputs = dict(inputs)
     if not has_unknown(inputs):
@@ -102,9 +102,9 @@ def _field(name: str, hint: Any, value: Value) -> Value:  # noqa: ANN401  as abo
     if hint is dict:
         if not isinstance(value, dict):
             raise _MisfitError
-        return {key: quantity(item) for key, item in value.items()} if name in _QUANTITIES else value
+        return {key: canonical_quantity(item) for key, item in value.items()} if name in _QUANTITIES else value
     if name == "sizeLimit":
-        return quantity(value)
+        return canonical_quantity(value)
     if hint in (str, bool, int):
         if type(value) is not hint:
             raise _MisfitError
@@ -121,7 +121,7 @@ def _falls_away(name: str, hint: Any, value: Value) -> bool:  # noqa: ANN401  as
     return not value and name in _ZERO_FALLS_AWAY
 
 
-def quantity(value: Value) -> Value:
+def canonical_quantity(value: Value) -> Value:
     """Write a quantity as Kubernetes does: the largest unit in which it is a whole number."""
     found = re.fullmatch(r"([+-]?\d*\.?\d*)(?:e([+-]?\d+)|([KMGTPE]i|[numkMGTPE])?)", str(value), re.IGNORECASE)
     if isinstance(value, bool) or not found or not re.search(r"\d", found[1]):

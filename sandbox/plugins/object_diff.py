@@ -1,7 +1,7 @@
 """What a change of inputs means for an object: the official provider's `Diff` in provider.go and its table in diff.go."""
 
 from sandbox.plugins.property_values import Path, Properties, Value, changes, dotted
-from sandbox.plugins.protocol import Difference
+from sandbox.plugins.protocol import ResourceDiff
 
 _ALWAYS = ("metadata.name", "metadata.namespace")
 _REPLACING = {
@@ -19,7 +19,7 @@ _REPLACING = {
 }
 
 
-def difference(live: Properties, new: Properties, *, mutable: bool) -> Difference:
+def diff_object(live: Properties, new: Properties, *, mutable: bool) -> ResourceDiff:
     """Compare the state of an object, cut to the shape of its inputs, with new inputs."""
     secret = ("type", "data", "stringData") if new.get("kind") == "Secret" and not mutable else ()
     replacing = [tuple(each.split(".")) for each in (*_ALWAYS, *_REPLACING.get(new.get("kind", ""), ()), *secret)]
@@ -30,7 +30,7 @@ def difference(live: Properties, new: Properties, *, mutable: bool) -> Differenc
         paths[dotted(path)] = ("DELETE", True) if value is None else (kind, False)
         if any(_touches(path, value, each) for each in replacing):
             replaces.append(dotted(path))
-    return Difference(paths, replaces)
+    return ResourceDiff(paths, replaces)
 
 
 def _touches(path: Path, value: Value, replacing: tuple[str, ...]) -> bool:

@@ -6,7 +6,7 @@ Knows neither gRPC (server.py) nor any cloud.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sandbox.plugins.engine_log import Log
+from sandbox.plugins.engine_log import OperationLog
 from sandbox.plugins.property_values import Properties, changes, dotted, plain
 
 
@@ -40,7 +40,7 @@ def take_only(known: Iterable[str], given: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Request:
     """What one request is about. Which fields are filled depends on the request."""
 
     id: str = ""
@@ -53,7 +53,7 @@ class Subject:
     urn: str = ""
     seed: bytes = b""
     """What a made-up name is to be made of, where the engine wants the same one again."""
-    log: Log = field(default_factory=Log)
+    log: OperationLog = field(default_factory=OperationLog)
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ResourceDiff:
     """What changes. A path has the kind of its change (ADD, UPDATE, DELETE), and whether the old value is an input's."""
 
     paths: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
@@ -73,24 +73,24 @@ class Difference:
     """Whether the user sees the paths; else the engine compares the states as a whole."""
 
 
-class Resource:
+class ResourceType:
     """One kind of resource. The defaults suit a value that lives in state only and that any changed input replaces."""
 
-    def check(self, subject: Subject) -> Properties:
+    def check(self, subject: Request) -> Properties:
         """Return the inputs completed, or raise `InvalidInputError`."""
         raise NotImplementedError
 
-    def diff(self, subject: Subject) -> Difference:
+    def diff(self, subject: Request) -> ResourceDiff:
         """Compare the inputs with the state."""
         old, new = plain(subject.old_inputs), plain(subject.inputs)
         paths = {dotted(path): (kind, True) for path, kind in changes(old, new)}
-        return Difference(paths, list(paths))
+        return ResourceDiff(paths, list(paths))
 
-    def create(self, subject: Subject) -> tuple[str, Properties]:
+    def create(self, subject: Request) -> tuple[str, Properties]:
         """Make the object; return its id and outputs. A preview only returns what it can know."""
         raise NotImplementedError
 
-    def read(self, subject: Subject) -> tuple[str, Properties, Properties] | None:
+    def read(self, subject: Request) -> tuple[str, Properties, Properties] | None:
         """Return id, inputs and outputs as they are now, or None when the object is gone.
 
         Without old outputs it is an import.
@@ -99,18 +99,18 @@ class Resource:
             raise PluginError("the sandbox's stand-in cannot import this type")
         return subject.id, subject.inputs, subject.outputs
 
-    def update(self, subject: Subject) -> Properties:
+    def update(self, subject: Request) -> Properties:
         """Change the object in place; return its outputs. A preview changes nothing."""
         raise NotImplementedError
 
-    def delete(self, subject: Subject) -> None:
+    def delete(self, subject: Request) -> None:
         """Remove the object; that it is gone already is no error."""
 
 
 class Provider:
     """A table of resources by their type tokens."""
 
-    def __init__(self, name: str, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, name: str, resources: Mapping[str, ResourceType]) -> None:
         self.name, self.resources = name, resources
 
     def configure(self, settings: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ import secrets
 import string
 
 from sandbox.plugins.property_values import UNKNOWN, Properties, changes, dotted, plain, secret
-from sandbox.plugins.protocol import Difference, InvalidInputError, Provider, Resource, Subject, take_only
+from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, take_only
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"  # the official provider's set
 
@@ -15,13 +15,13 @@ def _without(*inputs: str) -> Properties:
     return {"__pulumi_raw_state_delta": {"obj": {"ps": {key: secret({"replace": {"raw": None}}) for key in inputs}}}}
 
 
-class _Generated(Resource):
+class _Generated(ResourceType):
     """A secret value of some length, made once."""
 
     inputs: tuple[str, ...] = ("length",)
     defaults: Properties = {}
 
-    def check(self, subject: Subject) -> Properties:
+    def check(self, subject: Request) -> Properties:
         take_only(self.inputs, subject.inputs)
         length = plain(subject.inputs.get("length"))
         if length != UNKNOWN and (not length or length < 1):
@@ -32,18 +32,18 @@ class _Generated(Resource):
             )
         return subject.inputs
 
-    def diff(self, subject: Subject) -> Difference:
+    def diff(self, subject: Request) -> ResourceDiff:
         old, new = (self.defaults | plain(inputs) for inputs in (subject.old_inputs, subject.inputs))
         paths = {dotted(path): (kind, False) for path, kind in changes(old, new)}
-        return Difference(paths, list(paths), detailed=False)
+        return ResourceDiff(paths, list(paths), detailed=False)
 
-    def create(self, subject: Subject) -> tuple[str, Properties]:
+    def create(self, subject: Request) -> tuple[str, Properties]:
         given = self.defaults | subject.inputs
         if subject.preview:
             return "", given | self.unknown
         return self.outputs(given, self.generated(plain(given)))
 
-    def read(self, subject: Subject) -> tuple[str, Properties, Properties] | None:
+    def read(self, subject: Request) -> tuple[str, Properties, Properties] | None:
         if subject.outputs:
             return super().read(subject)
         inputs, value = self.imported(subject.id)

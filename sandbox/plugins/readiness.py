@@ -7,7 +7,7 @@ Each is told what happens to the objects that it follows; none asks the cluster.
 
 from collections.abc import Sequence
 
-from sandbox.plugins.engine_log import Log
+from sandbox.plugins.engine_log import OperationLog
 from sandbox.plugins.pod_warnings import full_name, is_owned_by, warnings
 from sandbox.plugins.property_values import Properties
 
@@ -29,7 +29,7 @@ class Readiness:
     """Whether the time begins anew with everything that happens."""
     done = False
 
-    def __init__(self, live: Properties, log: Log) -> None:
+    def __init__(self, live: Properties, log: OperationLog) -> None:
         self.live, self.log = live, log
 
     def begin(self) -> None:
@@ -56,13 +56,13 @@ class Readiness:
         return bool(live["kind"] == self.live["kind"] and live["metadata"]["name"] == self.live["metadata"]["name"])
 
 
-class Job(Readiness):
+class JobReadiness(Readiness):
     """Started and complete (await/job.go). A pod's troubles are shown while it runs."""
 
     follows = (("batch/v1", "Job"), ("v1", "Pod"))
     restarts_clock = True
 
-    def __init__(self, live: Properties, log: Log) -> None:
+    def __init__(self, live: Properties, log: OperationLog) -> None:
         super().__init__(live, log)
         self._messages: list[str] = []
 
@@ -97,12 +97,12 @@ class Job(Readiness):
         return self._messages
 
 
-class StatefulSet(Readiness):
+class StatefulSetReadiness(Readiness):
     """All replicas are there, ready and of the current revision (await/statefulset.go)."""
 
     follows = (("apps/v1", "StatefulSet"), ("v1", "Pod"))
 
-    def __init__(self, live: Properties, log: Log) -> None:
+    def __init__(self, live: Properties, log: OperationLog) -> None:
         super().__init__(live, log)
         self._first, self._pods, self._next_report = live["metadata"].get("generation", 0), dict[str, Properties](), 0.0
         self._revised = self._complete = False
@@ -165,12 +165,12 @@ class StatefulSet(Readiness):
         return messages + self._troubles()
 
 
-class Service(Readiness):
+class ServiceReadiness(Readiness):
     """Its endpoints had time to settle, and none is pending (await/service.go). One without a selector or an address is not awaited."""
 
     follows = (("v1", "Service"), ("v1", "Endpoints"))
 
-    def __init__(self, live: Properties, log: Log) -> None:
+    def __init__(self, live: Properties, log: OperationLog) -> None:
         super().__init__(live, log)
         self._type = live.get("spec", {}).get("type", "ClusterIP")
         self._there = self._ready = self._pending = False
@@ -230,10 +230,10 @@ class Service(Readiness):
         return bool(selector) and not self._is_headless() and self._type != "ExternalName"
 
 
-class Condition(Readiness):
+class ConditionReadiness(Readiness):
     """What the annotation pulumi.com/waitFor names (await/condition/custom.go)."""
 
-    def __init__(self, live: Properties, log: Log, wanted: str) -> None:
+    def __init__(self, live: Properties, log: OperationLog, wanted: str) -> None:
         super().__init__(live, log)
         self.follows = ((live["apiVersion"], live["kind"]),)
         self._type, _, status = wanted.partition("=")

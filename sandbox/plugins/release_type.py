@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.plugins.checkpoint import INPUTS
-from sandbox.plugins.helm_cli import Helm, HelmError
+from sandbox.plugins.helm_cli import HelmCli, HelmError
 from sandbox.plugins.property_values import (
     UNKNOWN,
     Properties,
@@ -26,12 +26,12 @@ from sandbox.plugins.property_values import (
     with_secrets_of,
 )
 from sandbox.plugins.protocol import (
-    Difference,
     InvalidInputError,
     NotReadyError,
     PluginError,
-    Resource,
-    Subject,
+    Request,
+    ResourceDiff,
+    ResourceType,
     take_only,
 )
 
@@ -49,13 +49,13 @@ _SENT_BY_SDK = ("compat", "resourceNames", "status")
 _LATE = "failed to become available within allocated timeout. Error: Helm Release {}: {}"
 
 
-class Release(Resource):
+class ReleaseType(ResourceType):
     """A Helm release."""
 
-    def __init__(self, helm: Helm) -> None:
+    def __init__(self, helm: HelmCli) -> None:
         self._helm = helm
 
-    def check(self, subject: Subject) -> Properties:
+    def check(self, subject: Request) -> Properties:
         given = {"timeout": _DEFAULT_TIMEOUT, **subject.inputs}
         for key in _SENT_BY_SDK:
             given.pop(key, None)
@@ -71,7 +71,7 @@ class Release(Resource):
             inputs["version"] = self._version(plain(inputs))
         return with_secrets_of(plain(inputs), inputs)
 
-    def diff(self, subject: Subject) -> Difference:
+    def diff(self, subject: Request) -> ResourceDiff:
         new, state = plain(subject.inputs), plain(subject.outputs)
         old_inputs = state.pop(INPUTS, {})
         paths = {}
@@ -79,16 +79,16 @@ class Release(Resource):
             # The state has more than the inputs: only what was given can be taken away.
             if kind != "DELETE" or _has(old_inputs, path):
                 paths[dotted(path)] = kind, kind == "DELETE"
-        return Difference(paths, [path for path in paths if path in ("name", "namespace")])
+        return ResourceDiff(paths, [path for path in paths if path in ("name", "namespace")])
 
-    def create(self, subject: Subject) -> tuple[str, Properties]:
+    def create(self, subject: Request) -> tuple[str, Properties]:
         more = ["--create-namespace"] if plain(subject.inputs).get("createNamespace") else []
         return _id(plain(subject.inputs)), self._run("install", subject, *more)
 
-    def update(self, subject: Subject) -> Properties:
+    def update(self, subject: Request) -> Properties:
         return self._run("upgrade", subject, "--history-max", str(plain(subject.inputs).get("maxHistory", 0)))
 
-    def read(self, subject: Subject) -> tuple[str, Properties, Properties] | None:
+    def read(self, subject: Request) -> tuple[str, Properties, Properties] | None:
         namespace, _, name = subject.id.rpartition("/")
         release = self._helm.release(name, namespace)
         if release is None:
@@ -103,7 +103,7 @@ class Release(Resource):
             given = inputs = inputs | {"values": release["status"].get("config") or {}, "version": chart["version"]}
         return subject.id, given, _outputs(inputs, given, release)
 
-    def delete(self, subject: Subject) -> None:
+    def delete(self, subject: Request) -> None:
         namespace, _, name = subject.id.rpartition("/")
         told = self._helm.run("uninstall", name, "--namespace", namespace, *_waiting(plain(subject.outputs)))
         if kept := re.sub(r'^release ".*" uninstalled$', "", told, flags=re.MULTILINE).strip():
@@ -118,7 +118,7 @@ class Release(Resource):
         found = re.search(r"^version: ['\"]?([^'\"\s]+)", shown, re.MULTILINE)
         return found[1] if found else str(inputs["version"])
 
-    def _run(self, verb: str, subject: Subject, *more: str) -> Properties:
+    def _run(self, verb: str, subject: Request, *more: str) -> Properties:
         inputs = plain(subject.inputs)
         if subject.preview:
             later = {"resourceNames": UNKNOWN, "status": UNKNOWN}
@@ -140,7 +140,7 @@ class Release(Resource):
         return outputs
 
 
-def _told(verb: str, inputs: Properties, failure: HelmError, subject: Subject) -> str:
+def _told(verb: str, inputs: Properties, failure: HelmError, subject: Request) -> str:
     how = "failed to initialize completely"
     if verb == "install":
         subject.log.message(

@@ -25,9 +25,9 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
-from sandbox.plugins.engine_log import Engine, Log
+from sandbox.plugins.engine_log import Engine, OperationLog
 from sandbox.plugins.property_values import Properties, redacted
-from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Provider, Resource, Subject
+from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Provider, Request, ResourceType
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024  # bytes, as in the engine
 _THREADS = 64  # most of them sleep in an await
@@ -154,7 +154,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._provider.cancel()
         return Empty()
 
-    def _resource(self, request: Any) -> Resource:  # noqa: ANN401  every request has a message type of its own
+    def _resource(self, request: Any) -> ResourceType:  # noqa: ANN401  every request has a message type of its own
         found = self._provider.resources.get(request.type)
         if found is None:
             raise PluginError(
@@ -170,8 +170,8 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         inputs: Struct,
         old_inputs: Struct | None = None,
         outputs: Struct | None = None,
-    ) -> Subject:
-        return Subject(
+    ) -> Request:
+        return Request(
             id=getattr(request, "id", ""),
             inputs=_dict(inputs),
             old_inputs=_dict(old_inputs),
@@ -183,13 +183,13 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
             log=self._log(request),
         )
 
-    def _log(self, request: Any) -> Log:  # noqa: ANN401  as above
+    def _log(self, request: Any) -> OperationLog:  # noqa: ANN401  as above
         """Open the log of a request; no secret of it gets there."""
 
         def tell(severity: str, text: str, is_status: bool) -> None:
             self._engine.tell(request.urn, severity, redacted(text, MessageToDict(request)), is_status)
 
-        return Log(tell)
+        return OperationLog(tell)
 
 
 def _dict(message: Struct | None) -> Properties:

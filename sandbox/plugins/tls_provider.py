@@ -7,17 +7,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from sandbox.plugins.property_values import UNKNOWN, Properties, changes, dotted, plain, secret
-from sandbox.plugins.protocol import Difference, InvalidInputError, Provider, Resource, Subject, take_only
+from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, take_only
 
 _DEFAULTS = {"ecdsaCurve": "P224", "rsaBits": 2048}
 _PUBLIC = ("id", "publicKeyFingerprintMd5", "publicKeyFingerprintSha256", "publicKeyOpenssh", "publicKeyPem")
 _PRIVATE = ("privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8")
 
 
-class _PrivateKey(Resource):
+class _PrivateKey(ResourceType):
     """A key pair, made once."""
 
-    def check(self, subject: Subject) -> Properties:
+    def check(self, subject: Request) -> Properties:
         take_only(("algorithm",), subject.inputs)
         algorithm = plain(subject.inputs.get("algorithm"))
         if algorithm in ("RSA", "ECDSA"):
@@ -30,12 +30,12 @@ class _PrivateKey(Resource):
             )
         return subject.inputs
 
-    def diff(self, subject: Subject) -> Difference:
+    def diff(self, subject: Request) -> ResourceDiff:
         found = changes(plain(subject.old_inputs), plain(subject.inputs))
         paths = {dotted(path): (kind, False) for path, kind in found}
-        return Difference(paths, list(paths), detailed=False)
+        return ResourceDiff(paths, list(paths), detailed=False)
 
-    def create(self, subject: Subject) -> tuple[str, Properties]:
+    def create(self, subject: Request) -> tuple[str, Properties]:
         known = _DEFAULTS | subject.inputs
         if subject.preview:
             secrets = dict.fromkeys(_PRIVATE, secret(UNKNOWN))

@@ -21,9 +21,10 @@ from lightkube.resources.core_v1 import Namespace, Secret
 
 from airflow_stack.cli import main
 from sandbox import pins, toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
-from sandbox.toolchain import Found
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
+from sandbox.toolchain import LocatedTool
 from tests.support.cases import CONTRACT_CHART, KEY, ROOT
 
 CANARY = "canary-7a21"
@@ -66,7 +67,9 @@ MADE = {
 
 
 @pytest.fixture
-def installed(tools: dict[str, Found], cluster: Simulated, client: Client, tmp_path: Path) -> Iterator[None]:
+def installed(
+    tools: dict[str, LocatedTool], cluster: SimulatedCluster, client: Client, tmp_path: Path
+) -> Iterator[None]:
     """An Airflow that somebody installed with Helm."""
     client.create(Namespace(metadata=ObjectMeta(name=NAMESPACE)))
     own = {"my-fernet": {"fernet-key": Fernet.generate_key().decode()}, "my-ssh": {"gitSshKey": KEY}}
@@ -123,11 +126,11 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def adopted(
     installed: None,
-    cluster: Simulated,
+    cluster: SimulatedCluster,
     project: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[tuple[Stack, str, list[str]]]:
+) -> Iterator[tuple[SandboxStack, str, list[str]]]:
     """The stack whose settings `adopt` wrote, what it said, and the commands in that."""
     toolchain.ensure([pins.KUBECTL])
     env = environment(ROOT, project, cluster.kubeconfig, toolchain.cache_folder())
@@ -141,7 +144,7 @@ def adopted(
         main.main()
     printed = capsys.readouterr()
     assert ended.value.code == 0, printed.err
-    stack = Stack(project, "adopted", project, env)
+    stack = SandboxStack(project, "adopted", project, env)
     yield stack, printed.out + printed.err, re.findall(r"^\d\. .*:\n     (.*)$", printed.err, re.MULTILINE)
     gone = stack.destroy()
     assert gone.ok, gone.output
@@ -155,7 +158,7 @@ def take(step: str) -> str:
 
 
 def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_replaced(
-    adopted: tuple[Stack, str, list[str]], client: Client
+    adopted: tuple[SandboxStack, str, list[str]], client: Client
 ) -> None:
     stack, said, steps = adopted
     before = contents(client)
@@ -198,7 +201,7 @@ def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_r
     a_fernet_key_that_is_taken_away_is_missed(stack, client)
 
 
-def a_fernet_key_that_is_taken_away_is_missed(stack: Stack, client: Client) -> None:
+def a_fernet_key_that_is_taken_away_is_missed(stack: SandboxStack, client: Client) -> None:
     """First the Secret that is named, then the key that was set in its place."""
 
     def missed() -> None:

@@ -14,13 +14,14 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, Pod, ResourceQuota, Secret
 
 from sandbox import toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 from tests.engine.test_stacks import prepare
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
-OpenStack = Callable[..., Stack]
+OpenStack = Callable[..., SandboxStack]
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +37,14 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "examples"
 
 
-def comes_up_and_stays(stack: Stack) -> None:
+def comes_up_and_stays(stack: SandboxStack) -> None:
     up = stack.up()
     assert up.ok, up.output
     preview = stack.preview("--diff")
     assert set(preview.changes) == {"same"}, preview.output
 
 
-def goes(stack: Stack) -> None:
+def goes(stack: SandboxStack) -> None:
     gone = stack.destroy()
     assert gone.ok, gone.output
     assert stack.export()["deployment"].get("resources", []) == []
@@ -113,7 +114,7 @@ for cluster in ("blue", "green"):
 
 
 def test_two_clusters_in_one_program_take_each_their_own_provider(
-    cluster: Simulated, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+    cluster: SimulatedCluster, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("blue", "green"):  # two kubeconfigs of one cluster: for the engine they are two
         shutil.copy(cluster.kubeconfig, tmp_path / name)
@@ -125,7 +126,7 @@ def test_two_clusters_in_one_program_take_each_their_own_provider(
     home = tmp_path / "home"
     env = environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder())
     env["KUBECONFIG"] = str(tmp_path / "none")  # whoever forgets the provider reaches nothing
-    stack = Stack(project, "dev", home, env)
+    stack = SandboxStack(project, "dev", home, env)
     stack.create()
     try:
         comes_up_and_stays(stack)
@@ -170,11 +171,11 @@ def test_what_is_protected_and_kept_is_upgraded_all_the_same(
 
 
 def test_an_airflow_stands_in_the_namespace_and_on_the_database_of_another_stack(
-    cluster: Simulated, tmp_path: Path, examples: Path, client: Client
+    cluster: SimulatedCluster, tmp_path: Path, examples: Path, client: Client
 ) -> None:
     env = environment(ROOT, tmp_path, cluster.kubeconfig, toolchain.cache_folder())
-    platform = Stack(examples / "platform", "dev", tmp_path, env)
-    airflow = Stack(examples / "airflow_on_platform", "dev", tmp_path / "airflow", env)
+    platform = SandboxStack(examples / "platform", "dev", tmp_path, env)
+    airflow = SandboxStack(examples / "airflow_on_platform", "dev", tmp_path / "airflow", env)
     platform.create()
     airflow.create()
     try:

@@ -18,8 +18,9 @@ from airflow_stack.cli import stack_file
 from airflow_stack.cli.doctor.rights import rights
 from airflow_stack.cli.manifests import render
 from sandbox import toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 from tests.support.cases import CONTRACT_CHART, ROOT
 
 pytestmark = pytest.mark.engine
@@ -32,7 +33,7 @@ SETTINGS = {
 }
 
 
-def kubeconfig_of_a_stranger(cluster: Simulated, client: Client, folder: Path) -> Path:
+def kubeconfig_of_a_stranger(cluster: SimulatedCluster, client: Client, folder: Path) -> Path:
     """The kubeconfig of an account that may do nothing yet."""
     client.create(ServiceAccount(metadata=ObjectMeta(name=NAME, namespace="default")))
     answer = client.create(ServiceAccountToken(metadata=ObjectMeta()), NAME, namespace="default")
@@ -51,12 +52,12 @@ def grant(client: Client, wanted: list[PolicyRule]) -> None:
 
 
 def test_the_rights_that_it_asks_for_are_enough_for_up(
-    cluster: Simulated, client: Client, open_stack: Callable[..., Stack], tmp_path: Path
+    cluster: SimulatedCluster, client: Client, open_stack: Callable[..., SandboxStack], tmp_path: Path
 ) -> None:
     home = open_stack("doctor").config_file.parent
     kubeconfig = kubeconfig_of_a_stranger(cluster, client, tmp_path)
     env = environment(ROOT, home, str(kubeconfig), toolchain.cache_folder())
-    stack = Stack(ROOT, "doctor", home, env)
+    stack = SandboxStack(ROOT, "doctor", home, env)
     content = yaml.safe_load(stack.config_file.read_text()) or {} if stack.config_file.exists() else {}
     stack.config_file.write_text(yaml.safe_dump({**content, "config": SETTINGS}))
 

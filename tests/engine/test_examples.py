@@ -15,11 +15,11 @@ from lightkube.resources.core_v1 import Namespace
 
 from airflow_stack.provider import SCHEMA
 from sandbox import pins, toolchain
-from sandbox.sandbox_stack import Stack
+from sandbox.sandbox_stack import SandboxStack
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
-OpenStack = Callable[..., Stack]
+OpenStack = Callable[..., SandboxStack]
 # How each language says which chart is at hand, before it says which DAGs.
 PROGRAMS = {
     "python": ("__main__.py", f'"chart": {{"path": "{CHART}"}},\n'),

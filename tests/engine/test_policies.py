@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from sandbox import config_copy
-from sandbox.sandbox_stack import Result, Stack
-from sandbox.toolchain import Found
+from sandbox.sandbox_stack import PulumiResult, SandboxStack
+from sandbox.toolchain import LocatedTool
 from tests.support.cases import SERVED
 
 pytest.importorskip("pulumi_policy", reason="pulumi-policy is not installed: make setup")
@@ -20,11 +20,11 @@ ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
 CANARY = "canary-91d0"
 VIOLATION = {"airflow:environment": {"STRIPE_API_KEY": CANARY}}
-Opened = Callable[..., Stack]
+Opened = Callable[..., SandboxStack]
 
 
 @pytest.fixture(scope="module")
-def pack(tools: dict[str, Found], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def pack(tools: dict[str, LocatedTool], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The pack, for Pulumi's own Python host; for the host that is built here, as a runtime of another name, which it need not know."""
     if tools["pulumi-language-python"].origin != "built here":
         yield str(ROOT / "policies")
@@ -43,9 +43,9 @@ def pack(tools: dict[str, Found], tmp_path_factory: pytest.TempPathFactory) -> I
 def prepared(pack: str, open_stack: Opened) -> Opened:
     """Open a stack with the settings of its file and more."""
 
-    def prepare(name: str, settings: dict[str, Any]) -> Stack:
+    def prepare(name: str, settings: dict[str, Any]) -> SandboxStack:
         stack = open_stack(name)
-        config_copy.copy(ROOT / f"Pulumi.{name}.yaml", stack.config_file, throwaway=True, chart=CHART, served=SERVED)
+        config_copy.write(ROOT / f"Pulumi.{name}.yaml", stack.config_file, throwaway=True, chart=CHART, served=SERVED)
         content = yaml.safe_load(stack.config_file.read_text())
         content["config"] |= {"airflow:namespace": "policies", **settings}
         stack.config_file.write_text(yaml.safe_dump(content))
@@ -56,7 +56,7 @@ def prepared(pack: str, open_stack: Opened) -> Opened:
     return prepare
 
 
-def up(stack: Stack, pack: str) -> Result:
+def up(stack: SandboxStack, pack: str) -> PulumiResult:
     """Deploy as a user does, with the preview first."""
     return stack.run(
         "up", "--yes", "--stack", stack.name, "--config-file", str(stack.config_file), "--policy-pack", pack

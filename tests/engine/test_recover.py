@@ -19,8 +19,9 @@ from lightkube.resources.core_v1 import Namespace, Secret
 
 from airflow_stack.cli.process_table import find
 from sandbox import toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
@@ -36,7 +37,7 @@ SETTINGS = {
 class Killable:
     """A stack whose `up` can be killed, and the environment of the user who mends it."""
 
-    def __init__(self, stack: Stack, env: dict[str, str], client: Client) -> None:
+    def __init__(self, stack: SandboxStack, env: dict[str, str], client: Client) -> None:
         self.stack, self._env, self._client = stack, env, client
 
     def configure(self, **changes: Any) -> None:
@@ -130,7 +131,7 @@ def kill(root: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def killable(cluster: Simulated, client: Client, open_stack: Callable[..., Stack]) -> Iterator[Killable]:
+def killable(cluster: SimulatedCluster, client: Client, open_stack: Callable[..., SandboxStack]) -> Iterator[Killable]:
     stack = open_stack("dev")
     env = environment(ROOT, stack.config_file.parent, cluster.kubeconfig, toolchain.cache_folder())
     yield Killable(stack, env, client)

@@ -16,14 +16,14 @@ from lightkube import Client
 from lightkube.resources.core_v1 import Pod, Secret
 
 from sandbox import config_copy
-from sandbox.sandbox_stack import Result, Stack
+from sandbox.sandbox_stack import PulumiResult, SandboxStack
 from tests.support.canaries import SHORTEST, leaks, unpacked
 from tests.support.cases import AUTHENTICATIONS, GIVEN, SERVED
 
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
-Open = Callable[..., Stack]
-OpenStack = Callable[..., Stack]
+Open = Callable[..., SandboxStack]
+OpenStack = Callable[..., SandboxStack]
 RollOut = Callable[..., list[str]]
 ROLLOUT = "airflow-rollout-job"
 
@@ -31,9 +31,11 @@ ROLLOUT = "airflow-rollout-job"
 @pytest.fixture(scope="module")
 def up(open_stack: OpenStack) -> Iterator[Open]:
     """Bring a stack up with changed settings, and take it down again at the end."""
-    opened: dict[tuple[str, str], Stack] = {}
+    opened: dict[tuple[str, str], SandboxStack] = {}
 
-    def bring_up(name: str, changes: dict[str, Any] | None = None, secrets: dict[str, str] | None = None) -> Stack:
+    def bring_up(
+        name: str, changes: dict[str, Any] | None = None, secrets: dict[str, str] | None = None
+    ) -> SandboxStack:
         place = (name, (changes or {}).get("airflow:namespace", ""))
         stack = opened.get(place) or opened.setdefault(place, open_stack(name))
         prepare(stack, changes or {}, secrets or {})
@@ -48,16 +50,16 @@ def up(open_stack: OpenStack) -> Iterator[Open]:
         assert gone.ok, gone.output
 
 
-def prepare(stack: Stack, changes: dict[str, Any], secrets: dict[str, str]) -> None:
+def prepare(stack: SandboxStack, changes: dict[str, Any], secrets: dict[str, str]) -> None:
     """Give a stack its settings, some of them changed, and its secrets."""
     source, target = ROOT / f"Pulumi.{stack.name}.yaml", stack.config_file
-    config_copy.copy(source, target, throwaway=True, chart=CHART, served=SERVED)
+    config_copy.write(source, target, throwaway=True, chart=CHART, served=SERVED)
     configure(stack, changes)
     for key, value in {**config_copy.missing_secrets(target, SERVED), **secrets}.items():
         stack.set_secret(key, value)
 
 
-def configure(stack: Stack, changes: dict[str, Any]) -> None:
+def configure(stack: SandboxStack, changes: dict[str, Any]) -> None:
     """Change settings in the stack's file, by path such as `airflow:dags.branch`."""
     content = yaml.safe_load(stack.config_file.read_text())
     for path, value in changes.items():
@@ -69,7 +71,7 @@ def configure(stack: Stack, changes: dict[str, Any]) -> None:
     stack.config_file.write_text(yaml.safe_dump(content))
 
 
-def touched(result: Result) -> dict[str, set[str]]:
+def touched(result: PulumiResult) -> dict[str, set[str]]:
     """The resources of each operation, by logical name: without components, and without the rollout, which follows each release."""
     steps = {
         operation: {urn.rsplit("::", 1)[1] for urn in urns if "$airflow:" not in urn.rsplit("::", 1)[0][-40:]}
@@ -78,7 +80,7 @@ def touched(result: Result) -> dict[str, set[str]]:
     return {operation: names - {ROLLOUT} for operation, names in steps.items() if names - {ROLLOUT}}
 
 
-def last_changes(stack: Stack) -> dict[str, str]:
+def last_changes(stack: SandboxStack) -> dict[str, str]:
     """When each resource was last changed, by URN."""
     resources = stack.export()["deployment"]["resources"]
     return {resource["urn"]: resource["modified"] for resource in resources if resource["custom"]}
@@ -229,7 +231,7 @@ def test_the_commands_of_the_output_remove_a_protected_stack(open_stack: OpenSta
     assert gone.ok, gone.output
 
 
-def held(stack: Stack) -> set[tuple[str, str]]:
+def held(stack: SandboxStack) -> set[tuple[str, str]]:
     """What the stack has: URN and id of every resource."""
     return {(each["urn"], each.get("id", "")) for each in stack.export()["deployment"]["resources"]}
 
@@ -291,7 +293,7 @@ def secret_contents(client: Client, namespace: str) -> set[str]:
     return {text for text in found if len(text) >= SHORTEST}
 
 
-def generated(stack: Stack) -> set[str]:
+def generated(stack: SandboxStack) -> set[str]:
     """Every secret output of the resources that generate something."""
     state = json.loads(stack.run("stack", "export", "--show-secrets", "--stack", stack.name).output)
     outputs = [

@@ -21,9 +21,9 @@ from lightkube.resources.core_v1 import Secret
 from sandbox import toolchain
 from sandbox.plugins.kubernetes_provider import PROVIDER
 from sandbox.plugins.property_values import is_secret
-from sandbox.plugins.protocol import Subject
-from sandbox.sandbox_stack import Stack
-from sandbox.simulated import Simulated
+from sandbox.plugins.protocol import Request
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 from tests.support.cases import CONTRACT_CHART, ROOT
 from tools import releases
 from tools.releases import RELEASED
@@ -46,7 +46,7 @@ If they were renamed or moved, give each its earlier URN: pulumi.ResourceOptions
 If an input replaces them, leave that input as it was for stacks that exist. If they are to go, say so in CHANGELOG.md under "Upgrading", a
 line for each, with what becomes of its data: "- `{example}` is replaced: ...", or "is deleted"."""
 
-Deployed = Callable[..., Stack]
+Deployed = Callable[..., SandboxStack]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,10 @@ def background() -> Iterator[Executor]:
 
 @pytest.fixture
 def deployed(
-    open_stack: Callable[..., Stack], cluster: Simulated, background: Executor, monkeypatch: pytest.MonkeyPatch
+    open_stack: Callable[..., SandboxStack],
+    cluster: SimulatedCluster,
+    background: Executor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployed]:
     """Bring back what a release left behind; afterwards its namespace goes with all that is in it, however far the test came."""
     monkeypatch.setenv("KUBECONFIG", cluster.kubeconfig)
@@ -66,9 +69,9 @@ def deployed(
     PROVIDER.configure({"enableSecretMutable": "true"})
     vanish, places = PROVIDER.resources["kubernetes:core/v1:Namespace"].delete, []
 
-    def bring_back(version: str, name: str, project: Path = ROOT) -> Stack:
+    def bring_back(version: str, name: str, project: Path = ROOT) -> SandboxStack:
         settings = RELEASED / version / f"Pulumi.{name}.yaml"
-        place = Subject(id=yaml.safe_load(settings.read_text())["config"].get("airflow:namespace", "airflow"))
+        place = Request(id=yaml.safe_load(settings.read_text())["config"].get("airflow:namespace", "airflow"))
         vanish(place)  # that of an earlier test may be on its way still
         places.append(place)
         stack = open_stack(name, project)
@@ -108,7 +111,7 @@ def told_since(version: str) -> str:
     return "\n".join(re.findall(r"^### Upgrading\n(.*?)(?=^##|\Z)", since, flags=re.MULTILINE | re.DOTALL))
 
 
-def held(stack: Stack, told: str = "") -> set[str]:
+def held(stack: SandboxStack, told: str = "") -> set[str]:
     """The identity of every object, and every secret that is in the state alone, but for what may go."""
     found = set()
     for resource in releases.read_state(stack)["deployment"]["resources"]:

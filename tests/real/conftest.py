@@ -20,7 +20,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def cluster_type(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A node of this machine where that can be had, else kind."""
-    why = machine.refusal(tmp_path_factory.getbasetemp() / "cluster")
+    why = machine.unsupported_reason(tmp_path_factory.getbasetemp() / "cluster")
     if not why and not os.environ.get("CI") and (missing := machine.missing_packages()):
         why = f"a node needs {' and '.join(missing)}, which `CI=1 make test-real` installs"
     if not why:

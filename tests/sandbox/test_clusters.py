@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from sandbox import SandboxError, clusters
-from sandbox.clusters import Cluster, Kind, Named
-from sandbox.node import Node, machine
-from sandbox.simulated import Simulated
+from sandbox.clusters import Cluster, KindCluster, NamedCluster
+from sandbox.node import NodeCluster, machine
+from sandbox.simulated import SimulatedCluster
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def offers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def offered(*, docker: bool = False, kind: bool = False, refusal: str | None = None, missing: str = "") -> None:
         monkeypatch.setattr(clusters, "_docker_answers", lambda: docker)
         monkeypatch.setattr(clusters, "_kind_can_be_had", lambda: kind)
-        monkeypatch.setattr(machine, "refusal", lambda folder: refusal)
+        monkeypatch.setattr(machine, "unsupported_reason", lambda folder: refusal)
         monkeypatch.setattr(machine, "missing_packages", missing.split)
         monkeypatch.setattr(machine, "install", lambda names: None)
 
@@ -42,7 +42,7 @@ def choose(state: Path, name: str | None = None, *, agreed: bool = False) -> Clu
 def test_the_named_context_is_selected_in_a_file_of_ours(tmp_path: Path, kubeconfig: Path) -> None:
     before = kubeconfig.read_text()
     chosen = choose(tmp_path / "state", "arn:aws:eks:eu/prod")
-    assert isinstance(chosen, Named)
+    assert isinstance(chosen, NamedCluster)
     chosen.start({})
     ours, theirs = chosen.kubeconfig.split(":", 1)
     assert yaml.safe_load(Path(ours).read_text())["current-context"] == "arn:aws:eks:eu/prod"
@@ -59,18 +59,18 @@ def test_an_unknown_context_is_refused_with_those_that_exist(tmp_path: Path, kub
 
 def test_a_cluster_of_the_users_gets_no_repository_of_this_machine(tmp_path: Path, kubeconfig: Path) -> None:
     with pytest.raises(SandboxError, match="needs a repository that it can reach"):
-        choose(tmp_path, "staging").git_host()
+        choose(tmp_path, "staging").git_server_address()
 
 
 @pytest.mark.parametrize(
     ("machine_offers", "agreed", "expected"),
     [
-        ({"docker": True, "kind": True}, False, Kind),
-        ({"docker": True}, False, Node),
-        ({}, False, Node),
-        ({"missing": "debootstrap"}, True, Node),
-        ({"missing": "debootstrap"}, False, Simulated),
-        ({"refusal": "a node needs root"}, True, Simulated),
+        ({"docker": True, "kind": True}, False, KindCluster),
+        ({"docker": True}, False, NodeCluster),
+        ({}, False, NodeCluster),
+        ({"missing": "debootstrap"}, True, NodeCluster),
+        ({"missing": "debootstrap"}, False, SimulatedCluster),
+        ({"refusal": "a node needs root"}, True, SimulatedCluster),
     ],
 )
 def test_without_a_name_the_best_cluster_of_ours_is_taken(
@@ -110,8 +110,8 @@ def test_a_cluster_that_is_there_stays_the_choice(tmp_path: Path, offers: Callab
     offers(refusal="a node needs root")
     choose(tmp_path)
     offers(docker=True, kind=True)
-    assert isinstance(choose(tmp_path), Simulated)
-    assert isinstance(clusters.present(tmp_path, "simulated"), Simulated)
+    assert isinstance(choose(tmp_path), SimulatedCluster)
+    assert isinstance(clusters.present(tmp_path, "simulated"), SimulatedCluster)
 
 
 def test_another_type_than_the_one_that_is_there_is_refused(tmp_path: Path, offers: Callable[..., None]) -> None:

@@ -10,7 +10,9 @@ from airflow_stack.inputs.validation import load
 from sandbox import SandboxError, config_copy
 
 SSH = {"repository": "git@github.com:acme/dags.git", "branch": "main", "authentication": "sshKey"}
-SERVED = config_copy.Served("ssh://git@10.0.0.1:2222/dags.git", "[10.0.0.1]:2222 ssh-ed25519 AAAA\n", "its key\n")
+SERVED = config_copy.ServedRepository(
+    "ssh://git@10.0.0.1:2222/dags.git", "[10.0.0.1]:2222 ssh-ed25519 AAAA\n", "its key\n"
+)
 FILLED = {"repository": SERVED.url, "authentication": "sshKey", "knownHosts": SERVED.known_hosts}
 GIT_KEY = "airflow:gitSshKey"
 SEALED = {"secure": "v1:of-somebody-else"}
@@ -34,19 +36,19 @@ def copied(
     throwaway: bool = True,
     chart: str | None = None,
     registry: str | None = None,
-    served: config_copy.Served | None = None,
+    served: config_copy.ServedRepository | None = None,
 ) -> dict[str, Any]:
     source.write_text(yaml.safe_dump(content))
     before = source.read_text()
     target = target_of(source)
-    config_copy.copy(source, target, throwaway=throwaway, chart=chart, registry=registry, served=served)
+    config_copy.write(source, target, throwaway=throwaway, chart=chart, registry=registry, served=served)
     assert source.read_text() == before
     assert target.stat().st_mode & 0o077 == 0
     written: dict[str, Any] = yaml.safe_load(target.read_text())
     return written
 
 
-def supply(source: Path, served: config_copy.Served | None = None) -> dict[str, str]:
+def supply(source: Path, served: config_copy.ServedRepository | None = None) -> dict[str, str]:
     """Do as `pulumi config set --secret` does with what is missing; what that was."""
     target = target_of(source)
     missing = config_copy.missing_secrets(target, served)
@@ -201,4 +203,4 @@ def test_the_key_is_not_shown_with_the_repository() -> None:
 def test_an_unknown_stack_names_those_that_exist(source: Path) -> None:
     source.write_text("{}")
     with pytest.raises(SandboxError, match=r"no Pulumi\.pord\.yaml; the stacks are: prod"):
-        config_copy.copy(source.with_name("Pulumi.pord.yaml"), source.parent / "copy", throwaway=True, chart=None)
+        config_copy.write(source.with_name("Pulumi.pord.yaml"), source.parent / "copy", throwaway=True, chart=None)

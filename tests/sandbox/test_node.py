@@ -39,7 +39,7 @@ def test_a_machine_that_cannot_have_a_node_is_told_why(
     }
     for each, answer in {**fit, name: value}.items():
         monkeypatch.setattr(f"sandbox.node.machine.{each}", lambda *_, answer=answer: answer)
-    assert machine.refusal(tmp_path / "cluster") == why
+    assert machine.unsupported_reason(tmp_path / "cluster") == why
 
 
 def test_without_apt_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox import SandboxError
-from sandbox.sandbox_stack import OFFICIAL, STAND_INS, Stack, _pulumi_home
+from sandbox.pulumi_environment import OFFICIAL, STAND_INS, _pulumi_home
+from sandbox.sandbox_stack import SandboxStack
 
 OLD = {"type": "kubernetes:core/v1:Secret", "outputs": {"kind": "Secret"}}
 NEW = {"type": "kubernetes:core/v1:Secret", "outputs": {"kind": "Secret", "__inputs": {}}}
@@ -35,10 +36,10 @@ class Pulumi:
 
     returncode, stdout = 0, ""
 
-    def open(self, plugins: str) -> Stack:
+    def open(self, plugins: str) -> SandboxStack:
         official = self.home / "official"
         home = _pulumi_home(self.home, self.home, official if plugins == OFFICIAL else None)
-        return Stack(self.home, "dev", self.home, {"PULUMI_HOME": str(home)})
+        return SandboxStack(self.home, "dev", self.home, {"PULUMI_HOME": str(home)})
 
 
 @pytest.fixture

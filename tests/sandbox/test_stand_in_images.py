@@ -13,7 +13,7 @@ import pytest
 from airflow_stack.cli.console import Progress
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, debian, oci, stand_in_images, toolchain
-from sandbox.image_programs import described
+from sandbox.image_programs import oci_images
 
 _SETTINGS = Images(registry="localhost/stand-in")
 
@@ -46,8 +46,11 @@ def archive(folder: Path) -> Path:
 
 
 def _written(folder: Path, archive: Path) -> Path:
-    layers = {"base": oci.Layer(folder, frozenset({folder / "node"})), "more": oci.Layer(folder / "usr")}
-    both = [oci.Image("localhost/a:1", ("base",), {}), oci.Image("localhost/b:1", ("base", "more"), {"User": "999"})]
+    layers = {"base": oci.OciLayer(folder, frozenset({folder / "node"})), "more": oci.OciLayer(folder / "usr")}
+    both = [
+        oci.OciImage("localhost/a:1", ("base",), {}),
+        oci.OciImage("localhost/b:1", ("base", "more"), {"User": "999"}),
+    ]
     oci.write(archive, layers, both, _nothing)
     return archive
 
@@ -104,7 +107,7 @@ def test_the_same_folders_give_the_same_bytes(archive: Path, folder: Path) -> No
 
 
 def test_every_image_that_a_stack_names_has_a_stand_in_that_says_so() -> None:
-    made = list(described(_SETTINGS))
+    made = list(oci_images(_SETTINGS))
     stacks = {getattr(_SETTINGS, field) for field in ("airflow", "git_sync", "statsd", "redis", "postgres")}
     assert {image.name for image in made} == {*(_SETTINGS.reference(image) for image in stacks), stand_in_images.PAUSE}
     for image in made:
@@ -127,13 +130,13 @@ def test_what_was_made_of_another_tested_version_stays_to_upgrade_from(tmp_path:
 
 
 def test_what_is_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(stand_in_images.missing(tmp_path, _SETTINGS)) == ["Debian", "Airflow", "images"]
+    assert list(stand_in_images.remaining_steps(tmp_path, _SETTINGS)) == ["Debian", "Airflow", "images"]
     archive = stand_in_images._archive(tmp_path, _SETTINGS)
     archive.parent.mkdir(parents=True)
     archive.touch()
     monkeypatch.setattr(toolchain, "run", lambda *_: pytest.fail("nothing is to be run"))
-    assert stand_in_images.missing(tmp_path, _SETTINGS) == {}
-    assert stand_in_images.stand_ins(tmp_path, _SETTINGS, Progress({})) == archive
+    assert stand_in_images.remaining_steps(tmp_path, _SETTINGS) == {}
+    assert stand_in_images.ensure_archive(tmp_path, _SETTINGS, Progress({})) == archive
 
 
 def test_a_change_of_the_stack_makes_other_images(tmp_path: Path) -> None:
@@ -153,14 +156,14 @@ def test_a_failed_debootstrap_shows_its_log_the_way_out_and_leaves_nothing(
     (tmp_path / "node" / ".killed").mkdir(parents=True)
     (tmp_path / "node" / "debian-bookworm-old").mkdir()
     with pytest.raises(SandboxError, match=r"(?s)needs a mirror.*debootstrap failed.*Couldn't download"):
-        debian.tree(tmp_path, Progress(debian.STEP))
+        debian.ensure_tree(tmp_path, Progress(debian.BUILD_SECONDS))
     assert list((tmp_path / "node").iterdir()) == []
 
 
 def test_without_debootstrap_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(SandboxError, match="install the package debootstrap"):
-        debian.tree(tmp_path, Progress(debian.STEP))
+        debian.ensure_tree(tmp_path, Progress(debian.BUILD_SECONDS))
 
 
 def test_the_users_of_the_images_are_found_by_the_numbers_of_the_official_ones(tmp_path: Path) -> None:

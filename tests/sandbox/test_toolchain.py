@@ -22,7 +22,7 @@ TOOL = Tool("helm", "3.20.2", "example.com/helm", 1, "https://x/helm", "https://
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache on a machine without tools, Go or internet."""
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
-    monkeypatch.setattr(tool_sources, "internet_reached", lambda: False)
+    monkeypatch.setattr(tool_sources, "internet_available", lambda: False)
     return tmp_path / "cache"
 
 
@@ -104,7 +104,7 @@ def serve(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
             raise urllib.error.HTTPError(url, 404, "not found", Message(), io.BytesIO())
         return io.BytesIO(files[url])
 
-    monkeypatch.setattr(tool_sources, "internet_reached", lambda: True)
+    monkeypatch.setattr(tool_sources, "internet_available", lambda: True)
     monkeypatch.setattr(tool_sources, "_open", opened)
 
 

@@ -35,7 +35,7 @@ GIVEN = {key: placeholder_secrets.secret(key) for key in SECRETS}
 KEY = GIVEN["gitSshKey"]
 
 # What `make up` serves to a stack that names no repository.
-SERVED = config_copy.Served("ssh://git@127.0.0.1:2222/dags.git", "[127.0.0.1]:2222 ssh-ed25519 AAAA\n", KEY)
+SERVED = config_copy.ServedRepository("ssh://git@127.0.0.1:2222/dags.git", "[127.0.0.1]:2222 ssh-ed25519 AAAA\n", KEY)
 
 # The choices of a stack, each with every answer: in the words of a stack file.
 EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")
@@ -115,7 +115,7 @@ def stack_settings(stack: str, chart: Path | None = None) -> Settings:
     """The settings of a stack of this project, as `make up` completes them."""
     with tempfile.TemporaryDirectory() as folder:
         source = ROOT / f"Pulumi.{stack}.yaml"
-        config_copy.copy(source, Path(folder) / source.name, throwaway=True, served=SERVED)
+        config_copy.write(source, Path(folder) / source.name, throwaway=True, served=SERVED)
         return stack_file.settings(Path(folder), stack, chart=chart)
 
 

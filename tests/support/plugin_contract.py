@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import sandbox_stack, toolchain
-from sandbox.sandbox_stack import Result, Stack
+from sandbox import pulumi_environment, toolchain
+from sandbox.sandbox_stack import PulumiResult, SandboxStack
 
 CANARY = "canary-4f1d9b"
 PROGRAM = """
@@ -27,11 +27,11 @@ for name, (type_, properties, options) in json.load(open("resources.json")).item
     after = pulumi.ResourceOptions(depends_on=list(made), custom_timeouts=limits, **options)
     made.append(pulumi.CustomResource(type_, name, properties, after))
 """
-_FIND_OFFICIAL = sandbox_stack.official_plugins  # which tests replace
+_FIND_OFFICIAL = pulumi_environment.official_plugins  # which tests replace
 KINDS = ["stand-ins", pytest.param("official", marks=pytest.mark.official_plugins)]
 Resources = dict[str, list[Any]]
 """Per name the type, the properties, and the resource options if any."""
-Open = Callable[[str, Path], Stack]
+Open = Callable[[str, Path], SandboxStack]
 
 
 def official() -> Path | None:
@@ -47,24 +47,24 @@ def choose(kind: str, patch: pytest.MonkeyPatch) -> None:
     found = official()
     if kind == "official" and not found:
         pytest.skip("the official plugins are not at hand, and cannot be downloaded")
-    patch.setattr("sandbox.sandbox_stack.official_plugins", lambda cache: found if kind == "official" else None)
+    patch.setattr("sandbox.pulumi_environment.official_plugins", lambda cache: found if kind == "official" else None)
 
 
 class Program:
     """A stack of a program that declares what a test tells it to."""
 
-    def __init__(self, folder: Path, stack: Stack) -> None:
+    def __init__(self, folder: Path, stack: SandboxStack) -> None:
         self.folder, self.stack = folder, stack
 
     def declare(self, resources: Resources) -> None:
         full = {name: [*parts, {}][:3] for name, parts in resources.items()}
         (self.folder / "resources.json").write_text(json.dumps(full))
 
-    def up(self, resources: Resources, *arguments: str) -> Result:
+    def up(self, resources: Resources, *arguments: str) -> PulumiResult:
         self.declare(resources)
         return self.shown(self.stack.up(*arguments))
 
-    def preview(self, resources: Resources, *arguments: str) -> Result:
+    def preview(self, resources: Resources, *arguments: str) -> PulumiResult:
         self.declare(resources)
         return self.shown(self.stack.preview("--diff", *arguments))
 
@@ -80,7 +80,7 @@ class Program:
         return found
 
     @staticmethod
-    def shown(result: Result) -> Result:
+    def shown(result: PulumiResult) -> PulumiResult:
         print(result.output)  # pytest shows it when the test fails
         return result
 
@@ -147,7 +147,7 @@ def make_release(chart: Path, namespace: str) -> list[Any]:
     return ["kubernetes:helm.sh/v3:Release", {**place, "values": {"image": "app:1"}}]
 
 
-def assert_hidden(program: Program, *results: Result) -> None:
+def assert_hidden(program: Program, *results: PulumiResult) -> None:
     """No text carries the canary, in plain or in base64."""
     texts = [json.dumps(program.stack.export()), *(result.output for result in results)]
     for shape in (CANARY, base64.b64encode(CANARY.encode()).decode()):

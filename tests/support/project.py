@@ -22,8 +22,8 @@ import yaml
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Pod, Secret
 
-from sandbox.airflow_api import AirflowApi, AirflowApiError, Task
-from sandbox.node import Node
+from sandbox.airflow_api import AirflowApi, AirflowApiError, TaskInstance
+from sandbox.node import NodeCluster
 from sandbox.node.machine import hierarchies
 
 ROOT = Path(__file__).parents[2]
@@ -78,10 +78,10 @@ class Airflow(AirflowApi):
         """Make a variable."""
         self._call("POST", "/api/v2/variables", {"key": key, "value": value})
 
-    def ends_green(self, dag: str, run: str, seconds: float = 300) -> list[Task]:
+    def ends_green(self, dag: str, run: str, seconds: float = 300) -> list[TaskInstance]:
         """Wait for the end of a run."""
 
-        def look() -> tuple[str, list[Task]]:
+        def look() -> tuple[str, list[TaskInstance]]:
             return self.run_state(dag, run), self.tasks(dag, run)
 
         wait_for(f"the end of the run {run} of {dag}", look, lambda seen: seen[0] in ("success", "failed"), seconds)
@@ -100,7 +100,7 @@ class Project:
         self._settings = self._file.read_text()
         self._env = {**os.environ, "PYTHONPATH": str(folder)}
         self._airflow: Airflow | None = None
-        self._control_group = Node(self.state / "cluster")._cgroup
+        self._control_group = NodeCluster(self.state / "cluster")._cgroup
         self.traces_before = self.traces()
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":

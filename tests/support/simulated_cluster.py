@@ -15,15 +15,16 @@ from lightkube.resources.core_v1 import Namespace
 
 from airflow_stack.parts.rollout_watch import watch
 from sandbox import pins, toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
-from sandbox.toolchain import Found
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
+from sandbox.toolchain import LocatedTool
 from tests.support import plugin_contract
 from tests.support.plugin_contract import Program
 
 ROOT = Path(__file__).parents[2]
 
-OpenStack = Callable[..., Stack]
+OpenStack = Callable[..., SandboxStack]
 LOGS = pytest.StashKey[Path]()
 
 
@@ -39,18 +40,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def tools() -> dict[str, Found]:
+def tools() -> dict[str, LocatedTool]:
     """The toolchain; made now if it is not cached."""
     plugin_contract.official()
-    return toolchain.ensure([*pins.ENGINE, *Simulated.tools])
+    return toolchain.ensure([*pins.ENGINE, *SimulatedCluster.tools])
 
 
 @pytest.fixture(scope="session")
 def cluster(
-    tools: dict[str, Found], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Simulated]:
+    tools: dict[str, LocatedTool], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[SimulatedCluster]:
     """A control plane for the session."""
-    cluster = Simulated(tmp_path_factory.mktemp("sandbox") / "cluster")
+    cluster = SimulatedCluster(tmp_path_factory.mktemp("sandbox") / "cluster")
     pytestconfig.stash[LOGS] = cluster.folder / "logs"
     try:
         cluster.start(tools)
@@ -60,14 +61,14 @@ def cluster(
 
 
 @pytest.fixture(scope="session")
-def client(cluster: Simulated) -> Client:
+def client(cluster: SimulatedCluster) -> Client:
     """A client with all rights on the cluster."""
     config = KubeConfig.from_file(cluster.kubeconfig)
     return Client(config, field_manager="tests", timeout=Timeout(60), trust_env=False)  # a busy machine is no failure
 
 
 @pytest.fixture(scope="session")
-def roll_out(cluster: Simulated) -> Callable[..., list[str]]:
+def roll_out(cluster: SimulatedCluster) -> Callable[..., list[str]]:
     """Do what the rollout Job does, whose program no simulated node runs: wait for a release's pods, or return what hinders them."""
     config = KubeConfig.from_file(cluster.kubeconfig).get()
     assert config
@@ -87,12 +88,12 @@ def roll_out(cluster: Simulated) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def open_stack(cluster: Simulated, tmp_path_factory: pytest.TempPathFactory) -> OpenStack:
+def open_stack(cluster: SimulatedCluster, tmp_path_factory: pytest.TempPathFactory) -> OpenStack:
     """Open a stack of a project, by default of this one, with state and settings of its own."""
 
-    def opened(name: str, project: Path = ROOT) -> Stack:
+    def opened(name: str, project: Path = ROOT) -> SandboxStack:
         home = tmp_path_factory.mktemp("stacks")
-        stack = Stack(project, name, home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
+        stack = SandboxStack(project, name, home, environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder()))
         stack.create()
         return stack
 

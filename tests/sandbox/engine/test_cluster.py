@@ -17,8 +17,8 @@ from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import Namespace, PersistentVolume, PersistentVolumeClaim, Pod
 
 from sandbox import daemons
-from sandbox.simulated import Simulated
-from sandbox.toolchain import Found
+from sandbox.simulated import SimulatedCluster
+from sandbox.toolchain import LocatedTool
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ def test_the_node_is_kept_alive_by_a_lease(client: Client) -> None:
 
 
 def test_a_cluster_that_lost_processes_is_mended_with_its_objects(
-    cluster: Simulated, client: Client, tools: dict[str, Found], namespace: str
+    cluster: SimulatedCluster, client: Client, tools: dict[str, LocatedTool], namespace: str
 ) -> None:
     folder = Path(cluster.kubeconfig).parent
     for name in ("etcd", "kwok"):
@@ -147,8 +147,8 @@ def test_a_cluster_that_lost_processes_is_mended_with_its_objects(
     assert until(lambda: ready_replicas(client, namespace)) == 1
 
 
-def test_nothing_is_left_of_a_stopped_cluster(tools: dict[str, Found], tmp_path: Path) -> None:
-    cluster = Simulated(tmp_path / "cluster")
+def test_nothing_is_left_of_a_stopped_cluster(tools: dict[str, LocatedTool], tmp_path: Path) -> None:
+    cluster = SimulatedCluster(tmp_path / "cluster")
     cluster.start(tools)
     assert Path(cluster.kubeconfig).stat().st_mode & 0o077 == 0
     assert cluster.stop() == ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 from tests.support.plugin_contract import (
     Program,
     Resources,
@@ -28,7 +29,7 @@ def test_a_stack_of_one_kind_is_unchanged_under_the_other(
     second: str,
     tmp_path: Path,
     open_stack: OpenStack,
-    cluster: Simulated,
+    cluster: SimulatedCluster,
     namespace: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -51,7 +52,7 @@ def test_a_stack_of_one_kind_is_unchanged_under_the_other(
     home = program.stack.config_file.parent
     (home / "test.plugins").unlink()
     env = environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder())
-    other = Program(program.folder, Stack(program.folder, "test", home, env))
+    other = Program(program.folder, SandboxStack(program.folder, "test", home, env))
     preview = other.preview(resources)
     assert set(preview.changes) == {"same"}, preview.output
     assert other.unchanged()

@@ -10,15 +10,15 @@ import pytest
 from lightkube import Client
 from lightkube.resources.core_v1 import Pod, Secret
 
-from sandbox.simulated import Simulated
-from sandbox.toolchain import Found
+from sandbox.simulated import SimulatedCluster
+from sandbox.toolchain import LocatedTool
 from tests.support.plugin_contract import CANARY, Program, Resources, assert_hidden, make_release
 
 Helm = Callable[..., str]
 
 
 @pytest.fixture
-def helm(tools: dict[str, Found], cluster: Simulated, namespace: str) -> Helm:
+def helm(tools: dict[str, LocatedTool], cluster: SimulatedCluster, namespace: str) -> Helm:
     def run(*arguments: str) -> str:
         command = [tools["helm"].path, *arguments, "--namespace", namespace]
         env = os.environ | {"KUBECONFIG": cluster.kubeconfig}
@@ -106,7 +106,12 @@ def test_a_release_that_is_gone_is_found_gone_and_one_that_exists_is_imported(
 
 
 def test_what_helm_refuses_is_reported_in_its_words(
-    program: Program, client: Client, release: Resources, tools: dict[str, Found], cluster: Simulated, namespace: str
+    program: Program,
+    client: Client,
+    release: Resources,
+    tools: dict[str, LocatedTool],
+    cluster: SimulatedCluster,
+    namespace: str,
 ) -> None:
     program.up(release)
     properties = release["release"][1]

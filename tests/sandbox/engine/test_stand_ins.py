@@ -12,8 +12,9 @@ from lightkube.resources.core_v1 import ServiceAccount, ServiceAccountToken
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 
 from sandbox import toolchain
-from sandbox.sandbox_stack import Stack, environment
-from sandbox.simulated import Simulated
+from sandbox.pulumi_environment import environment
+from sandbox.sandbox_stack import SandboxStack
+from sandbox.simulated import SimulatedCluster
 from tests.support.plugin_contract import Program, made
 from tests.support.simulated_cluster import ROOT
 
@@ -32,7 +33,7 @@ def test_an_unknown_type_and_an_input_that_is_not_honoured_are_refused(program: 
 
 @ONLY_STAND_INS
 def test_without_the_right_to_list_namespaces_the_deletion_of_one_says_so(
-    program: Program, client: Client, cluster: Simulated, tmp_path: Path, namespace: str
+    program: Program, client: Client, cluster: SimulatedCluster, tmp_path: Path, namespace: str
 ) -> None:
     resources = {"space": made("Namespace", f"{namespace}-own")}
     assert program.up(resources).ok
@@ -41,13 +42,13 @@ def test_without_the_right_to_list_namespaces_the_deletion_of_one_says_so(
     (tmp_path / "kubeconfig").write_text(account)
     home = program.stack.config_file.parent
     env = environment(ROOT, home, str(tmp_path / "kubeconfig"), toolchain.cache_folder())
-    refused = program.shown(Stack(program.folder, "test", home, env).destroy())
+    refused = program.shown(SandboxStack(program.folder, "test", home, env).destroy())
     assert not refused.ok
     assert 'cannot list resource "namespaces"' in refused.output
     assert "must be allowed to list and watch such objects in the whole cluster" in refused.output
 
 
-def limited_account(client: Client, cluster: Simulated, namespace: str, rights: list[PolicyRule]) -> str:
+def limited_account(client: Client, cluster: SimulatedCluster, namespace: str, rights: list[PolicyRule]) -> str:
     """Make an account with some rights; its kubeconfig."""
     metadata = ObjectMeta(name=namespace, namespace=namespace)
     client.create(ServiceAccount(metadata=metadata))

@@ -6,10 +6,10 @@ from queue import SimpleQueue
 
 import pytest
 
-from sandbox.plugins.await_logic import AwaitError, Awaits
-from sandbox.plugins.engine_log import Log
-from sandbox.plugins.informers import Event, Watches
-from sandbox.plugins.kubernetes_api import Api, ApiError
+from sandbox.plugins.await_logic import AwaitError, AwaitLogic
+from sandbox.plugins.engine_log import OperationLog
+from sandbox.plugins.informers import Event, Informers
+from sandbox.plugins.kubernetes_api import KubernetesApi, KubernetesApiError
 from sandbox.plugins.property_values import Properties
 
 
@@ -17,10 +17,10 @@ def live(name: str, **metadata: object) -> Properties:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "space", **metadata}}
 
 
-class Cluster(Api):
+class Cluster(KubernetesApi):
     """A cluster with objects, and with changes that a test gives it."""
 
-    def __init__(self, *objects: Properties, refusal: ApiError | None = None) -> None:
+    def __init__(self, *objects: Properties, refusal: KubernetesApiError | None = None) -> None:
         super().__init__()
         self.objects, self.refusal = list(objects), refusal
         self.changes: SimpleQueue[Event | None] = SimpleQueue()
@@ -32,7 +32,7 @@ class Cluster(Api):
                 for change in self.after_get:
                     self.changes.put(change)
                 return each
-        raise ApiError(404, "not found", "NotFound")
+        raise KubernetesApiError(404, "not found", "NotFound")
 
     def list(self, api_version: str, kind: str, namespace: str) -> tuple[list[Properties], str]:
         if self.refusal:
@@ -59,7 +59,7 @@ def cancelled() -> Iterator[threading.Event]:
 
 def test_who_follows_hears_of_what_is_there_and_of_what_becomes_of_it(cancelled: threading.Event) -> None:
     cluster, events = Cluster(live("old")), SimpleQueue[Event]()
-    with Watches(cluster, cancelled).follow("v1", "Secret", "space", events):
+    with Informers(cluster, cancelled).follow("v1", "Secret", "space", events):
         assert heard(events) == ("ADDED", "old")
         cluster.changes.put(("MODIFIED", live("old")))
         cluster.changes.put(("BOOKMARK", live("")))
@@ -69,7 +69,7 @@ def test_who_follows_hears_of_what_is_there_and_of_what_becomes_of_it(cancelled:
 
 def test_what_went_while_the_watch_was_broken_is_told(cancelled: threading.Event) -> None:
     cluster, events = Cluster(live("old")), SimpleQueue[Event]()
-    with Watches(cluster, cancelled).follow("v1", "Secret", "space", events):
+    with Informers(cluster, cancelled).follow("v1", "Secret", "space", events):
         assert heard(events) == ("ADDED", "old")
         cluster.objects = [live("new")]
         cluster.changes.put(None)  # the server ends the watch
@@ -80,22 +80,22 @@ def test_a_deletion_is_waited_for(cancelled: threading.Event) -> None:
     cluster, told = Cluster(live("old")), list[str]()
     cluster.after_get = [("MODIFIED", live("old", deletionTimestamp="now"))]
     cluster.after_get += [("DELETED", live("other")), ("DELETED", live("old"))]
-    log = Log(lambda severity, text, is_status: told.append(text))
-    Awaits(cluster, cancelled).until_gone(live("old"), 10, {}, log)
+    log = OperationLog(lambda severity, text, is_status: told.append(text))
+    AwaitLogic(cluster, cancelled).until_gone(live("old"), 10, {}, log)
     assert told == ["Resource scheduled for deletion"]
 
 
 def test_a_deletion_that_takes_too_long_says_what_may_prevent_it(cancelled: threading.Event) -> None:
     cluster, told = Cluster(live("old", finalizers=["keep"])), list[str]()
-    log = Log(lambda severity, text, is_status: told.append(text))
+    log = OperationLog(lambda severity, text, is_status: told.append(text))
     with pytest.raises(AwaitError, match="timed out waiting for the condition"):
-        Awaits(cluster, cancelled).until_gone(cluster.objects[0], 0.01, {}, log)
+        AwaitLogic(cluster, cancelled).until_gone(cluster.objects[0], 0.01, {}, log)
     assert told == ["finalizers might be preventing deletion (keep)"]
 
 
 def test_without_the_right_to_list_a_wait_ends_with_what_is_missing(cancelled: threading.Event) -> None:
-    cluster = Cluster(live("old"), refusal=ApiError(403, "secrets is forbidden", "Forbidden"))
+    cluster = Cluster(live("old"), refusal=KubernetesApiError(403, "secrets is forbidden", "Forbidden"))
     with pytest.raises(
         AwaitError, match=r"secrets is forbidden: .* must be allowed to list and watch .* namespace space"
     ):
-        Awaits(cluster, cancelled).until_gone(live("old"), 10, {}, Log())
+        AwaitLogic(cluster, cancelled).until_gone(live("old"), 10, {}, OperationLog())

@@ -7,29 +7,29 @@ from typing import Any
 
 import pytest
 
-from sandbox.plugins.await_logic import Awaits
+from sandbox.plugins.await_logic import AwaitLogic
 from sandbox.plugins.checkpoint import checkpoint, pruned
-from sandbox.plugins.engine_log import Log
-from sandbox.plugins.field_managers import handed_over, may_force
-from sandbox.plugins.helm_cli import Helm, HelmError
-from sandbox.plugins.kubernetes_api import Api, ApiError
+from sandbox.plugins.engine_log import OperationLog
+from sandbox.plugins.field_managers import may_force, takeover_patch
+from sandbox.plugins.helm_cli import HelmCli, HelmError
+from sandbox.plugins.kubernetes_api import KubernetesApi, KubernetesApiError
 from sandbox.plugins.kubernetes_provider import PROVIDER
-from sandbox.plugins.object_type import Objects
+from sandbox.plugins.object_type import ObjectType
 from sandbox.plugins.property_values import UNKNOWN, Properties, is_secret, plain, secret
-from sandbox.plugins.protocol import Difference, InvalidInputError, NotReadyError, PluginError, Subject
-from sandbox.plugins.release_type import Release
+from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Request, ResourceDiff
+from sandbox.plugins.release_type import ReleaseType
 
 
-class Cluster(Api):
+class Cluster(KubernetesApi):
     """A cluster of one object at most, which refuses what it is told to refuse."""
 
-    def __init__(self, live: Properties | None = None, refusal: ApiError | None = None) -> None:
+    def __init__(self, live: Properties | None = None, refusal: KubernetesApiError | None = None) -> None:
         super().__init__()
         self.live, self.refusal = live, refusal
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Properties:
         if self.live is None:
-            raise ApiError(404, "not found", "NotFound")
+            raise KubernetesApiError(404, "not found", "NotFound")
         return self.live
 
     def create(self, manifest: Properties, *, dry_run: bool = False) -> Properties:
@@ -41,9 +41,9 @@ class Cluster(Api):
 GROUPS = {"Job": "batch/v1", "StatefulSet": "apps/v1", "NetworkPolicy": "networking.k8s.io/v1"}
 
 
-def objects(kind: str, cluster: Api | None = None, *, mutable: bool = False) -> Objects:
+def objects(kind: str, cluster: KubernetesApi | None = None, *, mutable: bool = False) -> ObjectType:
     api, cancelled = cluster or Cluster(), threading.Event()
-    return Objects(api, Awaits(api, cancelled), cancelled, GROUPS.get(kind, "v1"), kind, mutable)
+    return ObjectType(api, AwaitLogic(api, cancelled), cancelled, GROUPS.get(kind, "v1"), kind, mutable)
 
 
 def named(kind: str = "Secret", **inputs: Any) -> Properties:
@@ -55,8 +55,8 @@ def state(inputs: Properties, **live: Any) -> Properties:
     return checkpoint(plain(inputs), plain(inputs) | live, inputs, inputs["apiVersion"], "manager")
 
 
-def difference(old: Properties, new: Properties, *, mutable: bool = False) -> Difference:
-    return objects(new["kind"], mutable=mutable).diff(Subject("space/name", new, outputs=state(old)))
+def difference(old: Properties, new: Properties, *, mutable: bool = False) -> ResourceDiff:
+    return objects(new["kind"], mutable=mutable).diff(Request("space/name", new, outputs=state(old)))
 
 
 def under(path: str, value: Any) -> Properties:
@@ -112,7 +112,7 @@ def test_only_the_same_name_makes_the_old_object_go_first() -> None:
 def test_what_the_cluster_added_is_no_change_but_what_it_dropped_is() -> None:
     old = merged(named(), {"metadata": {"labels": {}}})
     live = merged(named(), {"metadata": {"uid": "1"}, "status": {}})
-    found = objects("Secret").diff(Subject("space/name", old, outputs=checkpoint(old, live, old, "v1", "manager")))
+    found = objects("Secret").diff(Request("space/name", old, outputs=checkpoint(old, live, old, "v1", "manager")))
     assert found.paths == {"metadata.labels": ("ADD", False)}
 
 
@@ -125,7 +125,7 @@ def test_a_name_is_made_up_for_each_new_object_and_kept_as_long_as_the_object() 
     unnamed, urn = {"metadata": {"namespace": "space"}}, "urn:pulumi:dev::p::kubernetes:batch/v1:Job::job"
 
     def checked(**of: Any) -> Properties:
-        return objects("Job").check(Subject(inputs=unnamed, urn=urn, **of))
+        return objects("Job").check(Request(inputs=unnamed, urn=urn, **of))
 
     made = checked(seed=b"1")
     assert made["metadata"]["name"].startswith("job-")
@@ -138,28 +138,28 @@ def test_a_name_is_made_up_for_each_new_object_and_kept_as_long_as_the_object() 
 def test_an_object_with_an_unknown_option_is_refused() -> None:
     asking = merged(named(), {"metadata": {"annotations": {"pulumi.com/patchFieldManager": "me"}}})
     with pytest.raises(InvalidInputError, match=r"takes only .*, not patchFieldManager"):
-        objects("Secret").check(Subject(inputs=asking))
+        objects("Secret").check(Request(inputs=asking))
 
 
 def test_the_data_of_a_secret_is_secret_whoever_gave_it() -> None:
-    checked = objects("Secret").check(Subject(inputs=named(stringData={"key": "text"}, type="Opaque")))
+    checked = objects("Secret").check(Request(inputs=named(stringData={"key": "text"}, type="Opaque")))
     assert checked["data"] == secret({"key": base64.b64encode(b"text").decode()})
     assert "stringData" not in checked
 
 
 def test_texts_that_no_preview_knows_yet_stay_texts() -> None:
-    checked = objects("Secret").check(Subject(inputs=named(stringData=secret(UNKNOWN))))
+    checked = objects("Secret").check(Request(inputs=named(stringData=secret(UNKNOWN))))
     assert checked["stringData"] == secret(UNKNOWN)
 
 
 def test_inputs_as_they_were_are_kept_as_they_are() -> None:
     kept = named("Service", spec={"selector": {}})
-    assert objects("Service").check(Subject(inputs=kept, old_inputs=kept)) == kept
-    assert objects("Service").check(Subject(inputs=kept))["spec"] == {}
+    assert objects("Service").check(Request(inputs=kept, old_inputs=kept)) == kept
+    assert objects("Service").check(Request(inputs=kept))["spec"] == {}
 
 
 def test_the_state_has_what_the_official_provider_keeps_there() -> None:
-    id_, outputs = objects("Secret").create(Subject(inputs=named(data=secret({"a": "MQ=="}))))
+    id_, outputs = objects("Secret").create(Request(inputs=named(data=secret({"a": "MQ=="}))))
     assert id_ == "space/name"
     assert outputs["__inputs"] == named(data=secret({"a": "MQ=="}))
     assert outputs["__initialApiVersion"] == "v1"
@@ -170,8 +170,8 @@ def test_the_state_has_what_the_official_provider_keeps_there() -> None:
 
 def test_drift_is_found_in_the_shape_of_the_inputs_and_stays_secret() -> None:
     live = named(data={"key": "ZHJpZnRlZA==", "foreign": "eA=="})
-    kept = objects("Secret").check(Subject(inputs=named(stringData={"key": "text"})))
-    found = objects("Secret", Cluster(live)).read(Subject("space/name", kept, outputs=state(kept)))
+    kept = objects("Secret").check(Request(inputs=named(stringData={"key": "text"})))
+    found = objects("Secret", Cluster(live)).read(Request("space/name", kept, outputs=state(kept)))
     assert found
     _, inputs, outputs = found
     assert inputs["data"] == secret({"key": "ZHJpZnRlZA=="})
@@ -180,15 +180,15 @@ def test_drift_is_found_in_the_shape_of_the_inputs_and_stays_secret() -> None:
 
 
 def test_an_object_that_is_gone_is_found_gone() -> None:
-    assert objects("Secret").read(Subject("space/name", named(), outputs=state(named()))) is None
+    assert objects("Secret").read(Request("space/name", named(), outputs=state(named()))) is None
 
 
 def test_an_object_of_a_cluster_that_is_gone_is_forgotten_only_if_the_user_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     away = Cluster()
-    monkeypatch.setattr(away, "get", lambda *place: (_ for _ in ()).throw(ApiError(0, "unreachable")))
-    subject = Subject("space/name", named(), outputs=state(named()))
+    monkeypatch.setattr(away, "get", lambda *place: (_ for _ in ()).throw(KubernetesApiError(0, "unreachable")))
+    subject = Request("space/name", named(), outputs=state(named()))
     with pytest.raises(PluginError, match=r"unreachable cluster.*PULUMI_K8S_DELETE_UNREACHABLE"):
         objects("Secret", away).read(subject)
     monkeypatch.setenv("PULUMI_K8S_DELETE_UNREACHABLE", "true")
@@ -207,37 +207,37 @@ def test_live_values_are_cut_to_the_shape_of_the_inputs() -> None:
 @pytest.mark.parametrize(
     "refusal",
     [
-        ApiError(404, 'namespaces "space" not found', "NotFound", "namespaces"),
-        ApiError(403, "forbidden", "Forbidden"),
-        ApiError(0, "configured Kubernetes cluster is unreachable"),
-        ApiError(409, 'jobs.batch "name" already exists', "AlreadyExists"),
+        KubernetesApiError(404, 'namespaces "space" not found', "NotFound", "namespaces"),
+        KubernetesApiError(403, "forbidden", "Forbidden"),
+        KubernetesApiError(0, "configured Kubernetes cluster is unreachable"),
+        KubernetesApiError(409, 'jobs.batch "name" already exists', "AlreadyExists"),
     ],
 )
-def test_a_preview_that_cannot_know_is_no_error(refusal: ApiError) -> None:
-    subject = Subject(inputs=named("Job"), preview=True)
+def test_a_preview_that_cannot_know_is_no_error(refusal: KubernetesApiError) -> None:
+    subject = Request(inputs=named("Job"), preview=True)
     assert objects("Job", Cluster(refusal=refusal)).create(subject) == ("", subject.inputs)
 
 
 def test_a_preview_of_a_replaced_object_shows_a_retry_as_the_official_one_does() -> None:
     told: list[tuple[str, str, bool]] = []
-    exists = ApiError(409, 'jobs.batch "name" already exists', "AlreadyExists")
-    log = Log(lambda *line: told.append(line))
-    objects("Job", Cluster(refusal=exists)).create(Subject(inputs=named("Job"), preview=True, log=log))
+    exists = KubernetesApiError(409, 'jobs.batch "name" already exists', "AlreadyExists")
+    log = OperationLog(lambda *line: told.append(line))
+    objects("Job", Cluster(refusal=exists)).create(Request(inputs=named("Job"), preview=True, log=log))
     assert told == [("INFO", 'Retry #0; creation failed: jobs.batch "name" already exists', True)]
 
 
 def test_an_object_that_exists_is_not_taken_over() -> None:
-    exists = ApiError(409, 'secrets "name" already exists', "AlreadyExists")
+    exists = KubernetesApiError(409, 'secrets "name" already exists', "AlreadyExists")
     with pytest.raises(PluginError, match=r"(?s)was not successfully created .*already exists.*pulumi import"):
-        objects("Secret", Cluster(refusal=exists)).create(Subject(inputs=named(), urn="urn"))
+        objects("Secret", Cluster(refusal=exists)).create(Request(inputs=named(), urn="urn"))
 
 
 def test_an_object_whose_definition_is_missing_is_tried_again_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr(threading.Event, "wait", lambda self, timeout: waits.append(timeout))
-    missing = ApiError(404, 'no matches for kind "Secret" in version "v1"', "NoMatch")
+    missing = KubernetesApiError(404, 'no matches for kind "Secret" in version "v1"', "NoMatch")
     with pytest.raises(PluginError, match="Verify that any required CRDs have been created: no matches for kind"):
-        objects("Secret", Cluster(refusal=missing)).create(Subject(inputs=named()))
+        objects("Secret", Cluster(refusal=missing)).create(Request(inputs=named()))
     assert waits == [1, 2, 4, 8, 16, 32]
 
 
@@ -250,7 +250,7 @@ FIELDS = [
 
 
 def test_an_update_takes_over_what_the_provider_and_kubectl_own_and_nothing_else() -> None:
-    (patch,) = handed_over({"metadata": {"managedFields": FIELDS}}, "mine")
+    (patch,) = takeover_patch({"metadata": {"managedFields": FIELDS}}, "mine")
     *others, mine = patch["value"]
     assert others == FIELDS[2:]
     assert mine == FIELDS[0] | {
@@ -258,7 +258,7 @@ def test_an_update_takes_over_what_the_provider_and_kubectl_own_and_nothing_else
         "operation": "Apply",
         "fieldsV1": {"f:spec": {"f:replicas": {}, "f:template": {}}},
     }
-    assert handed_over({"metadata": {"managedFields": [*others, mine]}}, "mine") == []
+    assert takeover_patch({"metadata": {"managedFields": [*others, mine]}}, "mine") == []
 
 
 def test_only_a_preview_a_wish_or_an_object_without_owners_takes_fields_by_force() -> None:
@@ -301,7 +301,7 @@ def test_a_provider_of_its_own_has_the_cluster_of_its_kubeconfig(monkeypatch: py
 # -- Helm
 
 
-class Recorded(Helm):
+class Recorded(HelmCli):
     """Helm with a release as it is told, and a command that fails if it is told so."""
 
     def __init__(self, *revisions: Properties | None, failure: str = "") -> None:
@@ -328,7 +328,7 @@ def revision(number: int, **config: Any) -> Properties:
 
 
 def checked(**inputs: Any) -> Properties:
-    return Release(Recorded()).check(Subject(inputs=PLACE | inputs))
+    return ReleaseType(Recorded()).check(Request(inputs=PLACE | inputs))
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_a_release_has_every_input_with_its_default_and_the_version_of_its_chart
 
 def test_the_state_of_a_release_names_its_objects_and_hides_its_inputs() -> None:
     inputs = checked(values={"a": secret("x"), "b": [secret("y")]})
-    _, outputs = Release(Recorded(None, revision(1, a="x", b=["y"]))).create(Subject(inputs=inputs))
+    _, outputs = ReleaseType(Recorded(None, revision(1, a="x", b=["y"]))).create(Request(inputs=inputs))
     assert outputs["resourceNames"] == {"Secret/v1": ["n/s"]}
     assert outputs["status"]["revision"] == 1
     assert outputs["values"] == {"a": secret("x"), "b": secret(["y"])}
@@ -369,7 +369,7 @@ def test_the_state_of_a_release_names_its_objects_and_hides_its_inputs() -> None
 def test_only_an_input_that_was_given_can_be_taken_from_a_release() -> None:
     old, new = checked(values={"a": 1, "b": 2}, maxHistory=5), checked(values={"a": 3})
     outputs = old | {"status": {}, "__inputs": secret(old), "values": {"a": 1, "b": 2, "foreign": 0}}
-    found = Release(Recorded()).diff(Subject(inputs=new, outputs=outputs))
+    found = ReleaseType(Recorded()).diff(Request(inputs=new, outputs=outputs))
     assert found.paths == {
         "maxHistory": ("DELETE", True),
         "values.a": ("UPDATE", False),
@@ -380,7 +380,7 @@ def test_only_an_input_that_was_given_can_be_taken_from_a_release() -> None:
 def test_a_release_that_failed_tells_no_more_than_the_official_provider_does() -> None:
     late = Recorded(revision(1), revision(2), failure="context deadline exceeded")
     with pytest.raises(NotReadyError) as failed:
-        Release(late).update(Subject(inputs=checked()))
+        ReleaseType(late).update(Request(inputs=checked()))
     assert failed.value.reasons == [
         'Helm release "n/app" failed to initialize completely. Use Helm CLI to investigate: failed to become available '
         "within allocated timeout. Error: Helm Release n/app: context deadline exceeded"
@@ -390,4 +390,4 @@ def test_a_release_that_failed_tells_no_more_than_the_official_provider_does() -
 def test_what_helm_refused_before_it_did_anything_changes_no_state() -> None:
     refused = Recorded(revision(1), revision(1), failure="another operation is in progress")
     with pytest.raises(PluginError, match=r"^another operation is in progress$"):
-        Release(refused).update(Subject(inputs=checked()))
+        ReleaseType(refused).update(Request(inputs=checked()))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.plugins.normalize import normal, quantity
+from sandbox.plugins.normalize import canonical_quantity, normalized
 from sandbox.plugins.property_values import UNKNOWN, Properties
 
 
@@ -24,7 +24,7 @@ def thing(api_version: str, kind: str, **fields: Any) -> Properties:
 )
 def test_empty_labels_fall_away_but_in_secrets_and_custom_resources(api_version: str, kind: str, kept: bool) -> None:
     given = thing(api_version, kind) | {"metadata": {"name": "name", "labels": {}}}
-    assert ("labels" in normal(given)["metadata"]) is kept
+    assert ("labels" in normalized(given)["metadata"]) is kept
 
 
 def test_a_built_in_kind_keeps_what_its_type_can_hold_and_empty_structures() -> None:
@@ -47,7 +47,7 @@ def test_a_built_in_kind_keeps_what_its_type_can_hold_and_empty_structures() -> 
     }
     pod |= {"automountServiceAccountToken": False, "hostNetwork": False, "misspelt": 1}
     spec = {"replicas": 0, "selector": {"matchLabels": {}}, "serviceName": "", "template": {"spec": pod}}
-    assert normal(thing("apps/v1", "StatefulSet", spec=spec))["spec"] == {
+    assert normalized(thing("apps/v1", "StatefulSet", spec=spec))["spec"] == {
         "replicas": 0,
         "selector": {},
         "serviceName": "",
@@ -72,22 +72,22 @@ def test_a_built_in_kind_keeps_what_its_type_can_hold_and_empty_structures() -> 
 
 def test_a_field_that_is_a_word_of_python_is_kept() -> None:
     spec = {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}]}
-    assert normal(thing("networking.k8s.io/v1", "NetworkPolicy", spec=spec))["spec"] == spec
+    assert normalized(thing("networking.k8s.io/v1", "NetworkPolicy", spec=spec))["spec"] == spec
 
 
 def test_what_the_type_cannot_hold_or_no_preview_knows_stays_as_it_is() -> None:
     for spec in ({"ports": "none", "selector": {}}, {"type": UNKNOWN, "selector": {}}):
-        assert normal(thing("v1", "Service", spec=spec))["spec"] == spec
+        assert normalized(thing("v1", "Service", spec=spec))["spec"] == spec
 
 
 def test_the_cluster_s_own_fields_are_no_inputs() -> None:
     given = thing("v1", "Secret") | {"metadata": {"name": "name", "uid": "1", "creationTimestamp": None}}
-    assert normal(given)["metadata"] == {"name": "name"}
+    assert normalized(given)["metadata"] == {"name": "name"}
 
 
 def test_texts_win_over_data_and_data_is_written_as_the_server_writes_it() -> None:
-    assert normal(thing("v1", "Secret", data={"a": "eA=="}, stringData={"a": "1"}))["data"] == {"a": "MQ=="}
-    assert normal(thing("v1", "Secret", data={"a": "eA==\n", "b": "no base64!"}))["data"] == {
+    assert normalized(thing("v1", "Secret", data={"a": "eA=="}, stringData={"a": "1"}))["data"] == {"a": "MQ=="}
+    assert normalized(thing("v1", "Secret", data={"a": "eA==\n", "b": "no base64!"}))["data"] == {
         "a": "eA==",
         "b": "no base64!",
     }
@@ -108,4 +108,4 @@ def test_texts_win_over_data_and_data_is_written_as_the_server_writes_it() -> No
     ],
 )
 def test_a_quantity_is_written_as_kubernetes_writes_it(given: object, expected: str) -> None:
-    assert quantity(given) == expected
+    assert canonical_quantity(given) == expected

@@ -14,26 +14,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.plugins.property_values import UNKNOWN, Properties, is_secret, plain, secret
-from sandbox.plugins.protocol import InvalidInputError, PluginError, Resource, Subject
+from sandbox.plugins.protocol import InvalidInputError, PluginError, Request, ResourceType
 from sandbox.plugins.random_provider import PROVIDER as RANDOM
 from sandbox.plugins.tls_provider import PROVIDER as TLS
 
 SERVED = {token.rsplit(":", 1)[1]: resource for token, resource in {**RANDOM.resources, **TLS.resources}.items()}
 
 
-def served(type_: str) -> Resource:
+def served(type_: str) -> ResourceType:
     return SERVED[type_]
 
 
 def created(type_: str, **inputs: Any) -> tuple[str, Properties]:
-    subject = Subject(inputs=inputs)
+    subject = Request(inputs=inputs)
     assert served(type_).check(subject) == inputs
     return served(type_).create(subject)
 
 
 def refusal(type_: str, **inputs: Any) -> str:
     with pytest.raises(InvalidInputError) as refused:
-        served(type_).check(Subject(inputs=inputs))
+        served(type_).check(Request(inputs=inputs))
     return str(refused.value)
 
 
@@ -76,7 +76,7 @@ def test_bytes_are_the_same_in_every_notation() -> None:
     ],
 )
 def test_an_import_takes_the_value_as_id(type_: str, imported: str, expected: Properties) -> None:
-    found = served(type_).read(Subject(imported))
+    found = served(type_).read(Request(imported))
     assert found
     assert expected.items() <= plain(found[2]).items()
 
@@ -84,7 +84,7 @@ def test_an_import_takes_the_value_as_id(type_: str, imported: str, expected: Pr
 @pytest.mark.parametrize("type_", ["RandomPassword", "PrivateKey"])
 def test_a_refresh_returns_the_state(type_: str) -> None:
     state = {"length": 3, "result": secret("abc")}
-    found = served(type_).read(Subject("none", {"length": 3}, outputs=state))
+    found = served(type_).read(Request("none", {"length": 3}, outputs=state))
     assert found == ("none", {"length": 3}, state)
 
 
@@ -92,15 +92,15 @@ def test_a_refresh_returns_the_state(type_: str) -> None:
     ("type_", "drawn"), [("RandomPassword", "result"), ("RandomBytes", "hex"), ("PrivateKey", "privateKeyPem")]
 )
 def test_a_preview_draws_nothing(type_: str, drawn: str) -> None:
-    id_, outputs = served(type_).create(Subject(inputs={"length": 3}, preview=True))
+    id_, outputs = served(type_).create(Request(inputs={"length": 3}, preview=True))
     assert id_ == ""
     assert outputs[drawn] == secret(UNKNOWN)
 
 
 def test_an_input_that_is_given_with_its_default_is_no_change() -> None:
-    subject = Subject(inputs={"length": 8}, old_inputs={"length": 8, "lower": True, "special": True})
+    subject = Request(inputs={"length": 8}, old_inputs={"length": 8, "lower": True, "special": True})
     assert not served("RandomPassword").diff(subject).paths
-    changed = served("RandomPassword").diff(Subject(inputs={"length": 9}, old_inputs={"length": 8}))
+    changed = served("RandomPassword").diff(Request(inputs={"length": 9}, old_inputs={"length": 8}))
     assert changed.replaces == ["length"]
 
 
@@ -125,4 +125,4 @@ def test_a_key_is_the_same_in_every_notation_with_its_last_newline() -> None:
 
 def test_a_key_cannot_be_imported() -> None:
     with pytest.raises(PluginError, match="cannot import"):
-        served("PrivateKey").read(Subject("x"))
+        served("PrivateKey").read(Request("x"))

@@ -4,10 +4,17 @@ from typing import Any
 
 import pytest
 
-from sandbox.plugins.engine_log import Log
+from sandbox.plugins.engine_log import OperationLog
 from sandbox.plugins.pod_warnings import warnings
 from sandbox.plugins.property_values import Properties
-from sandbox.plugins.readiness import Condition, FailedError, Job, Readiness, Service, StatefulSet
+from sandbox.plugins.readiness import (
+    ConditionReadiness,
+    FailedError,
+    JobReadiness,
+    Readiness,
+    ServiceReadiness,
+    StatefulSetReadiness,
+)
 
 Told = list[str]
 
@@ -35,8 +42,8 @@ def told() -> Told:
 
 
 @pytest.fixture
-def log(told: Told) -> Log:
-    return Log(lambda severity, text, is_status: told.append(f"{severity} {text}"))
+def log(told: Told) -> OperationLog:
+    return OperationLog(lambda severity, text, is_status: told.append(f"{severity} {text}"))
 
 
 def saw(state: Readiness, *things: Properties) -> bool:
@@ -49,8 +56,8 @@ COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}], "startTime":
 FAILED = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "no more"}
 
 
-def test_a_job_is_ready_when_it_is_complete(log: Log, told: Told) -> None:
-    job = Job(live("Job"), log)
+def test_a_job_is_ready_when_it_is_complete(log: OperationLog, told: Told) -> None:
+    job = JobReadiness(live("Job"), log)
     assert not saw(job, live("Job"))
     assert not saw(job, live("Job", {"startTime": "now", "active": 1}))
     assert saw(job, live("Job", COMPLETE))
@@ -61,30 +68,30 @@ def test_a_job_is_ready_when_it_is_complete(log: Log, told: Told) -> None:
     ]
 
 
-def test_a_job_that_failed_for_good_ends_the_wait_with_what_its_pods_said(log: Log) -> None:
-    job = Job(live("Job"), log)
+def test_a_job_that_failed_for_good_ends_the_wait_with_what_its_pods_said(log: OperationLog) -> None:
+    job = JobReadiness(live("Job"), log)
     saw(job, pod(container(terminated={"reason": "Error", "exitCode": 1, "message": "no route"})))
     with pytest.raises(FailedError):
         saw(job, live("Job", {"startTime": "now", "conditions": [FAILED]}))
     assert job.lacking() == ["[Pod space/pod]: [Error] no route", "[BackoffLimitExceeded] no more"]
 
 
-def test_a_job_that_failed_by_its_pods_rules_is_waited_for_on(log: Log) -> None:
+def test_a_job_that_failed_by_its_pods_rules_is_waited_for_on(log: OperationLog) -> None:
     failed = FAILED | {"reason": "PodFailurePolicy"}
-    assert not saw(Job(live("Job"), log), live("Job", {"startTime": "now", "conditions": [failed]}))
+    assert not saw(JobReadiness(live("Job"), log), live("Job", {"startTime": "now", "conditions": [failed]}))
 
 
-def test_a_pod_that_ended_well_is_a_warning_until_its_phase_says_so(log: Log, told: Told) -> None:
+def test_a_pod_that_ended_well_is_a_warning_until_its_phase_says_so(log: OperationLog, told: Told) -> None:
     ended = container(terminated={"reason": "Completed", "exitCode": 0})
-    job = Job(live("Job"), log)
+    job = JobReadiness(live("Job"), log)
     assert not saw(job, pod({**ended, "phase": "Succeeded"}))
     assert told == []
     saw(job, pod({**ended, "phase": "Running"}))
     assert told == ['WARNING [Pod space/pod]: container "main" completed with exit code 0']
 
 
-def test_a_pod_that_is_not_ready_yet_is_remembered_and_not_shown(log: Log, told: Told) -> None:
-    job = Job(live("Job"), log)
+def test_a_pod_that_is_not_ready_yet_is_remembered_and_not_shown(log: OperationLog, told: Told) -> None:
+    job = JobReadiness(live("Job"), log)
     unready = {"reason": "ContainersNotReady", "message": "containers with unready status: [main]"}
     saw(job, pod(container(waiting={"reason": "ContainerCreating"}), unready))
     assert told == []
@@ -103,13 +110,15 @@ DONE = {"replicas": 1, "readyReplicas": 1, "currentReplicas": 1, "currentRevisio
         (DONE | {"observedGeneration": 1}, False),
     ],
 )
-def test_a_set_is_ready_when_all_replicas_are_of_the_seen_generation(status: Properties, ready: bool, log: Log) -> None:
-    state = StatefulSet(live("StatefulSet", {}, 2), log)
+def test_a_set_is_ready_when_all_replicas_are_of_the_seen_generation(
+    status: Properties, ready: bool, log: OperationLog
+) -> None:
+    state = StatefulSetReadiness(live("StatefulSet", {}, 2), log)
     assert saw(state, live("StatefulSet", {"observedGeneration": 2} | status, 2, replicas=1)) is ready
 
 
-def test_a_set_that_is_not_ready_says_how_far_it_is_and_what_hinders_its_pods(log: Log) -> None:
-    state = StatefulSet(live("StatefulSet"), log)
+def test_a_set_that_is_not_ready_says_how_far_it_is_and_what_hinders_its_pods(log: OperationLog) -> None:
+    state = StatefulSetReadiness(live("StatefulSet"), log)
     pulls = pod(container(waiting={"reason": "ImagePullBackOff", "message": "not there"}))
     status = DONE | {"observedGeneration": 1, "readyReplicas": 0}
     assert not saw(state, live("StatefulSet", status, replicas=1), pulls)
@@ -123,17 +132,17 @@ def endpoints(**subset: Any) -> Properties:
     return live("Endpoints") | {"subsets": [subset]}
 
 
-def test_a_service_waits_ten_seconds_for_its_endpoints_to_settle(log: Log) -> None:
+def test_a_service_waits_ten_seconds_for_its_endpoints_to_settle(log: OperationLog) -> None:
     shown = live("Service", selector={"app": "x"})
-    state = Service(shown, log)
+    state = ServiceReadiness(shown, log)
     assert not saw(state, shown, live("Endpoints"))
     assert not state.look(9.9)
     assert state.look(10), "endpoints without any pod are enough"
 
 
-def test_a_service_waits_for_a_pod_that_is_not_ready_but_not_for_ever(log: Log) -> None:
+def test_a_service_waits_for_a_pod_that_is_not_ready_but_not_for_ever(log: OperationLog) -> None:
     shown = live("Service", selector={"app": "x"})
-    state = Service(shown, log)
+    state = ServiceReadiness(shown, log)
     saw(state, shown, endpoints(notReadyAddresses=[{}]))
     assert not state.look(11)
     assert not state.done_at_last()
@@ -145,26 +154,26 @@ def test_a_service_waits_for_a_pod_that_is_not_ready_but_not_for_ever(log: Log) 
 @pytest.mark.parametrize(
     "spec", [{"selector": {"a": "b"}, "clusterIP": "None"}, {}, {"selector": {"a": "b"}, "type": "ExternalName"}]
 )
-def test_a_service_without_pods_of_its_own_is_ready_at_once(spec: Properties, log: Log) -> None:
+def test_a_service_without_pods_of_its_own_is_ready_at_once(spec: Properties, log: OperationLog) -> None:
     shown = live("Service", **spec)
-    assert saw(Service(shown, log), shown)
+    assert saw(ServiceReadiness(shown, log), shown)
 
 
-def test_a_service_says_that_it_has_no_pods(log: Log) -> None:
-    (message,) = Service(live("Service", selector={"a": "b"}), log).lacking()
+def test_a_service_says_that_it_has_no_pods(log: OperationLog) -> None:
+    (message,) = ServiceReadiness(live("Service", selector={"a": "b"}), log).lacking()
     assert message.startswith("Service does not target any Pods.")
 
 
-def test_a_custom_resource_waits_for_the_condition_that_its_annotation_names(log: Log, told: Told) -> None:
-    state = Condition(live("Cluster"), log, "Ready")
+def test_a_custom_resource_waits_for_the_condition_that_its_annotation_names(log: OperationLog, told: Told) -> None:
+    state = ConditionReadiness(live("Cluster"), log, "Ready")
     assert not saw(state, live("Cluster"))
     assert not saw(state, live("Cluster", {"conditions": [{"type": "Ready", "status": "False"}]}))
     assert saw(state, live("Cluster", {"conditions": [{"type": "Ready", "status": "True"}]}))
     assert told == ["WARNING Has no .status.conditions", "INFO Resource has condition Ready=False (want True)"]
 
 
-def test_a_condition_of_an_older_generation_does_not_count(log: Log) -> None:
-    state = Condition(live("Cluster", {}, 2), log, "Ready=True")
+def test_a_condition_of_an_older_generation_does_not_count(log: OperationLog) -> None:
+    state = ConditionReadiness(live("Cluster", {}, 2), log, "Ready=True")
     met = {"type": "Ready", "status": "True", "observedGeneration": 1}
     assert not saw(state, live("Cluster", {"conditions": [met]}, 2))
 

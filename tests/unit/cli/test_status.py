@@ -363,7 +363,7 @@ def test_a_lasting_problem_is_printed_and_ends_pulumi_in_order(
             return Look(changes=["scheduler: starting"])
         return Look(problems=[Problem("no key", "why", "way out")])
 
-    assert not observed_run.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
+    assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
     printed = capfd.readouterr().out
     assert printed.index("scheduler: starting") < printed.index("error: no key") < printed.index("It has ended")
     assert "cancelled, state saved" in log.read_text()
@@ -380,7 +380,7 @@ def test_an_interrupt_of_the_user_ends_pulumi_in_order_and_only_once(
             raise KeyboardInterrupt
         return Look()
 
-    assert not observed_run.accompany([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
+    assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
     assert log.read_text().count("cancelled, state saved") == 1
 
 
@@ -388,7 +388,7 @@ def test_the_lines_of_pulumi_are_passed_on_and_its_success_is_told(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = [sys.executable, "-c", "print('first\\nlast')"]
-    assert observed_run.accompany(command, tmp_path, {}, tmp_path / "log", Look)
+    assert observed_run.run_observed(command, tmp_path, {}, tmp_path / "log", Look)
     assert "first\nlast\n" in capfd.readouterr().out
 
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 
-def keep(containerd: Path, cache: Path, archive: Path) -> None:
+def save(containerd: Path, cache: Path, archive: Path) -> None:
     """Keep the folder of a containerd that has just imported an archive, and has run nothing yet."""
     for old in cache.glob("node/*.unpacked"):
         shutil.rmtree(old)
