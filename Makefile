@@ -9,6 +9,9 @@ AGREED := $(if $(YES),--yes)
 READY := .venv/.ready
 LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml
 
+# One `up` starts five Pythons, and the tests start hundreds: each would compile the project again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz golden lint bench bench-real pictures generate released lock clean
 

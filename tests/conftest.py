@@ -1,6 +1,8 @@
-"""What all tests share: the profiles of hypothesis, and what stands in the way of a test that cannot run here."""
+"""Shared by all tests: hypothesis profiles, one simulated cluster per run, and skips of tests that cannot run here."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,23 +11,30 @@ import pytest
 from pulumi.runtime.proto.source_pb2 import StackTrace
 
 from tests.support.golden import golden, pytest_assertrepr_compare  # noqa: F401
-from tests.support.simulated_cluster import (  # noqa: F401  the fixtures of tests/engine and tests/sandbox/engine
-    client,
-    cluster,
-    namespace,
-    open_stack,
-    plugins,
-    program,
-    pytest_runtest_makereport,
-    roll_out,
-    tools,
-)
 
 # A stored example would make a run depend on the one before; a slow machine is no fault of an example.
 _COMMON = hypothesis.settings(database=None, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("normal", _COMMON, max_examples=100, derandomize=True)
 hypothesis.settings.register_profile("long", _COMMON, max_examples=10_000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+_SHARED = "AIRFLOW_STACK_TESTS"  # the folder that all processes of one run share
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the workers of xdist inherit it
+        os.environ[_SHARED] = tempfile.mkdtemp(prefix="airflow-stack-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or not (folder := os.environ.pop(_SHARED, "")):
+        return
+    if (cluster := Path(folder, "cluster")).exists():
+        from sandbox.simulated import SimulatedCluster  # slow to import, and only engine tests need it
+
+        SimulatedCluster(cluster).stop()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

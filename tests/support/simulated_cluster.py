@@ -1,5 +1,10 @@
-"""One simulated cluster for all engine tests, and stacks on it with state of their own."""
+"""One simulated cluster for all engine tests of a run, and stacks on it with state of their own.
 
+The workers of pytest-xdist share the cluster. A test keeps to namespaces and cluster-wide names that no other test uses.
+"""
+
+import fcntl
+import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,17 +52,15 @@ def tools() -> dict[str, LocatedTool]:
 
 
 @pytest.fixture(scope="session")
-def cluster(
-    tools: dict[str, LocatedTool], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[SimulatedCluster]:
-    """A control plane for the session."""
-    cluster = SimulatedCluster(tmp_path_factory.mktemp("sandbox") / "cluster")
+def cluster(tools: dict[str, LocatedTool], pytestconfig: pytest.Config) -> SimulatedCluster:
+    """The control plane of the run: the first worker starts it, and tests/conftest.py ends it."""
+    shared = Path(os.environ["AIRFLOW_STACK_TESTS"])
+    cluster = SimulatedCluster(shared / "cluster")
     pytestconfig.stash[LOGS] = cluster.folder / "logs"
-    try:
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         cluster.start(tools)
-        yield cluster
-    finally:
-        cluster.stop()
+    return cluster
 
 
 @pytest.fixture(scope="session")
