@@ -20,6 +20,7 @@ PACKAGE = ROOT / "components" / "airflow_stack"
 LAYERS = (
     ("cli", "provider"),
     ("airflow",),
+    ("part_arguments",),
     ("inputs", "parts"),
     ("arguments", "chart"),
     ("settings",),

@@ -1,7 +1,6 @@
-"""Airflow's metadata database: a small PostgreSQL for development, one that exists, or a CloudNativePG cluster.
+"""Airflow's metadata database: a small PostgreSQL for development, an external server, or a CloudNativePG cluster.
 
-Whichever it is, what comes out is the same: the Secret with the connection that every Airflow container reads. `postgres.py` has the
-objects of the first.
+Each of them ends in the same Secret: the connection that every Airflow container reads. `postgres.py` has the objects of the first.
 """
 
 from typing import NotRequired
@@ -13,7 +12,7 @@ from airflow_stack.arguments import CloudNativePGDatabaseArgs, DatabaseArgs, Ext
 from airflow_stack.choices import SslMode
 from airflow_stack.names import RELEASE, SecretNames
 from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, digest, make_secret, metadata
-from airflow_stack.parts.postgres import POSTGRES_PORT, allow_airflow, run_postgres
+from airflow_stack.parts.postgres import POSTGRES_PORT, PostgresArgs, allow_airflow, run_postgres
 from airflow_stack.versions import POSTGRES_TAG
 
 USER = "airflow"
@@ -21,10 +20,10 @@ DATABASE = "airflow"
 
 
 class AirflowDatabaseArgs(PlacedArgs):
-    """What a caller decides about the database."""
+    """Arguments of `AirflowDatabase`."""
 
     database: DatabaseArgs
-    """Which database; `inCluster` when none is given."""
+    """The database; `inCluster` if none is given."""
     password: pulumi.Input[str]
     """Password of the database user. Secret."""
     salt: pulumi.Input[str]
@@ -34,7 +33,7 @@ class AirflowDatabaseArgs(PlacedArgs):
     pull_secrets: NotRequired[list[str]]
     """Pull Secrets of that image."""
     protect: NotRequired[bool]
-    """Protects a database that the program runs from deletion."""
+    """Protects a database in the cluster from deletion."""
 
 
 class AirflowDatabase(pulumi.ComponentResource):
@@ -56,16 +55,17 @@ class AirflowDatabase(pulumi.ComponentResource):
             external = {"host": f"{RELEASE}-database-rw", "ssl_mode": SslMode.REQUIRE}
         elif "external" not in args["database"]:
             in_cluster = args["database"].get("in_cluster", {})
-            run_postgres(
-                name,
-                args,
-                image=args.get("image", f"postgres:{POSTGRES_TAG}"),
-                pull_secrets=args.get("pull_secrets", []),
-                storage=in_cluster.get("storage", "8Gi"),
-                storage_class=in_cluster.get("storage_class"),
-                password_digest=digest(args["salt"], {"password": args["password"]}),
-                opts=protected,
-            )
+            postgres: PostgresArgs = {
+                "namespace": args["namespace"],
+                "labels": args.get("labels", {}),
+                "image": args.get("image", f"postgres:{POSTGRES_TAG}"),
+                "pull_secrets": args.get("pull_secrets", []),
+                "storage": in_cluster.get("storage", "8Gi"),
+                "password_digest": digest(args["salt"], {"password": args["password"]}),
+            }
+            if storage_class := in_cluster.get("storage_class"):
+                postgres["storage_class"] = storage_class
+            run_postgres(name, postgres, protected)
             allow_airflow(name, args, child)
 
         host, port = external["host"], external.get("port", POSTGRES_PORT)
@@ -82,7 +82,7 @@ class AirflowDatabase(pulumi.ComponentResource):
             )
             return pulumi.Output.format("{}://{}:{}@{}:{}/{}{}", driver, login, password, host, port, name, query)
 
-        # Airflow, until 3.4, would hand `sslmode` on to asyncpg, which calls it `ssl` and refuses the other (MagicStack/asyncpg#737).
+        # Until 3.4, Airflow passes `sslmode` on to asyncpg, which knows only `ssl` and fails (MagicStack/asyncpg#737).
         data = {
             "connection": url("postgresql", "sslmode"),
             "asyncConnection": url("postgresql+asyncpg", "ssl"),
@@ -99,7 +99,7 @@ def _cloud_native_pg(
     args: CloudNativePGDatabaseArgs,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """The operator's `Cluster`; Pulumi waits for its Ready condition (https://cloudnative-pg.io/documentation/current/)."""
+    """Make the operator's `Cluster`; Pulumi awaits its Ready condition (https://cloudnative-pg.io/documentation/current/)."""
     storage = {"size": args.get("storage", "20Gi")}
     if storage_class := args.get("storage_class"):
         storage["storageClass"] = storage_class

@@ -1,7 +1,7 @@
-"""How git-sync gets into the DAG repository: an SSH key, given or generated, an HTTPS token, a GitHub App, or nothing.
+"""Access to the DAG repository: an SSH key, given or generated, an HTTPS token, a GitHub App, or none for a public repository.
 
-Of the generated keys that are kept the oldest is in use, so that a new one can be added to the repository before it is needed.
-Host keys are no secret and reach git-sync through the chart's values (`values.py`).
+The oldest generated key that is kept is in use, so a new one can be added to the repository before it is needed.
+Host keys are not secret: git-sync gets them from the chart's values (`chart/delivery.py`).
 """
 
 from collections.abc import Callable
@@ -15,46 +15,46 @@ from airflow_stack.git.hosts import takes_ed25519
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl
 from airflow_stack.names import SecretNames
-from airflow_stack.parts.deploy_key_registration import register
+from airflow_stack.parts.deploy_key_registration import DeployKeysArgs, register_deploy_keys
 from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret
 
 
 class GitAccessArgs(PlacedArgs):
-    """What a caller decides about access to the repository."""
+    """Arguments of `GitAccess`."""
 
     authentication: GitAuthentication
-    """How git-sync proves itself."""
+    """How git-sync authenticates."""
     repository: str
     """URL of the repository."""
     salt: pulumi.Input[str]
     """Salt of the Secret's digest."""
     secret_name: NotRequired[str]
-    """Name of the Secret with a generated key, where there are several."""
+    """Name of the Secret with a generated key; left out: that of the first repository."""
     ssh_key: NotRequired[pulumi.Input[str]]
     """Private key, for `sshKey`. Secret."""
     token: NotRequired[pulumi.Input[str]]
     """Token, for `token`. Secret."""
     username: NotRequired[str]
-    """User name that goes with the token."""
+    """User name that belongs to the token."""
     github_app_private_key: NotRequired[pulumi.Input[str]]
     """Private key, for `githubApp`. Secret."""
     generation: NotRequired[int]
     """Newest generation of the generated key."""
     dropped: NotRequired[int]
-    """Generations of the generated key up to this one are gone."""
+    """Newest generation of the generated key that is deleted."""
     git_host: NotRequired[GitHost | None]
-    """What runs on the git host, where its name does not say."""
+    """Software of the git host, if its name does not tell."""
     git_host_token: NotRequired[pulumi.Input[str]]
-    """Token of the git host, with which generated keys are added to the repository. Secret."""
+    """Token of the git host that may add deploy keys; left out: none is added. Secret."""
 
 
 class GitAccess(pulumi.ComponentResource):
     """The Secret that git-sync reads."""
 
     deploy_keys: dict[str, pulumi.Output[str]]
-    """Public half of every generated key that is kept, by its generation, the oldest first."""
+    """Public half of every generated key that is kept, by generation, oldest first."""
     digests: dict[str, pulumi.Output[str]]
-    """Digest of the Secret's content, by its name."""
+    """Digest of the Secret's content, by the Secret's name."""
 
     def __init__(self, name: str, args: GitAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:GitAccess", name, None, opts)
@@ -84,6 +84,11 @@ class GitAccess(pulumi.ComponentResource):
             self.digests[secret_name] = digest(args["salt"], data)
         self.register_outputs({"deploy_keys": self.deploy_keys, "digests": self.digests})
 
+    @property
+    def deploy_key(self) -> pulumi.Output[str] | None:
+        """The newest of `deploy_keys`."""
+        return [*self.deploy_keys.values()][-1] if self.deploy_keys else None
+
     def _generated(self) -> pulumi.Output[str]:
         """The private key in use: the oldest that is kept."""
         kept = range(self._args.get("dropped", 0) + 1, self._args.get("generation", 1) + 1)
@@ -103,12 +108,17 @@ class GitAccess(pulumi.ComponentResource):
     def _registered(self) -> list[pulumi.Resource]:
         if "git_host_token" not in self._args:
             return []
-        url, told = GitUrl.parse(self._args["repository"]), self._args.get("git_host")
-        return register(self._name, url, told, self.deploy_keys, self._args["git_host_token"], self)
+        args: DeployKeysArgs = {
+            "repository": self._args["repository"],
+            "git_host": self._args.get("git_host"),
+            "keys": self.deploy_keys,
+            "token": self._args["git_host_token"],
+        }
+        return register_deploy_keys(self._name, args, pulumi.ResourceOptions(parent=self))
 
 
 def _checked(setting: str, key: pulumi.Input[str], check: Callable[[str], str]) -> pulumi.Output[str]:
-    """The key as git-sync must get it. One that a stack gives was checked before; this one may come from another resource."""
+    """The key in the form that git-sync needs. A key from a stack file was checked before; this one may be an output."""
 
     def apply(text: str) -> str:
         try:

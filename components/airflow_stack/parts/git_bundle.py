@@ -1,6 +1,6 @@
-"""What Airflow's own git bundles read from Secrets: a connection for each repository, the host keys, and the keys of more repositories.
+"""Secrets of Airflow's git bundles: a connection for each repository, the host keys, and the keys of further repositories.
 
-The connections are environment variables of every Airflow container and of the task pods, so that no DAG and no user can change them.
+The connections are environment variables of every Airflow container and of the task pods, so no DAG and no user can change them.
 """
 
 import json
@@ -14,8 +14,8 @@ from airflow_stack.names import SecretNames
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
 from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret
 
-# An unreachable host must not hold up the DAG processor's loop, whose heartbeat its liveness probe asks for. A task pod has no other loop:
-# there ssh tries on for ten minutes at least, so that an outage of the git host delays a task and does not fail it.
+# An unreachable host must not block the DAG processor's loop: its liveness probe checks the loop's heartbeat. In a task pod nothing else
+# waits. There ssh retries for at least ten minutes, so an outage of the git host delays a task and does not fail it.
 _SSH_CONFIG = """\
 BatchMode yes
 ConnectTimeout 10
@@ -26,21 +26,21 @@ Match exec "test $AIRFLOW_IS_K8S_EXECUTOR_POD"
 
 
 class GitBundleArgs(PlacedArgs):
-    """What a caller decides about the bundles' access to their repositories."""
+    """Arguments of `GitBundle`."""
 
     bundles: Sequence[Bundle]
     """The repositories."""
     access: GitAccessArgs
-    """Access to the first of them; the others share it, but for a generated key."""
+    """Access to the first of them. The others share it, except for a generated key."""
     known_hosts: str
-    """Host keys, over SSH."""
+    """Host keys for SSH."""
 
 
 class GitBundle(pulumi.ComponentResource):
-    """The Secret with the connections of all git bundles, and the keys of those that have one of their own."""
+    """The Secret with the connections of all git bundles, and a `GitAccess` for each repository with a key of its own."""
 
     deploy_keys: dict[str, pulumi.Output[str]]
-    """Public half of the newest generated key of every repository but the first, by its name."""
+    """Public half of the newest generated key of each further repository, by the repository's name."""
     digests: dict[str, pulumi.Output[str]]
     """Digest of each Secret's content, by its name."""
 
@@ -52,7 +52,8 @@ class GitBundle(pulumi.ComponentResource):
         for bundle in args["bundles"][1:] if generated else ():
             own: GitAccessArgs = {**access, "repository": bundle.source.repository, "secret_name": bundle.key_secret}
             git = GitAccess(f"{name}-{bundle.name}", own, child)
-            self.deploy_keys[bundle.name] = [*git.deploy_keys.values()][-1]
+            if git.deploy_key is not None:
+                self.deploy_keys[bundle.name] = git.deploy_key
             self.digests |= git.digests
         data: dict[str, pulumi.Input[str]] = {bundle.name: _connection(bundle, access) for bundle in args["bundles"]}
         if _ssh(access):

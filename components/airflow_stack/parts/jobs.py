@@ -1,8 +1,8 @@
-"""The Jobs around a release: the database migration before it and the admin user beside it; `rollout.py` has a third.
+"""Jobs around a release: the database migration before it, and the admin user beside it. `rollout.py` has a third Job.
 
-They are the program's and not the chart's, whose Jobs deadlock with a waiting installer as hooks and clash with their own earlier run
-without (docs/decisions/0001). A Job's pod template cannot change, so a changed Job is deleted and made again; it has no time to live, or
-a refresh would find it gone.
+The chart's own Jobs are off: as hooks they deadlock with a waiting installer, and otherwise they clash with their earlier run
+(docs/decisions/0001-own-jobs.md). A Job's pod template is immutable, so a changed Job is replaced. No Job has a TTL: a refresh would find it
+deleted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from airflow_stack.chart import sizes
 from airflow_stack.names import AUTH_MANAGER, RELEASE, SecretNames
 from airflow_stack.parts.kubernetes import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
-# Several commands in one process, by the entry point of `airflow` itself: each process of its own would spend seconds on imports.
-# `done` leaves a message: without one the provider prints `container completed with exit code 0`, as a warning.
+# Several commands in one process, through the entry point of `airflow`: each process would spend seconds on imports.
+# `done` leaves a termination message. Without one the provider warns `container completed with exit code 0`.
 _AIRFLOW = """
 import os, sys
 from pathlib import Path
@@ -31,8 +31,8 @@ def airflow(*command):
     main()
 
 """
-# The password is typed in: an argument could be read in logs and in the process list. `create` leaves an existing user and its password
-# as they are (apache/airflow#14872), so that the password is always set afterwards.
+# The password goes in through `getpass`: logs and process lists show arguments. `create` does not change an existing user or its password
+# (apache/airflow#14872), so the password is always set afterwards.
 _MAKE_USER = """
 import getpass
 given = {key: os.environ[f"ADMIN_{key}"] for key in ("USERNAME", "EMAIL", "FIRST_NAME", "LAST_NAME", "PASSWORD")}
@@ -66,18 +66,18 @@ class AirflowJobArgs(JobArgs):
     auth_manager: NotRequired[str]
     """Class of the auth manager; FAB when left out."""
     existing_secrets: NotRequired[ExistingSecretsArgs]
-    """Secrets that something else makes."""
+    """Secrets that exist already."""
 
 
 class DatabaseMigrationArgs(AirflowJobArgs):
-    """What a caller decides about the migration."""
+    """Arguments of `DatabaseMigration`."""
 
     database: pulumi.Input[str]
-    """Host, port and name of the database: another database is migrated anew."""
+    """Host, port and name of the database: another database is migrated again."""
 
 
 class AdminUserArgs(AirflowJobArgs):
-    """What a caller decides about the admin user."""
+    """Arguments of `AdminUser`."""
 
     username: str
     """Login name."""
@@ -88,17 +88,17 @@ class AdminUserArgs(AirflowJobArgs):
     last_name: str
     """Last name."""
     generation: int
-    """Generation of the password: the next one is set anew."""
+    """Generation of the password: a higher one sets it again."""
 
 
 class DatabaseMigration(pulumi.ComponentResource):
-    """Brings the database to the image's schema; complete before the release's pods start, which would wait for it."""
+    """Migrates the database to the schema of the image, before the release's pods start and wait for it."""
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:DatabaseMigration", name, None, opts)
         commands = ["db migrate"]
         if args.get("auth_manager", AUTH_MANAGER) == AUTH_MANAGER:
-            # With the roles in place the API server's first start and the user's Job, which run at the same time, have none to make.
+            # The API server's first start and the user's Job run at the same time. Both would create the roles if they were missing.
             commands += ["fab-db migrate", "sync-perm"]
         script = "".join(f"airflow(*{command.split()})\n" for command in commands)
         script += 'done("the database has the schema of this Airflow")\n'
@@ -108,7 +108,7 @@ class DatabaseMigration(pulumi.ComponentResource):
 
 
 class AdminUser(pulumi.ComponentResource):
-    """Makes the user, or gives the one that exists the current password."""
+    """Creates the admin user, or sets the current password of an existing one."""
 
     def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AdminUser", name, None, opts)
@@ -118,7 +118,7 @@ class AdminUser(pulumi.ComponentResource):
             {"name": "ADMIN_EMAIL", "value": args["email"]},
             {"name": "ADMIN_FIRST_NAME", "value": args["first_name"]},
             {"name": "ADMIN_LAST_NAME", "value": args["last_name"]},
-            {"name": "AIRFLOW__FAB__UPDATE_FAB_PERMS", "value": "False"},  # the migration has made the roles
+            {"name": "AIRFLOW__FAB__UPDATE_FAB_PERMS", "value": "False"},  # the migration created the roles
         ]
         annotations = {"airflow-stack/password-generation": str(args["generation"])}
         _job(self, name, "create-user", args, _MAKE_USER, annotations, environment)
@@ -162,18 +162,18 @@ def run_job(
     backoff_limit: int = 2,
     **pod: object,
 ) -> KubernetesObject:
-    """A Job of one container in Airflow's image, complete before the resource is; a changed one runs again.
+    """Make a Job of one container in Airflow's image. Pulumi waits until it is complete, and a changed Job runs again.
 
     Args:
-        parent: The component that it belongs to.
-        name: Prefix of the resource's name and of the Job's; Pulumi adds a suffix, a new one for each replacement.
+        parent: Its component.
+        name: Prefix of the names of resource and Job; Pulumi adds a suffix, a new one for each replacement.
         role: Label `component` of the pod.
         args: Arguments of every Job.
-        annotations: Of the pod: what is to make the Job run again.
-        container: What the container runs, with what environment and resources.
-        opts: What it waits for.
-        backoff_limit: How often a failed pod is followed by another.
-        pod: Further fields of the pod.
+        annotations: Annotations of the pod: a changed one runs the Job again.
+        container: Command, environment and resources of the container.
+        opts: Resources that it depends on.
+        backoff_limit: Number of retries of a failed pod.
+        pod: Further fields of the pod's spec.
     """
     labels: dict[str, pulumi.Input[str]] = {
         **args.get("labels", {}),
@@ -185,7 +185,7 @@ def run_job(
     template = {
         "metadata": {"labels": labels, "annotations": annotations},
         "spec": {
-            # Never, and the end of the log as the message: a failed pod stays, and `pulumi up` prints why it failed.
+            # A failed pod stays, and `pulumi up` prints the end of its log.
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
@@ -209,7 +209,7 @@ def run_job(
             **pod,
         },
     }
-    # Or the `up` after a failed one would wait for the same failed Job.
+    # Otherwise the `up` after a failed one would wait for the same failed Job.
     again = {"pulumi.com/replaceUnready": "true"}
     return KubernetesObject(
         f"{name}-job",
@@ -223,7 +223,7 @@ def run_job(
                 "podFailurePolicy": {
                     "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
                 },
-                # Pulumi's own timeout never ends: the provider restarts it with every event of the Job.
+                # Pulumi's own timeout never ends: every event of the Job restarts it.
                 "activeDeadlineSeconds": args.get("timeout_seconds", 900),
                 "template": template,
             },
@@ -232,8 +232,8 @@ def run_job(
             opts,
             pulumi.ResourceOptions(
                 parent=parent,
-                delete_before_replace=True,  # two migrations at a time would be one too many
-                # Not what the component was given: a Job holds nothing, and one that must stay could not run again for the next version.
+                delete_before_replace=True,  # two migrations must not run at the same time
+                # Not inherited from the component: a Job holds no data, and one that must stay could not run again for the next version.
                 protect=False,
                 retain_on_delete=False,
             ),

@@ -1,7 +1,7 @@
-"""Kubernetes objects as resources, Secrets among them, and salted digests that may be shown.
+"""Kubernetes objects as resources, Secrets among them, and salted digests of Secrets.
 
-Pods read Secrets when they start, so a changed Secret needs a changed pod. The digest goes into pod annotations for that; it is salted,
-or a short password could be guessed from it.
+Pods read Secrets when they start. A digest in the pod's annotations restarts the pods that use a changed Secret; without a salt, a short
+password could be guessed from it.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
-"""Annotation for an object that nothing has to wait for."""
+"""Annotation of an object that Pulumi does not await."""
 
 Manifest = dict[str, Any]
-"""Fields of an object as Kubernetes' reference spells them; any value may be an output."""
+"""Fields of an object, spelt as in Kubernetes' reference; any value may be an output."""
 
 
 class PlacedArgs(TypedDict):
-    """Where a component's objects go."""
+    """Namespace and labels of a component's objects."""
 
     namespace: pulumi.Input[str]
     """Namespace of every object."""
@@ -37,7 +37,7 @@ def _provider_version() -> str:
 class KubernetesResource(pulumi.CustomResource):
     """A resource of the Kubernetes provider, declared by its type token and properties.
 
-    State and URN are those of the class in `pulumi_kubernetes`, whose modules take longer to import than a whole preview
+    State and URN equal those of the class in `pulumi_kubernetes`, whose import takes longer than a whole preview
     (docs/decisions/0011-manifests.md).
     """
 
@@ -67,15 +67,15 @@ def metadata(
 ) -> Manifest:
     """Metadata of an object.
 
-    Names are fixed: the chart and the Jobs use them before the objects exist. Without a name Pulumi makes one up, a new one for
-    each replacement. Empty maps are left out: the API server drops them, so that each preview would show them as a change.
+    Names are fixed: the chart and the Jobs use them before the objects exist. Without a name Pulumi generates one, a new one for
+    each replacement. Empty maps are left out: the API server drops them, and each preview would show a change.
     """
     given = {"name": name, "namespace": placed["namespace"], "labels": placed.get("labels"), "annotations": annotations}
     return {key: value for key, value in given.items() if value is not None and value != {}}
 
 
 def from_secret(variable: str, secret: str, key: str) -> Manifest:
-    """An environment variable that the kubelet fills in from a Secret."""
+    """An environment variable with its value from a Secret."""
     return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
@@ -87,7 +87,7 @@ def make_secret(
     opts: pulumi.ResourceOptions,
     type_: str = "Opaque",
 ) -> KubernetesObject:
-    """A Secret; its content is secret in Pulumi's state too."""
+    """Make a Secret; its content is secret in Pulumi's state too."""
     return KubernetesObject(
         resource_name,
         "v1",

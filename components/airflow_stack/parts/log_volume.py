@@ -1,33 +1,43 @@
-"""The volume that task logs share, where a stack keeps them in one."""
+"""The volume that all pods write task logs to."""
+
+from typing import NotRequired
 
 import pulumi
 
-from airflow_stack import names
+from airflow_stack.choices import AccessMode
+from airflow_stack.names import LOG_CLAIM
 from airflow_stack.parts.kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, metadata
-from airflow_stack.settings.models import Settings
 
 
-def log_volume(
-    name: str, settings: Settings, placed: PlacedArgs, opts: pulumi.ResourceOptions
-) -> list[pulumi.Resource]:
-    """The claim, if there is to be one.
+class TaskLogVolumeArgs(PlacedArgs):
+    """Arguments of `task_log_volume`."""
 
-    It is to be `deleted_with` the namespace: task pods that have ended keep hold of it, and nobody deletes them but the namespace.
+    size: str
+    """Size as a Kubernetes quantity, such as `50Gi`."""
+    access_mode: AccessMode
+    """Number of nodes that may write to it."""
+    storage_class: NotRequired[str]
+    """StorageClass; left out: the cluster's default."""
+    protect: NotRequired[bool]
+    """Protects the logs from deletion."""
+
+
+def task_log_volume(name: str, args: TaskLogVolumeArgs, opts: pulumi.ResourceOptions) -> KubernetesObject:
+    """Claim the volume.
+
+    Pass `deleted_with` the namespace: finished task pods keep hold of the claim, and only the namespace's deletion removes them.
     """
-    if not (volume := settings.logs.volume):
-        return []
     spec: Manifest = {
-        "accessModes": [volume.access_mode],
-        "resources": {"requests": {"storage": volume.size}},
+        "accessModes": [args["access_mode"]],
+        "resources": {"requests": {"storage": args["size"]}},
     }
-    if volume.storage_class:
-        spec["storageClassName"] = volume.storage_class
-    claim = KubernetesObject(
+    if storage_class := args.get("storage_class"):
+        spec["storageClassName"] = storage_class
+    return KubernetesObject(
         f"{name}-task-logs",
         "v1",
         "PersistentVolumeClaim",
-        # Where volumes bind to their first consumer, that is a pod of the release: nothing may wait for it here.
-        {"metadata": metadata(names.LOG_CLAIM, placed, SKIP_AWAIT), "spec": spec},
-        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=settings.protect or None)),
+        # With `volumeBindingMode: WaitForFirstConsumer` a pod of the release binds it, and the release comes later.
+        {"metadata": metadata(LOG_CLAIM, args, SKIP_AWAIT), "spec": spec},
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=args.get("protect") or None)),
     )
-    return [claim]

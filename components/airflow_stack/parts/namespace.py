@@ -1,7 +1,4 @@
-"""The namespace that Airflow runs in: Pod Security, an optional quota, and no way in but the ones that are named.
-
-One that exists is used as it is.
-"""
+"""Airflow's namespace: Pod Security, an optional quota, and no ingress traffic without a policy. An existing one is not changed."""
 
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
@@ -12,28 +9,28 @@ from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, metadat
 
 
 class AirflowNamespaceArgs(TypedDict):
-    """What a caller decides about the namespace."""
+    """Arguments of `AirflowNamespace`."""
 
     name: pulumi.Input[str]
     """Name of the namespace."""
     create: NotRequired[bool]
-    """False for one that exists: nothing is made."""
+    """False for an existing namespace: no resource is created."""
     labels: NotRequired[Mapping[str, pulumi.Input[str]]]
-    """Labels of the namespace and of what is in it."""
+    """Labels of the namespace and of the objects in it."""
     quota: NotRequired[Mapping[str, pulumi.Input[str]]]
     """`hard` of a ResourceQuota; left out: none."""
 
 
 class AirflowNamespace(pulumi.ComponentResource):
-    """A namespace that enforces Pod Security `restricted` and denies every connection that no policy allows.
+    """A namespace that enforces Pod Security `restricted` and denies every incoming connection that no policy allows.
 
-    The policies that let Airflow's components talk are the chart's (`networkPolicies.enabled`) and the database's own.
+    The chart (`networkPolicies.enabled`) and the database have policies that let Airflow's components connect.
     """
 
     name: pulumi.Output[str]
     """Name of the namespace, known once it exists."""
     resource: KubernetesObject | None = None
-    """The namespace itself, if it is made here."""
+    """The namespace itself, unless it existed."""
 
     def __init__(self, name: str, args: AirflowNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AirflowNamespace", name, None, opts)

@@ -1,4 +1,7 @@
-"""The in-cluster PostgreSQL: the official image in one pod with one volume. For development; it has no backup and no standby."""
+"""PostgreSQL in the cluster: the official image in one pod with one volume. For development: no backup, no standby."""
+
+from collections.abc import Sequence
+from typing import NotRequired
 
 import pulumi
 
@@ -11,8 +14,8 @@ _NAME = f"{RELEASE}-database"
 _SELECTOR = {"component": "database", "release": RELEASE}
 _POSTGRES_UID = 999  # user `postgres` of the Debian variant of the official image
 
-# PostgreSQL keeps the password of its first start; this gives it the Secret's at every start, over the local socket, which the image
-# trusts. \getenv (psql 15) keeps the password out of every command line.
+# PostgreSQL keeps the password of its first start. This sets the Secret's password at every start, over the local socket, which the image
+# trusts. \getenv (psql 15) keeps the password off the command line.
 _AT_EVERY_START = r"""
 for attempt in $(seq 120); do
   printf '%s\n' '\getenv password POSTGRES_PASSWORD' "ALTER ROLE :\"USER\" PASSWORD :'password';" \
@@ -23,45 +26,50 @@ exit 1
 """
 
 
-def run_postgres(
-    name: str,
-    placed: PlacedArgs,
-    *,
-    image: str,
-    pull_secrets: list[str],
-    storage: str,
-    storage_class: str | None,
-    password_digest: pulumi.Input[str],
-    opts: pulumi.ResourceOptions,
-) -> None:
-    """A StatefulSet, which Pulumi waits for, and its Service; user and database are both `airflow`."""
+class PostgresArgs(PlacedArgs):
+    """Arguments of `run_postgres`."""
+
+    image: str
+    """Image, as a pod names it."""
+    storage: str
+    """Size of the volume as a Kubernetes quantity, such as `8Gi`."""
+    password_digest: pulumi.Input[str]
+    """Digest of the password: a changed one restarts the pod."""
+    pull_secrets: NotRequired[Sequence[str]]
+    """Pull Secrets of the image."""
+    storage_class: NotRequired[str]
+    """StorageClass; left out: the cluster's default."""
+
+
+def run_postgres(name: str, args: PostgresArgs, opts: pulumi.ResourceOptions) -> None:
+    """Make a StatefulSet, which Pulumi awaits, and its Service. User and database are both `airflow`."""
     KubernetesObject(
         f"{name}-service",
         "v1",
         "Service",
         {
-            # Its endpoints would be awaited until they have not changed for 10 s, and the StatefulSet is awaited anyway.
-            "metadata": metadata(_NAME, placed, SKIP_AWAIT),
+            # Pulumi would wait until its endpoints have not changed for 10 s. It awaits the StatefulSet anyway.
+            "metadata": metadata(_NAME, args, SKIP_AWAIT),
             "spec": {"selector": _SELECTOR, "ports": [{"name": "postgresql", "port": POSTGRES_PORT}]},
         },
-        pulumi.ResourceOptions(parent=opts.parent),  # not protected: the StatefulSet is what holds data
+        pulumi.ResourceOptions(parent=opts.parent),  # not protected: the StatefulSet holds the data
     )
-    claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}}
-    if storage_class:
+    claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args["storage"]}}}
+    if storage_class := args.get("storage_class"):
         claim["storageClassName"] = storage_class
     template = {
         "metadata": {
-            "labels": {**placed.get("labels", {}), **_SELECTOR},
-            "annotations": {f"checksum/{SecretNames().database}": password_digest},
+            "labels": {**args.get("labels", {}), **_SELECTOR},
+            "annotations": {f"checksum/{SecretNames().database}": args["password_digest"]},
         },
-        "spec": _pod(image, pull_secrets),
+        "spec": _pod(args["image"], args.get("pull_secrets", [])),
     }
     KubernetesObject(
         f"{name}-postgres",
         "apps/v1",
         "StatefulSet",
         {
-            "metadata": metadata(_NAME, placed),
+            "metadata": metadata(_NAME, args),
             "spec": {
                 "serviceName": _NAME,
                 "replicas": 1,
@@ -74,7 +82,7 @@ def run_postgres(
     )
 
 
-def _pod(image: str, pull_secrets: list[str]) -> Manifest:
+def _pod(image: str, pull_secrets: Sequence[str]) -> Manifest:
     ready = 'pg_isready -q -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'
 
     def probe(period: int, failures: int) -> Manifest:

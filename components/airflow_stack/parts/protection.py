@@ -1,9 +1,7 @@
-"""What a stack has last of all, so that `pulumi destroy` of a protected one stops at it before it deletes anything.
+"""The resource that `pulumi destroy` of a protected stack stops at, before it deletes anything.
 
-Pulumi deletes what nothing depends on first, and finds out about protection one resource at a time. This one depends on all the others.
+Pulumi deletes first what nothing depends on, and finds protected resources one at a time. This one depends on all others, so it comes first.
 """
-
-from collections.abc import Sequence
 
 import pulumi
 
@@ -13,18 +11,11 @@ from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, metadat
 TO_DESTROY = "pulumi config set airflow:protect false && pulumi up && pulumi destroy"
 
 
-def last_of_all(
-    name: str, placed: PlacedArgs, everything: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
-) -> None:
-    """Make a ConfigMap that depends on everything.
+def protection_marker(name: str, placed: PlacedArgs, opts: pulumi.ResourceOptions) -> KubernetesObject:
+    """Make a ConfigMap; pass `depends_on` all other resources.
 
-    It is there without protection too: one that is only made for protection could not be taken away with it, for Pulumi refuses to delete
+    It exists without protection too. A ConfigMap made only for protection could not be removed with it: Pulumi refuses to delete
     what its state protects.
     """
-    KubernetesObject(
-        f"{name}-protection",
-        "v1",
-        "ConfigMap",
-        {"metadata": metadata(f"{RELEASE}-protection", placed)},
-        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=everything)),
-    )
+    manifest = {"metadata": metadata(f"{RELEASE}-protection", placed)}
+    return KubernetesObject(f"{name}-protection", "v1", "ConfigMap", manifest, opts)

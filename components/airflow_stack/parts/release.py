@@ -1,4 +1,4 @@
-"""The official Airflow chart as one Helm release. Helm waits for its pods, or `rollout.py` does."""
+"""The official Airflow chart as one Helm release. Helm waits for its pods, or `ReleaseRollout` does."""
 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
@@ -10,7 +10,7 @@ from airflow_stack.parts.kubernetes import KubernetesResource
 
 
 class AirflowReleaseArgs(TypedDict):
-    """What a caller decides about the release."""
+    """Arguments of `AirflowRelease`."""
 
     namespace: pulumi.Input[str]
     """Namespace of the release, which must exist."""
@@ -21,29 +21,29 @@ class AirflowReleaseArgs(TypedDict):
     chart_repository: NotRequired[str]
     """Helm repository URL, or `oci://registry/path`."""
     chart_path: NotRequired[str]
-    """Local chart; wins over the repository."""
+    """Local chart; takes precedence over the repository."""
     timeout_seconds: NotRequired[int]
-    """Seconds that Helm may take."""
+    """Helm's timeout in seconds."""
     skip_await: NotRequired[bool]
-    """Whether something else waits for the pods, as `ReleaseRollout` does; false by default."""
+    """Whether Helm does not wait for the pods, because `ReleaseRollout` does; false by default."""
 
 
 class HelmRelease(KubernetesResource):
     """A `helm.v3.Release` of the Kubernetes provider."""
 
     name: pulumi.Output[str]
-    """Its name, once it is installed."""
+    """Name of the release, once it is installed."""
     status: pulumi.Output[dict[str, Any]]
-    """What Helm recorded of it: `version` is the chart's, `revision` its own."""
+    """Helm's record of the release: `version` of the chart, `revision` of the release."""
 
     def __init__(self, resource_name: str, properties: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
-        # As the SDK's class does: `compat` asks for that way of reading the values, and what is None is an output.
+        # Like the SDK's class: `compat` selects how the provider reads the values, and a None is an output.
         given = {**properties, "compat": "true", "status": None}
         super().__init__("kubernetes:helm.sh/v3:Release", resource_name, given, opts)
 
 
 class AirflowRelease(pulumi.ComponentResource):
-    """A `helm.v3.Release`: the v4 Chart drops hooks and the v3 Chart keeps Secrets in plain state."""
+    """A `helm.v3.Release`: the v4 Chart drops hooks, and the v3 Chart keeps Secrets in plain text in the state."""
 
     chart_version: pulumi.Output[str]
     """Version of the chart that is deployed."""

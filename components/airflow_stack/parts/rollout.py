@@ -1,4 +1,4 @@
-"""The rollout of a release: a Job beside it that is complete once every workload is ready, and fails early with the cause.
+"""The rollout of a release: a Job that is complete once every workload is ready, and fails early with the cause.
 
 Helm's own wait ends with `context deadline exceeded`, and only after its whole timeout (docs/decisions/0012-rollout.md).
 """
@@ -27,7 +27,7 @@ _RULES = [
 
 
 def _digest(released: Mapping[str, Any]) -> pulumi.Output[str]:
-    """Digest of what is released. Only the outputs in it are awaited: `Output.json_dumps` makes an output of each of a thousand values."""
+    """Digest of chart and values. Awaits only the outputs among them: `Output.json_dumps` would make an output of each of a thousand values."""
     outputs: list[pulumi.Output[Any]] = []
 
     def number(output: object) -> str:
@@ -46,19 +46,19 @@ class ReleaseRolloutArgs(JobArgs):
     """Arguments of `ReleaseRollout`."""
 
     values: Mapping[str, Any]
-    """Chart values of the release: changed ones are awaited again."""
+    """Chart values of the release: the rollout of a changed value is awaited again."""
     chart: str
-    """What is installed: a chart's name and version, or a path."""
+    """Name and version, or path, of the installed chart."""
 
 
 class ReleaseRollout(pulumi.ComponentResource):
-    """A Job that watches the pods of the release, and the account with which it reads them and nothing else.
+    """A Job that watches the pods of the release, with an account that may only read them.
 
-    Depends on the release: make it with `depends_on`.
+    Pass `depends_on` the release.
     """
 
     ready: pulumi.Output[str]
-    """Resolves once every workload is ready; known in a preview, and without a use of its own."""
+    """Resolves once every workload is ready. Its value is known in a preview and has no meaning."""
 
     def __init__(self, name: str, args: ReleaseRolloutArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:ReleaseRollout", name, None, opts)
@@ -78,7 +78,7 @@ class ReleaseRollout(pulumi.ComponentResource):
             for what, (api_version, kind, content) in manifests.items()
         ]
         seconds = args.get("timeout_seconds", 900)
-        # Beyond its own end, which tells more than Pulumi's.
+        # Longer than the watch itself, whose message has the cause.
         job_args: JobArgs = {
             "namespace": args["namespace"],
             "labels": args.get("labels", {}),
@@ -87,7 +87,7 @@ class ReleaseRollout(pulumi.ComponentResource):
             "timeout_seconds": seconds + 120,
         }
         container = {
-            # Past the image's entry point, which waits for a database that this Job knows nothing of.
+            # Not the image's entry point, which waits for the database: this Job has no connection to it.
             "command": ["python", "-c", _WATCH],
             "env": [
                 {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},

@@ -1,0 +1,192 @@
+"""Arguments of each part, from the settings of a stack. The parts themselves know no settings.
+
+Every function returns what one part takes; `airflow.py` calls them in order.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pulumi
+
+from airflow_stack.arguments import AirflowArgs, DatabaseArgs, ExistingSecretsArgs, RotationArgs, SecretKeyArgs
+from airflow_stack.chart.delivery import bundles, known_hosts
+from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
+from airflow_stack.inputs.deferred import Late, put_back
+from airflow_stack.inputs.version_check import chart_version
+from airflow_stack.parts.database import USER, AirflowDatabaseArgs
+from airflow_stack.parts.generated_credentials import AirflowCredentials, AirflowCredentialsArgs
+from airflow_stack.parts.git_access import GitAccessArgs
+from airflow_stack.parts.git_bundle import GitBundleArgs
+from airflow_stack.parts.jobs import AdminUserArgs, AirflowJobArgs
+from airflow_stack.parts.kubernetes import PlacedArgs
+from airflow_stack.parts.log_volume import TaskLogVolumeArgs
+from airflow_stack.parts.namespace import AirflowNamespaceArgs
+from airflow_stack.parts.release import AirflowReleaseArgs
+from airflow_stack.parts.rollout import ReleaseRolloutArgs
+from airflow_stack.settings.models import LogVolume, Settings
+
+
+def namespace(settings: Settings, deferred: Late) -> AirflowNamespaceArgs:
+    """Arguments of `AirflowNamespace`."""
+    args: AirflowNamespaceArgs = {
+        "name": deferred.get("namespace", settings.namespace),
+        "labels": dict(settings.labels),
+        "create": settings.create_namespace,
+    }
+    if settings.quota:
+        args["quota"] = settings.quota
+    return args
+
+
+def credentials(settings: Settings, args: AirflowArgs, placed: PlacedArgs) -> AirflowCredentialsArgs:
+    """Arguments of `AirflowCredentials`."""
+    return {
+        **placed,
+        "rotation": cast(RotationArgs, settings.rotation.model_dump()),
+        "admin_username": settings.admin.username if settings.admin.create else "",
+        "database_username": USER if settings.makes_database else "",
+        "broker": settings.executor is Executor.CELERY,
+        "fernet_key": args.get("fernet_key", ""),
+        "protect": settings.protect,
+        "existing_secrets": _existing_secrets(settings),
+    }
+
+
+def git_connection(settings: Settings, args: AirflowArgs, placed: PlacedArgs, salt: pulumi.Input[str]) -> GitAccessArgs:
+    """Access to `dags.repository` with all of its secrets: for `GitBundle`, and the base of `git_access`."""
+    access: GitAccessArgs = {
+        "namespace": placed["namespace"],
+        "labels": placed.get("labels", {}),
+        "salt": salt,
+        "authentication": settings.dags.authentication or GitAuthentication.NONE,
+        "repository": settings.dags.repository,
+        "username": settings.dags.username,
+        "generation": settings.rotation.git_ssh_key,
+        "dropped": settings.rotation.git_ssh_key_dropped,
+        "git_host": settings.dags.git_host,
+    }
+    if "git_ssh_key" in args:
+        access["ssh_key"] = args["git_ssh_key"]
+    if "git_token" in args:
+        access["token"] = args["git_token"]
+    if "github_app_private_key" in args:
+        access["github_app_private_key"] = args["github_app_private_key"]
+    if "git_host_token" in args:
+        access["git_host_token"] = args["git_host_token"]
+    return access
+
+
+def git_access(settings: Settings, connection: GitAccessArgs) -> GitAccessArgs:
+    """Arguments of `GitAccess`, which makes no Secret if another one has the credential."""
+    existing = settings.existing_secrets
+    # A git bundle's token is part of its connection.
+    in_connection = (
+        settings.dags.delivery is DagDelivery.GIT_BUNDLE and connection["authentication"] is GitAuthentication.TOKEN
+    )
+    if in_connection or existing.git_ssh_key or existing.git_token or existing.github_app_private_key:
+        return {**connection, "authentication": GitAuthentication.NONE}
+    return connection
+
+
+def git_bundle(settings: Settings, connection: GitAccessArgs, placed: PlacedArgs) -> GitBundleArgs:
+    """Arguments of `GitBundle`."""
+    return {
+        **placed,
+        "bundles": bundles(settings.dags, settings.secret_names),
+        "access": connection,
+        "known_hosts": known_hosts(settings.dags),
+    }
+
+
+def database(
+    settings: Settings, args: AirflowArgs, deferred: Late, placed: PlacedArgs, made: AirflowCredentials
+) -> AirflowDatabaseArgs:
+    """Arguments of `AirflowDatabase`; `made` are the credentials, among them the password of a database of the program's own."""
+    known = {"database": settings.database.model_dump(exclude_none=True)}
+    outputs = {path: value for path, value in deferred.items() if path.startswith("database.")}
+    return {
+        **placed,
+        "database": cast(DatabaseArgs, put_back(known, outputs)["database"]),
+        "password": made.database_password or args["database_password"],
+        "salt": made.salt,
+        "image": settings.images.reference(settings.images.postgres),
+        "pull_secrets": list(settings.images.pull_secrets),
+        "protect": settings.protect,
+    }
+
+
+def job(settings: Settings, values: Mapping[str, Any], placed: PlacedArgs) -> AirflowJobArgs:
+    """Arguments that `DatabaseMigration` and `AdminUser` have in common. Image and auth manager are those of the release."""
+    references = {variable: reference.model_dump() for variable, reference in settings.environment_from.items()}
+    return {
+        **placed,
+        "image": _image(values),
+        "pull_secrets": list(settings.images.pull_secrets),
+        "environment": dict(settings.environment),
+        "environment_from": cast(dict[str, SecretKeyArgs], references),
+        "auth_manager": values["config"]["core"]["auth_manager"],
+        "timeout_seconds": settings.chart.timeout_seconds,
+        "existing_secrets": _existing_secrets(settings),
+    }
+
+
+def admin_user(settings: Settings, common: AirflowJobArgs) -> AdminUserArgs:
+    """Arguments of `AdminUser`."""
+    return {
+        **common,
+        "username": settings.admin.username,
+        "email": settings.admin.email,
+        "first_name": settings.admin.first_name,
+        "last_name": settings.admin.last_name,
+        "generation": settings.rotation.admin_password,
+    }
+
+
+def log_volume(volume: LogVolume, settings: Settings, placed: PlacedArgs) -> TaskLogVolumeArgs:
+    """Arguments of `task_log_volume`."""
+    args: TaskLogVolumeArgs = {
+        "namespace": placed["namespace"],
+        "labels": placed.get("labels", {}),
+        "size": volume.size,
+        "access_mode": volume.access_mode,
+        "protect": settings.protect,
+    }
+    if volume.storage_class:
+        args["storage_class"] = volume.storage_class
+    return args
+
+
+def release(settings: Settings, values: Mapping[str, Any], namespace: pulumi.Output[str]) -> AirflowReleaseArgs:
+    """Arguments of `AirflowRelease`."""
+    args: AirflowReleaseArgs = {
+        "namespace": namespace,
+        "values": values,
+        "chart_version": settings.chart.version,
+        "chart_repository": settings.chart.repository,
+        "timeout_seconds": settings.chart.timeout_seconds,
+        "skip_await": True,  # `ReleaseRollout` waits
+    }
+    if settings.chart.path:
+        args["chart_path"] = settings.chart.path
+    return args
+
+
+def rollout(settings: Settings, values: Mapping[str, Any], placed: PlacedArgs) -> ReleaseRolloutArgs:
+    """Arguments of `ReleaseRollout`."""
+    chart = settings.chart
+    return {
+        **placed,
+        "image": _image(values),
+        "pull_secrets": list(settings.images.pull_secrets),
+        "timeout_seconds": chart.timeout_seconds,
+        "values": values,
+        "chart": f"{chart.path or chart.repository} {chart_version(chart)}",
+    }
+
+
+def _image(values: Mapping[str, Any]) -> str:
+    return f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}"
+
+
+def _existing_secrets(settings: Settings) -> ExistingSecretsArgs:
+    return cast(ExistingSecretsArgs, settings.existing_secrets.model_dump(exclude_none=True))
