@@ -45,6 +45,10 @@ def test_parts_and_inputs_do_not_know_each_other() -> None:
     assert ("inputs", "parts") not in ROOMS
 
 
+def test_parts_take_typed_arguments_and_know_no_settings() -> None:
+    assert ("parts", "settings") not in ROOMS
+
+
 @pytest.mark.parametrize("name", ["git", "policies"])
 def test_no_way_leads_from_git_and_policies_to_settings(name: str) -> None:
     reached, ahead = {name}, [name]
