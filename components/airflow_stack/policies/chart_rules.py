@@ -140,15 +140,15 @@ def _shared_dag_volume(resource: Resource) -> Iterator[Violation]:
 
 
 RULES = (
-    Rule("pinned-chart", "Every release names one version of its chart.", "https://github.com/apache/airflow/pull/72792", _pinned_chart),
-    Rule("awaited-release", "A release counts as deployed once it serves.", "https://github.com/apache/airflow/issues/11979", _awaited),
-    Rule("no-helm-hooks", "Nothing of the chart runs as a Helm hook.", "https://github.com/apache/airflow/issues/32003", _hooks),
-    Rule("own-keys", "The chart makes up no key and no password.", "https://github.com/apache/airflow/issues/44164", _own_keys),
-    Rule("no-default-admin", "Nobody can log in as admin/admin.", "https://github.com/apache/airflow/pull/72209", _default_admin),
-    Rule("bounded-volumes", "Volumes of workers, triggerer and logs have a size of ours.", "https://github.com/apache/airflow/issues/28734", _bounded_volumes),
+    Rule("pinned-chart", "Every release pins one version of its chart.", "https://github.com/apache/airflow/pull/72792", _pinned_chart),
+    Rule("awaited-release", "A release counts as deployed only when it serves.", "https://github.com/apache/airflow/issues/11979", _awaited),
+    Rule("no-helm-hooks", "The chart runs no Helm hooks.", "https://github.com/apache/airflow/issues/32003", _hooks),
+    Rule("own-keys", "The chart generates no keys and no passwords.", "https://github.com/apache/airflow/issues/44164", _own_keys),
+    Rule("no-default-admin", "No user can log in as admin/admin.", "https://github.com/apache/airflow/pull/72209", _default_admin),
+    Rule("bounded-volumes", "Volumes of workers, triggerer and logs have an explicit size.", "https://github.com/apache/airflow/issues/28734", _bounded_volumes),
     Rule(
         "no-shared-dag-volume",
-        "LocalExecutor, a DAG volume and git-sync by SSH do not meet.",
+        "LocalExecutor, a DAG volume and git-sync over SSH are not combined.",
         "https://airflow.apache.org/docs/helm-chart/1.22.0/manage-dag-files.html",
         _shared_dag_volume,
     ),

@@ -98,18 +98,18 @@ def _staging_ref(resource: Resource) -> Iterator[Violation]:
 
 
 RULES = (
-    Rule("known-hosts", "The git host is known by its keys.", "https://github.com/helm/charts/issues/19509", _known_hosts),
-    Rule("branch-is-ref", "git-sync follows what is named as its ref.", "https://github.com/apache/airflow/issues/42918", _branch_is_ref),
+    Rule("known-hosts", "The git host is verified by its host keys.", "https://github.com/helm/charts/issues/19509", _known_hosts),
+    Rule("branch-is-ref", "git-sync follows its configured ref.", "https://github.com/apache/airflow/issues/42918", _branch_is_ref),
     Rule(
         "production-ref",
-        "Production follows a release, not the branch that is worked on.",
+        "Production follows a release, not the development branch.",
         "https://github.com/apache/airflow/issues/42918",
         _production_ref,
         only=Environment.PRODUCTION,
     ),
     Rule(
         "staging-ref",
-        "Staging follows what is merged, not a release.",
+        "Staging follows merged commits, not a release.",
         "https://airflow.apache.org/docs/apache-airflow/stable/best-practices.html#staging-environment",
         _staging_ref,
         only=Environment.STAGING,

@@ -127,5 +127,5 @@ def _plaintext(resource: Resource) -> Iterator[Violation]:
 
 
 RULES = (
-    Rule("no-plaintext-secrets", "No secret stands in plain text.", "https://github.com/pulumi/pulumi/issues/9781", _plaintext),
+    Rule("no-plaintext-secrets", "No secret is plaintext.", "https://github.com/pulumi/pulumi/issues/9781", _plaintext),
 )  # fmt: skip

@@ -63,7 +63,7 @@ def _protected(resource: Resource) -> Iterator[Violation]:
 
 _PRODUCTION = Environment.PRODUCTION
 RULES = (
-    Rule("production-database", "Production has a database that survives a node.", "https://github.com/apache/airflow/issues/55823", _database, _PRODUCTION),
-    Rule("production-logs", "In production logs outlive their pods.", "https://github.com/apache/airflow/issues/29963", _logs, _PRODUCTION),
-    Rule("production-protection", "In production keys and data cannot be deleted by mistake.", "https://github.com/pulumi/pulumi-kubernetes/issues/2882", _protected, _PRODUCTION),
+    Rule("production-database", "The production database survives the loss of a node.", "https://github.com/apache/airflow/issues/55823", _database, _PRODUCTION),
+    Rule("production-logs", "Production logs outlive their pods.", "https://github.com/apache/airflow/issues/29963", _logs, _PRODUCTION),
+    Rule("production-protection", "Production keys and data are protected from accidental deletion.", "https://github.com/pulumi/pulumi-kubernetes/issues/2882", _protected, _PRODUCTION),
 )  # fmt: skip

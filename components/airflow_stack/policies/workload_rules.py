@@ -123,19 +123,19 @@ def _pod_security(resource: Resource) -> Iterator[Violation]:
 RULES = (
     Rule(
         "pinned-images",
-        "Every image is a full version or a digest.",
+        "Every image has a full version or a digest.",
         "https://kubernetes.io/docs/concepts/containers/images/",
         _pinned,
     ),
     Rule(
         "no-latest-tag",
-        "No image is `latest`, by its tag or for want of one.",
+        "No image is `latest`, by tag or by default.",
         "https://kubernetes.io/docs/concepts/containers/images/",
         _not_latest,
     ),
     Rule(
         "resources-set",
-        "Every container has requests for CPU and memory and a limit for memory.",
+        "Every container requests CPU and memory, and limits memory.",
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
         _resources,
     ),
