@@ -1,4 +1,4 @@
-# The commands of this project. `make` alone lists them.
+# The commands of this project. `make` lists them.
 PYTHON ?= python3
 STACK ?= dev
 CLUSTER ?=
@@ -27,48 +27,48 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-tools: setup ## Find or make Pulumi, Helm and what the sandbox runs, or some of it: ONLY="pulumi helm"
+tools: setup ## Find, download or build the tools; ONLY="pulumi helm" limits them
 	@$(SANDBOX) tools $(ONLY)
 
-up: setup ## Deploy a stack: STACK=dev|staging|prod, CLUSTER=kind|node|simulated|<kubeconfig context>, YES=1 asks nothing
+up: setup ## Deploy a stack: STACK=dev|staging|prod, CLUSTER=kind|node|simulated|<kubeconfig context>, YES=1 skips prompts
 	@$(SANDBOX) up --stack $(STACK) $(WHERE) $(AGREED)
 
-preview: setup ## Show what `up` would change; UNCHANGED=1 fails if there is anything
+preview: setup ## Show the changes of the next `up`; UNCHANGED=1 fails on any
 	@$(SANDBOX) preview --stack $(STACK) $(WHERE) $(AGREED) $(if $(UNCHANGED),--expect-no-changes)
 
-open: setup ## Open Airflow's page, and print who may log in
+open: setup ## Open Airflow's UI, and print the login
 	@$(SANDBOX) open --stack $(STACK) $(WHERE)
 
-logs: setup ## Follow the logs of Airflow's parts, or of one: PART=scheduler
+logs: setup ## Follow the logs of all components, or of one: PART=scheduler
 	@$(SANDBOX) logs --stack $(STACK) $(WHERE) $(PART)
 
-status: setup ## Say what is up, and how each part fares
+status: setup ## Show the running stack and the state of each component
 	@$(SANDBOX) status $(WHERE)
 
-down: setup ## Remove the sandbox, or one stack: STACK=<name>; KEEP=1 only ends its processes
+down: setup ## Remove the sandbox, or one stack: STACK=<name>; KEEP=1 stops the processes only
 	@$(SANDBOX) down $(if $(filter command line,$(origin STACK)),--stack $(STACK)) $(WHERE) $(if $(KEEP),--keep)
 
-test-unit: setup ## The tests that need neither tools nor a cluster
+test-unit: setup ## Run the tests without tools or cluster
 	@$(BIN)/python -m pytest tests/unit -n auto
 
-test: lint tools ## Every test that this machine can run; with CI=1 those on real pods too
+test: lint tools ## Run every test that this machine can run; CI=1 adds those on real pods
 	@$(BIN)/python -m pytest
 	@$(if $(CI),$(MAKE) --no-print-directory test-real)
 
-test-real: setup ## End to end on real pods: Airflow runs DAGs, survives faults, and leaves nothing
+test-real: setup ## Run end to end on real pods: DAGs, faults, clean removal
 	@$(BIN)/python -m pytest tests/real -m real
 
-golden: setup ## Write the golden files, which hold the words of messages: review their diff
+golden: setup ## Rewrite the golden files with the current messages; review their diff
 	@$(BIN)/python -m pytest tests/unit -n auto --snapshot-update
 
-fuzz: setup ## 10,000 arbitrary stack configurations
+fuzz: setup ## Test 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py
 
-lint: setup ## Style, types and workflows
+lint: setup ## Check style, types and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/mypy components/__main__.py # its module has the name of the program's
+	@$(BIN)/mypy components/__main__.py # a second module named __main__
 	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/python -m sandbox.run_tool actionlint -shellcheck $(BIN)/shellcheck
 
@@ -78,21 +78,21 @@ bench: tools ## Measure import, preview and render times
 bench-real: setup ## Measure push-to-visible, `up` against plain Helm, memory and run times, on real pods
 	@$(BIN)/python -m tools.bench_real
 
-pictures: setup ## Take the pictures of README and guides: of a comment, and from the Airflow that is up
+pictures: setup ## Take the pictures of README and guides, from a comment and the running Airflow
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pictures.txt
 	@$(BIN)/python -m tools.comment_picture
 	@$(BIN)/python -m tools.pictures --stack $(STACK)
 
-generate: setup ## Write what is generated from the code: Pulumi.yaml, the schemas, the reference, the README's graph
+generate: setup ## Write the generated files: Pulumi.yaml, schemas, reference, the README's graph
 	@$(BIN)/python -m tools.generate
 
-released: tools ## At a release: keep what its stacks leave in the state, to test upgrades from it
+released: tools ## Record the states of a release, for upgrade tests from it
 	@$(BIN)/python -m tools.releases
 
-lock: setup ## Compile the locks again, newest versions within pyproject's bounds
+lock: setup ## Compile the lock files with the newest versions within pyproject's bounds
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group dev -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) -c requirements-dev.txt -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 
-clean: down ## Also remove .venv and .state; the tool cache stays
+clean: down ## Run down, then remove .venv and .state; the tool cache stays
 	@rm -rf .venv .state
