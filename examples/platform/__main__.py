@@ -1,4 +1,4 @@
-"""What a platform team runs for others: a namespace that denies by default and has a quota, and a database server."""
+"""Services of a platform team for others: a namespace with a default-deny policy and a quota, and a database server."""
 
 import pulumi
 import pulumi_random as random
@@ -9,7 +9,7 @@ namespace = AirflowNamespace("data", {"name": "data", "quota": {"pods": "60"}, "
 password = random.RandomPassword("airflow-database", length=32, special=False)
 
 pulumi.export("namespace", namespace.name)
-# Here stands what your cloud makes, such as `aws.rds.Instance(..., password=password.result).address`.
+# Replace with a resource of your cloud, such as `aws.rds.Instance(..., password=password.result).address`.
 pulumi.export("databaseHost", "airflow.db.example.com")
 pulumi.export("databasePort", 5432)
 pulumi.export("databasePassword", password.result)

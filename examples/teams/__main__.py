@@ -1,4 +1,4 @@
-"""An Airflow for each team: a line of the table is its DAG repository and what it may use of the cluster."""
+"""An Airflow for each team. Each line of the table has a DAG repository and limits in the cluster."""
 
 import pulumi
 
@@ -20,5 +20,5 @@ for team, own in TEAMS.items():
             "quota": {"requests.memory": own["memory"], "pods": own["pods"]},
         },
     )
-    # The key is added to the repository, read-only; the team logs in with the password.
+    # The team adds the key to its repository, read-only, and logs in with the password.
     pulumi.export(team, {"deployKey": airflow.git_deploy_key, "adminPassword": airflow.admin_password})

@@ -1,4 +1,4 @@
-"""Company labels on every object, whoever declares it: a transform sees each resource before the engine does."""
+"""Company labels on every object, from any component: a transform sees each resource before the engine does."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ COMPANY = {"example.com/cost-center": "4711", "example.com/owner": "data-platfor
 
 
 def with_company_labels(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    """Add the labels: to the object itself, and of a Helm release to the values, from which the chart's objects have theirs."""
+    """Add the labels to an object's metadata. For a Helm release, add them to the values, which label the chart's objects."""
     if not args.type_.startswith("kubernetes:"):
         return None
     place = "values" if args.type_ == "kubernetes:helm.sh/v3:Release" else "metadata"
