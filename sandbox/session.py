@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from lightkube import KubeConfig
 from pydantic import ValidationError
 
 from airflow_stack.cli.console import duration, say
-from airflow_stack.cli.namespace_reader import Reader
+from airflow_stack.cli.kubernetes_client import KubernetesClient, select_context
+from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.inputs.validation import PROJECT
 from airflow_stack.names import RELEASE
 from airflow_stack.settings.images import Images
@@ -87,9 +87,10 @@ class Session:
         """The namespace of the stack's Airflow."""
         return str(config_copy.settings(stack.config_file).get(f"{PROJECT}:namespace", RELEASE))
 
-    def reader(self, stack: SandboxStack) -> Reader:
+    def reader(self, stack: SandboxStack) -> NamespaceReader:
         """The pods of the stack."""
-        return Reader(KubeConfig.from_file(self.cluster.kubeconfig), self.namespace(stack))
+        selected = select_context(None, None, {"KUBECONFIG": self.cluster.kubeconfig})
+        return NamespaceReader(KubernetesClient(selected), self.namespace(stack))
 
     def dag_files(self, stack: SandboxStack, ref: str) -> set[str]:
         """The DAG files that the stack must list; those of a repository elsewhere are not known here."""

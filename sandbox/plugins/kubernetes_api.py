@@ -144,20 +144,19 @@ class KubernetesApi:
 
     @cached_property
     def _client(self) -> "Client":
-        from lightkube import KubeConfig
         from lightkube.config.client_adapter import Client, ConnectionParams
 
-        config = KubeConfig.from_file(os.environ["KUBECONFIG"]).get()
-        assert config is not None, "only a default could be None, and none is given"  # noqa: S101
-        return Client(config, ConnectionParams(trust_env=False))
+        from airflow_stack.cli.kubernetes_client import select_context
+
+        return Client(select_context(None, None, os.environ), ConnectionParams(trust_env=False))
 
     def _client_(self) -> "Client":
-        from lightkube import ConfigError
+        from airflow_stack.cli.kubernetes_client import ClusterError
 
         try:
             with self._lock:  # cached_property does not guard itself
                 return self._client
-        except ConfigError as error:
+        except ClusterError as error:
             raise _unreachable(error) from error
 
     def _send(

@@ -102,10 +102,10 @@ def render(stack: StackOption, chart: ChartOption = None) -> None:
 def status(stack: StackOption) -> None:
     """Say how each part of a stack fares; the exit status is 1 while something will not mend itself."""
     from airflow_stack.cli.console import console, say
-    from airflow_stack.cli.stack_cluster import reader_of
+    from airflow_stack.cli.stack_cluster import namespace_reader
     from airflow_stack.cli.status.render import status_of
 
-    table, problems = status_of(reader_of(Path.cwd(), stack, os.environ))
+    table, problems = status_of(namespace_reader(Path.cwd(), stack, os.environ))
     console.print(table)
     for problem in problems:
         say(f"error: {problem}", "red")
@@ -120,10 +120,10 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
 ) -> None:
     """Print the latest logs of Airflow's parts, each line with its origin."""
-    from airflow_stack.cli.stack_cluster import reader_of
+    from airflow_stack.cli.stack_cluster import namespace_reader
     from airflow_stack.cli.status.render import logs as print_logs
 
-    print_logs(reader_of(Path.cwd(), stack, os.environ), part, follow=follow)
+    print_logs(namespace_reader(Path.cwd(), stack, os.environ), part, follow=follow)
 
 
 @app.command()

@@ -1,67 +1,52 @@
-"""Reads a namespace: pods, events, logs, the deploy key. Plain data, read only; lightkube makes the authenticated connection."""
+"""Reads pods, events, logs and the public deploy key of one namespace."""
 
 import base64
 from collections.abc import Iterator
 from datetime import datetime
 
-import httpx2
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
-from lightkube import KubeConfig
-from lightkube.config.client_adapter import Client, ConnectionParams
 
-from airflow_stack.cli.pod_state import Container, Object, creation
+from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, KubernetesObject
+from airflow_stack.cli.pod_state import Container, creation
 
-_SECONDS = 5.0
 _LOG_LINES = 60
 
-UnreadableError = httpx2.HTTPError
-"""The cluster did not answer, or refused to."""
 
+class NamespaceReader:
+    """One namespace of a cluster. Every method raises `ClusterError` when the API server does not answer or refuses."""
 
-class Reader:
-    """One namespace of a cluster."""
-
-    def __init__(self, cluster: KubeConfig, namespace: str, context: str | None = None) -> None:
-        config = cluster.get(context)
-        assert config is not None, "only a default could be None, and none is given"  # noqa: S101
-        # As the provider does, which never asks a proxy for this machine.
-        proxy = not config.cluster.server.startswith(("https://127.", "https://localhost"))
-        self._client = Client(config, ConnectionParams(timeout=httpx2.Timeout(_SECONDS), trust_env=proxy))
-        self.namespace = namespace
+    def __init__(self, client: KubernetesClient, namespace: str) -> None:
+        self._client, self.namespace = client, namespace
         self._path = f"/api/v1/namespaces/{namespace}"
 
-    def read(self, kind: str, labels: str = "") -> list[Object]:
-        """Return all objects of a kind, such as `pods`."""
-        answer = self._client.get(f"{self._path}/{kind}", params={"labelSelector": labels})
-        return list(answer.raise_for_status().json()["items"])
+    def read(self, kind: str, labels: str = "") -> list[KubernetesObject]:
+        """All objects of a kind, such as `pods`, that a label selector matches."""
+        return self._client.list_objects(f"{self._path}/{kind}", labels)
 
-    def log(self, pod: Object, container: Container) -> list[str]:
-        """Return the last lines of a container's log, with those of the attempt before when it is trying again."""
+    def log(self, pod: KubernetesObject, container: Container) -> list[str]:
+        """The last lines of a container's log, after those of the attempt before if it has restarted."""
         lines: list[str] = []
         for previous in ("true", "false") if container.running and container.failures else ("false",):
-            params = {"container": container.name, "tailLines": str(_LOG_LINES), "previous": previous}
-            answer = self._client.get(f"{self._path}/pods/{pod['metadata']['name']}/log", params=params)
-            if answer.is_success:  # a log may be gone, or not begun
-                lines += answer.text.splitlines()
+            lines += self._log(pod["metadata"]["name"], container.name, _LOG_LINES, previous=previous)
         return lines
 
     def follow(self, pod: str, container: str, lines: int, *, follow: bool) -> Iterator[str]:
-        """Yield the lines of a log as they come."""
-        params = {"container": container, "tailLines": str(lines), "follow": str(follow).lower()}
-        timeout = httpx2.Timeout(_SECONDS, read=None)
-        with self._client.stream("GET", f"{self._path}/pods/{pod}/log", params=params, timeout=timeout) as answer:
-            if answer.is_success:
-                yield from answer.iter_lines()
+        """Yield the last lines of a log, and with `follow` new ones until the container ends."""
+        return self._log(pod, container, lines, follow=follow)
 
-    def public_key(self, pod: Object) -> str:
-        """Return the public half of the SSH key that a pod's git-sync, or its first git bundle, shows."""
+    def _log(self, pod: str, container: str, lines: int, *, follow: bool = False, **more: str) -> Iterator[str]:
+        path = f"{self._path}/pods/{pod}/log"
+        return self._client.log_lines(path, follow=follow, container=container, tailLines=str(lines), **more)
+
+    def public_key(self, pod: KubernetesObject) -> str:
+        """The public half of the SSH key that a pod's git-sync, or its first git bundle, uses."""
         secrets = {each["name"]: each.get("secret", {}) for each in pod["spec"].get("volumes") or []}
         volume = secrets.get("git-sync-ssh-key") or secrets.get("git-key-dags-folder") or {}
         name = volume.get("secretName", "")
         try:
-            data = self._client.get(f"{self._path}/secrets/{name}").raise_for_status().json()["data"]
-            public = load_ssh_private_key(base64.b64decode(data["gitSshKey"]), None).public_key()
-        except (UnreadableError, KeyError, ValueError):
+            secret = self._client.get(f"{self._path}/secrets/{name}") or {}
+            public = load_ssh_private_key(base64.b64decode(secret["data"]["gitSshKey"]), None).public_key()
+        except (ClusterError, KeyError, ValueError):
             return f"(the key in Secret {name} cannot be read)"
         return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 

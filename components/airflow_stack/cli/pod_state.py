@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-Object = Mapping[str, Any]
-"""An object of the Kubernetes API, as plain data."""
+from airflow_stack.cli.kubernetes_client import KubernetesObject
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 WAITS_FOR_MIGRATION = "waiting for the migration"
@@ -42,7 +40,7 @@ class Container:
     env: Mapping[str, str]
 
 
-def containers(pod: Object) -> Iterator[Container]:
+def containers(pod: KubernetesObject) -> Iterator[Container]:
     """Yield the containers of a pod in the order in which they start."""
     for kind in ("initContainer", "container"):
         statuses = {each["name"]: each for each in pod["status"].get(f"{kind}Statuses") or []}
@@ -50,7 +48,7 @@ def containers(pod: Object) -> Iterator[Container]:
             yield _container(spec, statuses.get(spec["name"], {}), init=kind == "initContainer")
 
 
-def _container(spec: Object, status: Object, *, init: bool) -> Container:
+def _container(spec: KubernetesObject, status: KubernetesObject, *, init: bool) -> Container:
     state, restarts = status.get("state") or {}, status.get("restartCount", 0)
     waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
     last = ended or (status.get("lastState") or {}).get("terminated") or {}
@@ -79,12 +77,12 @@ def failing(container: Container) -> bool:
     return not container.done and not container.ready and (container.failures > 0 or tries)
 
 
-def is_task(pod: Object) -> bool:
+def is_task(pod: KubernetesObject) -> bool:
     """Tell whether a pod runs one task of a DAG and not a part of Airflow."""
     return "dag_id" in (pod["metadata"].get("labels") or {})
 
 
-def workload(pod: Object) -> str:
+def workload(pod: KubernetesObject) -> str:
     """Name the part that a pod belongs to, such as `scheduler`, or the task that it runs."""
     labels = pod["metadata"].get("labels") or {}
     if is_task(pod):
@@ -92,7 +90,7 @@ def workload(pod: Object) -> str:
     return str(labels.get("component") or labels.get("job-name") or pod["metadata"]["name"])
 
 
-def doing(pod: Object, pulling: str = "") -> str:
+def doing(pod: KubernetesObject, pulling: str = "") -> str:
     """Say what a pod is doing; `pulling` is the image that its node is getting for it."""
     status = pod["status"]
     if status.get("phase") in ("Succeeded", "Failed"):
@@ -118,7 +116,7 @@ def doing(pod: Object, pulling: str = "") -> str:
     return "starting"
 
 
-def pulls(events: Iterable[Object]) -> dict[str, str]:
+def pulls(events: Iterable[KubernetesObject]) -> dict[str, str]:
     """Tell which image is being pulled for which pod, by the pod's uid."""
     under_way: dict[str, str] = {}
     for event in sorted(events, key=time_of):
@@ -130,17 +128,17 @@ def pulls(events: Iterable[Object]) -> dict[str, str]:
     return under_way
 
 
-def creation(thing: Object) -> datetime:
+def creation(thing: KubernetesObject) -> datetime:
     """When an object was made."""
     return _time(thing["metadata"].get("creationTimestamp"))
 
 
-def time_of(event: Object) -> datetime:
+def time_of(event: KubernetesObject) -> datetime:
     """When an event was last seen."""
     return _time(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"))
 
 
-def last_failure(pod: Object, events: Iterable[Object]) -> datetime:
+def last_failure(pod: KubernetesObject, events: Iterable[KubernetesObject]) -> datetime:
     """When something last went wrong with a pod."""
     statuses = [*(pod["status"].get("initContainerStatuses") or []), *(pod["status"].get("containerStatuses") or [])]
     ends = [

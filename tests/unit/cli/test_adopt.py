@@ -16,8 +16,6 @@ import yaml
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
-from lightkube.models.meta_v1 import ManagedFieldsEntry, ObjectMeta
-from lightkube.resources.core_v1 import Secret
 from pulumi import RunError
 from typer.testing import CliRunner
 
@@ -547,7 +545,7 @@ def test_what_goes_what_comes_and_what_cannot_change_is_told() -> None:
     assert "volumes logs-airflow-triggerer-* stay behind" in render.first_up(found, [])
 
 
-def helm_record(version: int, status: str, **content: Any) -> Secret:
+def helm_record(version: int, status: str, **content: Any) -> dict[str, Any]:
     record = {
         "version": version,
         "manifest": "kind: Secret\nmetadata: {name: airflow-metadata}\n",
@@ -558,16 +556,16 @@ def helm_record(version: int, status: str, **content: Any) -> Secret:
     packed = base64.b64encode(gzip.compress(json.dumps(record).encode()))
     labels = {"owner": "helm", "name": "airflow", "status": status, "version": str(version)}
     name = f"sh.helm.release.v1.airflow.v{version}"
-    return Secret(
-        metadata=ObjectMeta(name=name, labels=labels),
-        type="helm.sh/release.v1",
-        data={"release": base64.b64encode(packed).decode()},
-    )
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "type": "helm.sh/release.v1",
+        "data": {"release": base64.b64encode(packed).decode()},
+    }
 
 
 def test_helms_record_is_read_and_of_the_secrets_nothing_but_their_names_and_keys() -> None:
     url = base64.b64encode(f"postgresql+psycopg2://u:{CANARY}@db/airflow".encode()).decode()
-    metadata = Secret(metadata=ObjectMeta(name="airflow-metadata"), data={"connection": url})
+    metadata = {"metadata": {"name": "airflow-metadata"}, "data": {"connection": url}}
     found = installed_release.of_secrets(
         "airflow",
         "data",
@@ -582,7 +580,7 @@ def test_helms_record_is_read_and_of_the_secrets_nothing_but_their_names_and_key
         installed_release.of_secrets("airflow", "data", [helm_record(1, "deployed"), helm_record(2, "pending-upgrade")])
     for broken in ({}, {"release": ""}, {"release": base64.b64encode(b"bm8=").decode()}):
         record = helm_record(1, "deployed")
-        record.data = broken
+        record["data"] = broken
         with pytest.raises(UserError, match="record of the release cannot be read"):
             installed_release.of_secrets("airflow", "data", [record])
     with pytest.raises(UserError, match=r"no release 'other'.* there are airflow"):
@@ -621,14 +619,13 @@ def test_a_release_that_something_else_manages_is_not_called_safe_before_that_ha
 
 
 def test_who_wrote_helms_record_is_read_and_argo_cd_is_told_apart_from_nothing_there() -> None:
-    def by(manager: str, secret: Secret) -> Secret:
-        assert secret.metadata
-        secret.metadata.managedFields = [ManagedFieldsEntry(manager=manager)]
+    def by(manager: str, secret: dict[str, Any]) -> dict[str, Any]:
+        secret["metadata"]["managedFields"] = [{"manager": manager}]
         return secret
 
     released = [by("Helm", helm_record(1, "superseded")), by("helm-controller", helm_record(2, "deployed"))]
     assert installed_release.of_secrets("airflow", "data", released).managers == {"helm-controller"}
-    theirs = by("argocd-controller", Secret(metadata=ObjectMeta(name="airflow-metadata")))
+    theirs = by("argocd-controller", {"metadata": {"name": "airflow-metadata"}})
     with pytest.raises(UserError, match="Argo CD deploys into it"):
         installed_release.of_secrets("airflow", "data", [theirs])
 

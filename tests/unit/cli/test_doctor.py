@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from lightkube import KubeConfig
-from lightkube.config.models import Cluster, User
 
 from airflow_stack.cli import main
 from airflow_stack.cli.doctor import examination
@@ -25,7 +23,7 @@ from airflow_stack.cli.doctor.git_credential import generated_key, installation_
 from airflow_stack.cli.doctor.git_probe import GitProbe
 from airflow_stack.cli.doctor.model import Check, Part, Status, Step, UnwellError, closing, one_line, run
 from airflow_stack.cli.doctor.rights import Right, rights
-from airflow_stack.cli.kubernetes_client import ClusterError
+from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, select_context
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.pulumi_cli import State
 from airflow_stack.errors import UserError
@@ -108,6 +106,16 @@ def chart_folder(folder: Path) -> dict[str, str]:
     return {"path": str(folder)}
 
 
+def client(handler: Handler, context: str | None) -> KubernetesClient:
+    kubeconfig = {
+        "current-context": "here",
+        "clusters": [{"name": "here", "cluster": {"server": "https://cluster.example.com"}}],
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "users": [{"name": "me", "user": {"token": "t"}}],
+    }
+    return KubernetesClient(select_context(json.dumps(kubeconfig), context, {}), httpx2.MockTransport(handler))
+
+
 @pytest.fixture
 def examine(played: Played, tmp_path: Path) -> Callable[..., dict[str, Check]]:
     def examined(
@@ -115,10 +123,8 @@ def examine(played: Played, tmp_path: Path) -> Callable[..., dict[str, Check]]:
     ) -> dict[str, Check]:
         dags = {"repository": "https://github.com/acme/dags.git"}
         stack = Settings.model_validate({"dags": dags, "chart": chart_folder(tmp_path), **settings})
-        config = KubeConfig.from_one(cluster=Cluster(server="https://cluster.example.com"), user=User(token="t"))
-        transport = httpx2.MockTransport(handler or played)
         checks = ClusterChecks(
-            stack, lambda: (config, context), lambda: state, lambda: [NAMESPACE, DEPLOYMENT], transport
+            stack, lambda: client(handler or played, context), lambda: state, lambda: [NAMESPACE, DEPLOYMENT]
         )
         return {check.check: check for check in run(checks.steps())}
 
@@ -390,7 +396,7 @@ def command(
     def no_stack(*_: object, **__: object) -> None:
         raise UserError("no stack named 'mine' found")
 
-    monkeypatch.setattr(examination, "cluster_of", no_cluster)
+    monkeypatch.setattr(examination, "connect", no_cluster)
     monkeypatch.setattr("airflow_stack.cli.pulumi_cli.PulumiStack.state", no_stack)
 
     def run_here(config: dict[str, Any], *arguments: str) -> tuple[int, str]:

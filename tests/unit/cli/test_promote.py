@@ -1,6 +1,6 @@
 """What a promotion says, found out without git, a host or a cluster."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_stack.choices import DagDelivery
-from airflow_stack.cli.pod_state import Object
+from airflow_stack.cli.kubernetes_client import KubernetesObject
+from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.promote import promotion_tag
 from airflow_stack.cli.promote.dag_summary import Dag, UnreadableError, dags_of
 from airflow_stack.cli.promote.model import DagChange, File, dag_changes, differences
@@ -151,24 +152,24 @@ def test_a_repository_is_known_by_each_of_its_urls(one: str, other: str, same: b
     assert same_repository(GitUrl.parse(one), GitUrl.parse(other)) is same
 
 
-class _Pods:
+class _Pods(NamespaceReader):
     """One pod of a DAG processor, with this log."""
 
     def __init__(self, container: str, *log: str, leaving: bool = False) -> None:
-        self._log = log
-        self._pod: Object = {
+        self._lines = log
+        self._pod: KubernetesObject = {
             "metadata": {"name": "pod", **({"deletionTimestamp": "2026-11-23T00:00:00Z"} if leaving else {})},
             "spec": {"containers": [{"name": container, "image": "image"}]},
             "status": {"containerStatuses": [{"name": container, "state": {"running": {}}}]},
         }
 
-    def read(self, kind: str, labels: str = "") -> list[Object]:
+    def read(self, kind: str, labels: str = "") -> list[KubernetesObject]:
         assert (kind, labels) == ("pods", "component=dag-processor")
         return [self._pod]
 
-    def follow(self, *_: object, follow: bool) -> Iterable[str]:
+    def follow(self, *_: object, follow: bool) -> Iterator[str]:
         assert not follow
-        return self._log
+        return iter(self._lines)
 
 
 def test_what_a_stack_runs_is_the_last_that_its_dag_processor_logged() -> None:

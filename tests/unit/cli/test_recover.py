@@ -14,9 +14,10 @@ import pytest
 import yaml
 
 from airflow_stack.cli import main, process_table
-from airflow_stack.cli.kubernetes_client import ClusterError, Revision, kubeconfig
+from airflow_stack.cli.kubernetes_client import ClusterError, select_context
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
 from airflow_stack.cli.recover import inspection
+from airflow_stack.cli.recover.cluster_objects import HelmRevision
 from airflow_stack.cli.recover.lock import Lock, Owner, parse
 from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision
 from airflow_stack.cli.recover.state_repair import RELEASE, Operation, Presence, Resource, mended, operations
@@ -208,8 +209,8 @@ def test_the_language_host_of_a_dead_pulumi_is_found_by_where_the_state_is(tmp_p
         orphan.kill()
 
 
-def a_revision(age: float) -> Revision:
-    return Revision(
+def a_revision(age: float) -> HelmRevision:
+    return HelmRevision(
         "airflow", "sh.helm.release.v1.airflow.v3", 3, "pending-upgrade", datetime.now(UTC) - timedelta(seconds=age)
     )
 
@@ -456,24 +457,45 @@ def write_kubeconfig(file: Path, context: str) -> Path:
     return file
 
 
-def test_the_cluster_is_the_one_that_the_provider_would_take(tmp_path: Path) -> None:
+def test_the_context_is_the_one_that_the_provider_uses(tmp_path: Path) -> None:
     files = [write_kubeconfig(tmp_path / name, name) for name in ("one", "two")]
     env = {"KUBECONFIG": os.pathsep.join(map(str, files)), "HOME": str(tmp_path)}
-    assert "two" in kubeconfig(None, "two", env).contexts
-    assert "one" in kubeconfig(None, None, env).contexts
-    assert "two" in kubeconfig(files[1].read_text(), None, env).contexts
-    assert "two" in kubeconfig(str(files[1]), None, {}).contexts
-    with pytest.raises(ClusterError, match="set KUBECONFIG"):
-        kubeconfig(None, None, {"HOME": str(tmp_path)})
+
+    def server(kubeconfig: str | None, context: str | None, env: dict[str, str]) -> str:
+        return select_context(kubeconfig, context, env).cluster.server
+
+    assert server(None, None, env) == "https://one", "the first file has the current context"
+    assert server(None, "two", env) == "https://two"
+    assert server(files[1].read_text(), None, env) == "https://two"
+    assert server(str(files[1]), None, {}) == "https://two"
+    (tmp_path / "choice").write_text("current-context: two")
+    env["KUBECONFIG"] = f"{tmp_path / 'choice'}{os.pathsep}{env['KUBECONFIG']}"
+    assert server(None, None, env) == "https://two", "a file may choose a context of another"
     (tmp_path / ".kube").mkdir()
-    assert (
-        "own"
-        in kubeconfig(
-            None, None, {"HOME": str(write_kubeconfig(tmp_path / ".kube" / "config", "own").parents[1])}
-        ).contexts
-    )
-    with pytest.raises(ClusterError, match="/nowhere not found"):
-        kubeconfig(None, None, {"HOME": str(tmp_path), "KUBECONFIG": "/nowhere"})
+    write_kubeconfig(tmp_path / ".kube" / "config", "own")
+    assert server(None, None, {"HOME": str(tmp_path)}) == "https://own"
+
+
+def test_without_a_usable_kubeconfig_the_message_says_what_to_set(tmp_path: Path) -> None:
+    def refused(context: str | None = None, **env: str) -> str:
+        with pytest.raises(ClusterError) as error:
+            select_context(None, context, {"HOME": str(tmp_path), **env})
+        return str(error.value)
+
+    assert "set KUBECONFIG" in refused()
+    assert "/nowhere not found" in refused(KUBECONFIG="/nowhere")
+    file = write_kubeconfig(tmp_path / "one", "one")
+    assert "context 'prod' not found" in refused("prod", KUBECONFIG=str(file))
+    for text in (
+        "",
+        "- 1",
+        "contexts: 5",
+        "current-context: one",
+        "{",
+        "contexts: [{name: one, context: {cluster: x}}]",
+    ):
+        file.write_text(text)
+        assert "kubeconfig" in refused("one", KUBECONFIG=str(file))
 
 
 def test_a_finding_is_one_line() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.cli.namespace_reader import Reader
-from airflow_stack.cli.pod_state import Container, Object, doing, pulls
+from airflow_stack.cli.kubernetes_client import KubernetesObject
+from airflow_stack.cli.namespace_reader import NamespaceReader
+from airflow_stack.cli.pod_state import Container, doing, pulls
 from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
 from airflow_stack.cli.status.progress import Look, Watch, doings, summary
@@ -80,21 +81,23 @@ def event(reason: str, message: str, uid: str, **more: Any) -> dict[str, Any]:
     return {"reason": reason, "message": message, "involvedObject": involved, "metadata": stamp, "count": 1, **more}
 
 
-class Recorded(Reader):
+class Recorded(NamespaceReader):
     """A namespace as it was."""
 
-    def __init__(self, pods: Sequence[Object] = (), events: Sequence[Object] = (), lines: str = "") -> None:
+    def __init__(
+        self, pods: Sequence[KubernetesObject] = (), events: Sequence[KubernetesObject] = (), lines: str = ""
+    ) -> None:
         self.namespace = "airflow"
-        self.objects = {"pods": list(pods), "events": list(events), "secrets": list[Object]()}
+        self.objects = {"pods": list(pods), "events": list(events), "secrets": list[KubernetesObject]()}
         self.lines = textwrap.dedent(lines).splitlines()
 
-    def read(self, kind: str, labels: str = "") -> list[Object]:
+    def read(self, kind: str, labels: str = "") -> list[KubernetesObject]:
         return self.objects[kind]
 
-    def log(self, pod: Object, container: Container) -> list[str]:
+    def log(self, pod: KubernetesObject, container: Container) -> list[str]:
         return self.lines
 
-    def public_key(self, pod: Object) -> str:
+    def public_key(self, pod: KubernetesObject) -> str:
         return "ssh-ed25519 AAAA"
 
     def problems(self, now: datetime = NOW) -> list[Problem]:
@@ -132,7 +135,7 @@ def only(found: Sequence[Problem]) -> Problem:
         (job_pod("create-user", RUNNING), "creating the admin user"),
     ],
 )
-def test_a_pod_is_told_by_what_it_really_does(thing: Object, words: str) -> None:
+def test_a_pod_is_told_by_what_it_really_does(thing: KubernetesObject, words: str) -> None:
     assert doing(thing) == words
 
 

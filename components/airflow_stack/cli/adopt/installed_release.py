@@ -7,18 +7,15 @@ import base64
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from airflow_stack.cli.adopt.model import Live
-from airflow_stack.cli.kubernetes_client import ClusterError, kubeconfig
+from airflow_stack.cli.kubernetes_client import KubernetesClient, KubernetesObject, select_context
 from airflow_stack.errors import UserError
-
-if TYPE_CHECKING:
-    from lightkube.resources.core_v1 import Secret
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -29,20 +26,12 @@ def read(release: str, namespace: str, context: str | None, env: Mapping[str, st
     Raises:
         UserError: there is none, or the cluster cannot be asked.
     """
-    from httpx2 import HTTPError
-    from lightkube import ApiError, Client, ConfigError
-    from lightkube.resources.core_v1 import Secret
-
-    try:
-        chosen = kubeconfig(None, context, env).get(context)
-        proxy = not (chosen and chosen.cluster.server.startswith(("https://127.", "https://localhost")))
-        secrets = list(Client(chosen, trust_env=proxy).list(Secret, namespace=namespace))
-    except (ApiError, ConfigError, HTTPError) as error:
-        raise ClusterError(f"the Secrets of namespace {namespace} could not be read: {error}") from None
+    client = KubernetesClient(select_context(None, context, env))
+    secrets = client.list_objects(f"/api/v1/namespaces/{namespace}/secrets")
     return of_secrets(release, namespace, secrets)
 
 
-def of_secrets(release: str, namespace: str, secrets: "list[Secret]") -> Live:
+def of_secrets(release: str, namespace: str, secrets: Sequence[KubernetesObject]) -> Live:
     """A release by all Secrets of its namespace.
 
     Raises:
@@ -50,14 +39,11 @@ def of_secrets(release: str, namespace: str, secrets: "list[Secret]") -> Live:
     """
     records, others = [], {}
     for secret in secrets:
-        labels = (secret.metadata.labels if secret.metadata else None) or {}
-        if labels.get("owner") == "helm":
-            records += [secret] if labels.get("name") == release else []
-        elif secret.metadata and secret.metadata.name:
-            others[secret.metadata.name] = secret.data or {}
-    names = {
-        (s.metadata.labels or {}).get("name", "") for s in secrets if s.metadata and s.type == "helm.sh/release.v1"
-    }
+        if _label(secret, "owner") == "helm":
+            records += [secret] if _label(secret, "name") == release else []
+        else:
+            others[secret["metadata"]["name"]] = secret.get("data") or {}
+    names = {_label(secret, "name") for secret in secrets if secret.get("type") == "helm.sh/release.v1"}
     kept = _deployed(release, namespace, records, names, secrets)
     record = _record(kept)
     chart = record["chart"]["metadata"]
@@ -77,24 +63,23 @@ def of_secrets(release: str, namespace: str, secrets: "list[Secret]") -> Live:
     )
 
 
-def _managers(secret: "Secret") -> frozenset[str]:
-    entries = (secret.metadata.managedFields if secret.metadata else None) or []
-    return frozenset(entry.manager or "" for entry in entries)
+def _managers(secret: KubernetesObject) -> frozenset[str]:
+    return frozenset(entry.get("manager", "") for entry in secret["metadata"].get("managedFields") or [])
+
+
+def _label(secret: KubernetesObject, key: str) -> str:
+    return str((secret["metadata"].get("labels") or {}).get(key, ""))
 
 
 def _deployed(
-    release: str, namespace: str, records: "list[Secret]", names: set[str], secrets: "list[Secret]"
-) -> "Secret":
-    def label(secret: "Secret", key: str) -> str:
-        labels = (secret.metadata.labels if secret.metadata else None) or {}
-        return str(labels.get(key, ""))
-
-    if pending := [each for each in records if label(each, "status").startswith("pending-")]:
+    release: str, namespace: str, records: list[KubernetesObject], names: set[str], secrets: Sequence[KubernetesObject]
+) -> KubernetesObject:
+    if pending := [each for each in records if _label(each, "status").startswith("pending-")]:
         raise UserError(
-            f"Helm takes an operation on release {release!r} for running ({label(pending[0], 'status')}); let it end, or `helm rollback {release} "
+            f"Helm takes an operation on release {release!r} for running ({_label(pending[0], 'status')}); let it end, or `helm rollback {release} "
             f"--namespace {namespace}`"
         )
-    deployed = [each for each in records if label(each, "status") == "deployed"]
+    deployed = [each for each in records if _label(each, "status") == "deployed"]
     if not deployed:
         there = f"; there are {', '.join(sorted(names - {''}))}" if names - {""} else ""
         if any(manager.startswith("argocd") for secret in secrets for manager in _managers(secret)):
@@ -102,13 +87,13 @@ def _deployed(
         raise UserError(
             f"namespace {namespace!r} has no release {release!r} that Helm deployed{there}; `helm list --all-namespaces` shows all"
         )
-    return max(deployed, key=lambda each: int(label(each, "version") or 0))
+    return max(deployed, key=lambda each: int(_label(each, "version") or 0))
 
 
-def _record(secret: "Secret") -> dict[str, Any]:
+def _record(secret: KubernetesObject) -> dict[str, Any]:
     """Helm's record: JSON, gzipped, in Base64, in the Base64 of every Secret."""
     try:
-        packed = base64.b64decode(base64.b64decode((secret.data or {})["release"]))
+        packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         record: dict[str, Any] = json.loads(gzip.decompress(packed))
     except (KeyError, ValueError, OSError, EOFError, zlib.error):
         raise UserError("Helm's record of the release cannot be read; does `helm status` know it?") from None

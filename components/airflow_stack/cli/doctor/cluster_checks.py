@@ -4,17 +4,17 @@ Asks, and changes nothing: an access review is answered, never stored.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
-
-import httpx2
+from contextlib import suppress
+from typing import Any
 
 from airflow_stack.cli.doctor import namespace_checks
 from airflow_stack.cli.doctor.chart_checks import find_chart
 from airflow_stack.cli.doctor.git_probe import CONNECT_SECONDS
 from airflow_stack.cli.doctor.model import Status, Step, UnwellError
 from airflow_stack.cli.doctor.rights import EVERYTHING, Manifests, grouped, rights
+from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient
 from airflow_stack.cli.pulumi_cli import State
 from airflow_stack.cli.recover import state_repair as recover_state
 from airflow_stack.errors import UserError
@@ -22,13 +22,17 @@ from airflow_stack.names import RELEASE
 from airflow_stack.settings.models import Settings
 from airflow_stack.versions import kubernetes_warning
 
-if TYPE_CHECKING:
-    from lightkube import KubeConfig
-
-Find = Callable[[], "tuple[KubeConfig, str | None]"]
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _AT_ONCE = 8
 _WITHOUT_NAMESPACE = "; rights on namespaces are not needed in one that exists: airflow:createNamespace false"
+_FIXES = {
+    0: "see with `kubectl version` whether it runs, and whether this machine reaches it",
+    401: "log in to it again",
+}
+
+
+class ForbiddenError(UnwellError):
+    """The user may not read something."""
 
 
 class ClusterChecks:
@@ -36,22 +40,20 @@ class ClusterChecks:
 
     Args:
         settings: The stack's settings.
-        find: Finds the kubeconfig and the context in it.
+        connect: Makes a client of the cluster.
         state: Reads the stack's state.
         manifests: Renders what `up` makes.
-        transport: Plays the cluster in a test.
     """
 
     def __init__(
         self,
         settings: Settings,
-        find: Find,
+        connect: Callable[[], KubernetesClient],
         state: Callable[[], State],
         manifests: Callable[[], Manifests],
-        transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._settings, self._find, self._state, self._manifests = settings, find, state, manifests
-        self._namespace, self._transport = settings.namespace, transport
+        self._settings, self._connect, self._state, self._manifests = settings, connect, state, manifests
+        self._namespace = settings.namespace
         self._user = "the user"
 
     def steps(self) -> list[Step]:
@@ -71,51 +73,34 @@ class ClusterChecks:
         return steps
 
     def _kubeconfig(self) -> str:
-        from lightkube import ConfigError
-        from lightkube.config.client_adapter import Client, ConnectionParams
-
-        way_out = "`kubectl config get-contexts` shows what there is; set kubernetes:context, or KUBECONFIG"
-        config, context = self._find()
         try:
-            chosen = config.get(context)
-            if chosen is None:
-                raise UnwellError("the kubeconfig has no current context", way_out)
-            # As the provider does, which never asks a proxy for this machine.
-            proxy = not chosen.cluster.server.startswith(("https://127.", "https://localhost"))
-            timeout = httpx2.Timeout(CONNECT_SECONDS)
-            self._client = Client(chosen, ConnectionParams(timeout=timeout, trust_env=proxy, transport=self._transport))
-        except (
-            ConfigError,
-            LookupError,
-            OSError,
-            ValueError,
-            AssertionError,
-        ) as error:  # lightkube asserts that there is a user
-            raise UnwellError(f"the kubeconfig cannot be used: {error}", way_out) from None
-        return f"context {chosen.context_name!r}, {chosen.cluster.server}"
+            self._client = self._connect()
+        except ClusterError as error:
+            raise UnwellError(str(error), "`kubectl config get-contexts` lists the contexts") from None
+        return f"context {self._client.context!r}, {self._client.server}"
 
-    def _ask(self, path: str, body: object = None, **parameters: str) -> httpx2.Response:
-        """What the API server answers; "not found" and "forbidden" are answers."""
-        from lightkube import ConfigError
+    def _read(self, path: str, body: Mapping[str, object] | None = None, **parameters: str) -> dict[str, Any] | None:
+        """Response of the API server; None if it has no such object.
 
+        Raises:
+            ForbiddenError: the user may not read it.
+            UnwellError: the API server does not answer or fails.
+        """
         try:
-            answer = self._client.request("GET" if body is None else "POST", path, json=body, params=parameters)
-        except (httpx2.HTTPError, ConfigError, OSError) as error:
-            way_out = "see with `kubectl version` whether it runs, and whether this machine reaches it"
-            raise UnwellError(f"the cluster does not answer: {error or type(error).__name__}", way_out) from None
-        if answer.status_code == 401:
-            raise UnwellError("the cluster does not know the user of the kubeconfig (401)", "log in to it again")
-        if not answer.is_success and answer.status_code not in (403, 404):
-            raise UnwellError(f"the cluster answers {answer.status_code} to {path}", "see how its API server fares")
-        return answer
+            return self._client.post(path, body) if body else self._client.get(path, **parameters)
+        except ClusterError as error:
+            if error.status == 403:
+                raise ForbiddenError(f"{self._user} may not look", "see permissions", Status.SKIPPED) from None
+            raise UnwellError(str(error), _FIXES.get(error.status, "check the API server")) from None
 
     def _answers(self) -> str:
-        version = self._ask("/version")
-        review = _object("authentication.k8s.io/v1", "SelfSubjectReview")
-        who = self._ask("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
-        if who.is_success:
-            self._user = repr(who.json()["status"]["userInfo"].get("username"))
-        known = version.json()["gitVersion"] if version.is_success else ""
+        known = ""
+        with suppress(ForbiddenError):
+            known = (self._read("/version") or {}).get("gitVersion", "")
+        with suppress(ForbiddenError):
+            review = _object("authentication.k8s.io/v1", "SelfSubjectReview")
+            if answer := self._read("/apis/authentication.k8s.io/v1/selfsubjectreviews", review):
+                self._user = repr(answer["status"]["userInfo"].get("username"))
         said = f"Kubernetes {known or 'of unknown version'} answers, and knows {self._user}"
         if known and (warning := kubernetes_warning(known)):
             raise UnwellError(f"{said}; {warning}", "try it on a stack of no importance first", Status.WARN)
@@ -141,13 +126,15 @@ class ClusterChecks:
 
     def _allowed(self, attributes: dict[str, str]) -> bool:
         review = _object("authorization.k8s.io/v1", "SelfSubjectAccessReview", spec={"resourceAttributes": attributes})
-        answer = self._ask("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
-        return bool(answer.is_success and answer.json()["status"]["allowed"])
+        with suppress(ForbiddenError):
+            answer = self._read("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+            return bool(answer and answer["status"]["allowed"])
+        return False
 
     def _namespace_fits(self) -> str:
         if not self._settings.create_namespace:
-            return namespace_checks.examine(self._namespace, self._found)
-        answer = self._found(f"/api/v1/namespaces/{self._namespace}")
+            return namespace_checks.examine(self._namespace, self._read)
+        answer = self._read(f"/api/v1/namespaces/{self._namespace}")
         if answer is None:
             return f"{self._namespace!r} is free"
         known = recover_state.resources(self._state())
@@ -162,7 +149,7 @@ class ClusterChecks:
 
     def _release_is_free(self) -> str:
         path = f"/api/v1/namespaces/{self._namespace}/secrets"
-        records = (self._found(path, labelSelector=f"owner=helm,name={RELEASE}") or {}).get("items", [])
+        records = (self._read(path, labelSelector=f"owner=helm,name={RELEASE}") or {}).get("items", [])
         if not records:
             return f"no Helm release {RELEASE!r} is in namespace {self._namespace!r}"
         known = recover_state.resources(self._state())
@@ -176,15 +163,8 @@ class ClusterChecks:
             Status.WARN,
         )
 
-    def _found(self, path: str, **parameters: str) -> dict[str, Any] | None:
-        answer = self._ask(path, **parameters)
-        if answer.status_code == 403:
-            raise UnwellError(f"{self._user} may not look", "see permissions", Status.SKIPPED)
-        found: dict[str, Any] | None = answer.json() if answer.is_success else None
-        return found
-
     def _operator(self) -> str:
-        if self._found("/apis/postgresql.cnpg.io/v1") is None:
+        if self._read("/apis/postgresql.cnpg.io/v1") is None:
             raise UnwellError(
                 "the operator CloudNativePG is not in the cluster", "install it: https://cloudnative-pg.io/docs"
             )

@@ -18,7 +18,7 @@ from airflow_stack.cli.doctor.git_credential import Credentials
 from airflow_stack.cli.doctor.git_probe import GitProbe
 from airflow_stack.cli.doctor.model import Check, Part, Status, Step, UnwellError, run
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
-from airflow_stack.cli.stack_cluster import cluster_of
+from airflow_stack.cli.stack_cluster import connect
 from airflow_stack.errors import UserError
 from airflow_stack.inputs.validation import SECRETS, SettingsError, missing_secrets, required_secrets
 from airflow_stack.settings.models import Settings
@@ -47,9 +47,9 @@ class Doctor:
             with tempfile.TemporaryDirectory(prefix="airflow-stack-") as folder:
                 yield from run(self._git(settings, Path(folder)))
         if only is not Part.GIT:
-            find = partial(cluster_of, self._root, self._stack, self._env)
+            client = partial(connect, self._root, self._stack, self._env)
             manifests = partial(_manifests, settings, self._stack)
-            yield from run(ClusterChecks(settings, find, self._state, manifests).steps())
+            yield from run(ClusterChecks(settings, client, self._state, manifests).steps())
 
     def _secrets(self, settings: Settings) -> str:
         if self._lacking:

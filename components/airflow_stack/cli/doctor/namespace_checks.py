@@ -5,16 +5,16 @@ from typing import Any
 
 from airflow_stack.cli.doctor.model import Status, UnwellError
 
-Found = Callable[[str], dict[str, Any] | None]
+Read = Callable[[str], dict[str, Any] | None]
 
 
-def examine(name: str, found: Found) -> str:
-    """Say that the namespace is there, and guarded; `found` reads an object or a list by its path.
+def examine(name: str, read: Read) -> str:
+    """Say that the namespace is there, and guarded; `read` returns an object or a list by its path.
 
     Raises:
         UnwellError: it is not there, or lacks Pod Security or a policy that denies ingress.
     """
-    namespace = found(f"/api/v1/namespaces/{name}")
+    namespace = read(f"/api/v1/namespaces/{name}")
     if namespace is None:
         raise UnwellError(
             f"{name!r} is not there, and airflow:createNamespace is false", "make it, or leave createNamespace out"
@@ -22,7 +22,7 @@ def examine(name: str, found: Found) -> str:
     lacks = []
     if "pod-security.kubernetes.io/enforce" not in (namespace["metadata"].get("labels") or {}):
         lacks.append("no label pod-security.kubernetes.io/enforce, such as 'restricted'")
-    policies = found(f"/apis/networking.k8s.io/v1/namespaces/{name}/networkpolicies") or {}
+    policies = read(f"/apis/networking.k8s.io/v1/namespaces/{name}/networkpolicies") or {}
     if not any(_denies(policy["spec"]) for policy in policies.get("items", [])):
         lacks.append("no NetworkPolicy that denies ingress by default")
     if lacks:

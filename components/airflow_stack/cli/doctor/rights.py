@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from airflow_stack.cli.kubernetes_client import plural
+
 Manifests = Iterable[dict[str, Any]]
 _READ = ("get", "list", "watch")
 _CHANGE = ("create", "patch", "delete")
@@ -51,7 +53,8 @@ def rights(manifests: Manifests) -> list[Right]:
     """The rights to make these objects; whoever makes a Role must have all that it grants."""
     wanted = {Right(*kind, verb) for kind, verbs in _BESIDES.items() for verb in verbs}
     for manifest in manifests:
-        kind = _resource(manifest)
+        version = manifest["apiVersion"]
+        kind = version.rpartition("/")[0], plural(version, manifest["kind"])
         # The provider watches every kind, to see the end of an object that it deletes; a namespace among all of them.
         wanted |= {Right(*kind, verb) for verb in (*_READ, *_CHANGE)}
         for rule in (manifest.get("rules") or ()) if manifest["kind"] in ("Role", "ClusterRole") else ():
@@ -66,16 +69,3 @@ def grouped(missing: list[Right]) -> str:
     for (group, resource), some in groupby(missing, key=lambda right: right[:2]):
         words.append(f"{', '.join(right.verb for right in some)} {resource}{f'.{group}' if group else ''}")
     return "; ".join(words)
-
-
-def _resource(manifest: dict[str, Any]) -> tuple[str, str]:
-    from lightkube.core.exceptions import LoadResourceError
-    from lightkube.core.resource import api_info
-    from lightkube.core.resource_registry import resource_registry
-
-    version, kind = manifest["apiVersion"], manifest["kind"]
-    group = version.rpartition("/")[0]
-    try:
-        return group, api_info(resource_registry.load(version, kind)).plural
-    except (LoadResourceError, ImportError):  # a custom resource
-        return group, f"{kind.lower()}s"

@@ -38,7 +38,7 @@ def promote(
     from airflow_stack.cli.promote.dag_repository import Repository
     from airflow_stack.cli.promote.planned_move import promotion, verified
     from airflow_stack.cli.promote.stack_refs import End, check_pair, uncommitted
-    from airflow_stack.cli.stack_cluster import reader_of
+    from airflow_stack.cli.stack_cluster import namespace_reader
 
     _check_commit("--unverified", unverified)
     root = Path.cwd()
@@ -50,7 +50,9 @@ def promote(
         said, refusals = "", list[str]()
         if not move.plan.is_empty:
             refusals += move.plan.refusals
-            said, refused = verified(from_, move.plan.after, partial(reader_of, root, source, os.environ), unverified)
+            said, refused = verified(
+                from_, move.plan.after, partial(namespace_reader, root, source, os.environ), unverified
+            )
             refusals += [refused] if refused else []
             refusals += _not_committed(uncommitted(root, [from_.stack, to.stack], os.environ))
             refusals += _unexpected(expect, move.plan.moves)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from airflow_stack.cli.namespace_reader import UnreadableError
+from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.promote import promotion_tag as records
 from airflow_stack.cli.promote.dag_repository import GitError, Repository
 from airflow_stack.cli.promote.model import Plan, commits, dag_changes, differences
 from airflow_stack.cli.promote.promotion_tag import Record
-from airflow_stack.cli.promote.running_commit import Pods, running
+from airflow_stack.cli.promote.running_commit import running
 from airflow_stack.cli.promote.stack_refs import End
 from airflow_stack.errors import UserError
 
@@ -123,7 +123,7 @@ def rollback(target: End, repository: Repository, to: str = "") -> Move:
     return Move(_plan(target, repository, target.ref, head, after, forward=False), repository)
 
 
-def verified(source: End, after: str, pods: Callable[[], Pods], unverified: str = "") -> tuple[str, str]:
+def verified(source: End, after: str, reader: Callable[[], NamespaceReader], unverified: str = "") -> tuple[str, str]:
     """By what it is known that the source runs a commit, and what stands against it: one of the two is empty."""
     if unverified:
         said = f"unverified: nobody asked whether {source.stack} runs it; the user named {after[:12]}"
@@ -131,9 +131,9 @@ def verified(source: End, after: str, pods: Callable[[], Pods], unverified: str 
         return (said, "") if after.startswith(unverified) else ("", other)
     refused = f"it is unverified that {source.stack} runs {after[:12]}: {{}}; without that, --unverified {after[:12]} names it"
     try:
-        found = running(pods(), source.settings.dags.delivery)
-    except (UserError, UnreadableError) as error:
-        return "", refused.format(f"its cluster could not be asked ({error or type(error).__name__})")
+        found = running(reader(), source.settings.dags.delivery)
+    except UserError as error:
+        return "", refused.format(f"its cluster could not be asked ({error})")
     if not found:
         return "", refused.format("no DAG processor runs there")
     for pod, commit in found.items():

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.cli import process_table
-from airflow_stack.cli.kubernetes_client import Cluster, ClusterError, Revision, kubeconfig
+from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, select_context
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
 from airflow_stack.cli.recover import state_repair as recover_state
+from airflow_stack.cli.recover.cluster_objects import HelmRevision, delete_record, presence, revisions
 from airflow_stack.cli.recover.lock import parse
 from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision, of_torn
 from airflow_stack.cli.recover.state_repair import Operation, Presence, Resource
@@ -72,12 +73,12 @@ def inspect(stack: str, project: Path, env: Mapping[str, str], *, gone: str = ""
     try:
         cluster = _cluster(state, pulumi)
         stuck = _stuck(state, cluster) if cluster else []
-        presence = {each.resource["urn"]: _presence(each, cluster) for each in pending}
+        presences = {each.resource["urn"]: _presence(each, cluster) for each in pending}
     except ClusterError as error:
         findings.append(Finding(f"the cluster cannot be asked ({error})", "nothing is mended without it", False))
         return Recovery(stack, tuple(findings))
     findings += [of_revision(each, state, interrupted=bool(held or pending)) for each in stuck]
-    findings += [of_operation(each, presence[each.resource["urn"]]) for each in pending]
+    findings += [of_operation(each, presences[each.resource["urn"]]) for each in pending]
     if cluster and (stuck or orphans):
         steps.append(lambda: _forget(state, cluster))
     if held:
@@ -87,7 +88,7 @@ def inspect(stack: str, project: Path, env: Mapping[str, str], *, gone: str = ""
     return Recovery(stack, tuple(findings), tuple(steps))
 
 
-def _cluster(state: State, pulumi: PulumiStack) -> Cluster | None:
+def _cluster(state: State, pulumi: PulumiStack) -> KubernetesClient | None:
     """The stack's cluster; None before the first `up` came as far as to one."""
     providers = [each for each in recover_state.resources(state) if each["type"] == "pulumi:providers:kubernetes"]
     if not providers:
@@ -96,16 +97,15 @@ def _cluster(state: State, pulumi: PulumiStack) -> Cluster | None:
     given = inputs.get("kubeconfig")
     if given and not isinstance(given, str):  # encrypted in the state
         given = pulumi.setting("kubernetes:kubeconfig")
-    context = inputs.get("context")
-    return Cluster(kubeconfig(given, context, pulumi.env), context)
+    return KubernetesClient(select_context(given, inputs.get("context"), pulumi.env))
 
 
-def _presence(operation: Operation, cluster: Cluster | None) -> Presence:
+def _presence(operation: Operation, cluster: KubernetesClient | None) -> Presence:
     wanted = cluster and operation.type == "creating" and operation.is_object
-    return cluster.presence(operation.resource) if cluster and wanted else Presence.ABSENT
+    return presence(cluster, operation.resource) if cluster and wanted else Presence.ABSENT
 
 
-def _stuck(state: State, cluster: Cluster) -> list[Revision]:
+def _stuck(state: State, cluster: KubernetesClient) -> list[HelmRevision]:
     """Records that keep Helm from working: of operations under way, and of an install that Pulumi does not know to have ended."""
     places = {(each["inputs"]["namespace"], each["inputs"]["name"]) for each in recover_state.releases(state)}
     if not places:
@@ -116,17 +116,17 @@ def _stuck(state: State, cluster: Cluster) -> list[Revision]:
         for each in recover_state.operations(state)
         if each.type == "creating" and each.resource["type"] == recover_state.RELEASE
     }
-    stuck: list[Revision] = []
+    stuck: list[HelmRevision] = []
     for place in sorted(places):
-        revisions = cluster.revisions(*place)
-        first = place in installing and [each.number for each in revisions] == [1]
-        stuck += [each for each in revisions if each.is_pending or first]
+        records = revisions(cluster, *place)
+        first = place in installing and [each.number for each in records] == [1]
+        stuck += [each for each in records if each.is_pending or first]
     return stuck
 
 
-def _forget(state: State, cluster: Cluster) -> None:
+def _forget(state: State, cluster: KubernetesClient) -> None:
     for revision in _stuck(state, cluster):
-        cluster.forget(revision)
+        delete_record(cluster, revision)
 
 
 def _check(pulumi: PulumiStack, held: str) -> None:
@@ -134,10 +134,10 @@ def _check(pulumi: PulumiStack, held: str) -> None:
         raise UserError("the stack's lock has changed meanwhile; see who works on it, then run this command again")
 
 
-def _write(pulumi: PulumiStack, cluster: Cluster | None) -> None:
+def _write(pulumi: PulumiStack, cluster: KubernetesClient | None) -> None:
     """Mend the state as it is now; Pulumi refuses to take it when somebody has locked the stack meanwhile."""
 
-    def presence(resource: Resource) -> Presence:
-        return cluster.presence(resource) if cluster else Presence.ABSENT
+    def in_cluster(resource: Resource) -> Presence:
+        return presence(cluster, resource) if cluster else Presence.ABSENT
 
-    pulumi.write(recover_state.mended(pulumi.state(), presence))
+    pulumi.write(recover_state.mended(pulumi.state(), in_cluster))

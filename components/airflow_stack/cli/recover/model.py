@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from airflow_stack.cli.kubernetes_client import Revision
 from airflow_stack.cli.pulumi_cli import State
 from airflow_stack.cli.recover import state_repair as recover_state
+from airflow_stack.cli.recover.cluster_objects import HelmRevision
 from airflow_stack.cli.recover.lock import Lock, Owner, parse
 from airflow_stack.cli.recover.state_repair import Operation, Presence
 
@@ -55,11 +55,11 @@ def _one_lock(lock: Lock, gone: str) -> Finding:
     return Finding(f"the stack is locked from another machine ({lock})", f"left alone; {way_out}", False)
 
 
-def of_revision(revision: Revision, state: State, *, interrupted: bool) -> Finding:
+def of_revision(revision: HelmRevision, state: State, *, interrupted: bool) -> Finding:
     """A revision that keeps Helm from working; Helm gives up by itself after the release's timeout."""
     found = f"Helm's revision {revision.number} in namespace {revision.namespace} is {revision.status}"
     seconds = max((each["inputs"].get("timeout", _HELM_SECONDS) for each in recover_state.releases(state)), default=0)
-    until = revision.made + timedelta(seconds=seconds or _HELM_SECONDS)
+    until = revision.created + timedelta(seconds=seconds or _HELM_SECONDS)
     if not interrupted and datetime.now(UTC) < until:
         return Finding(found, f"a Helm elsewhere may still work on it; ask again after {until:%H:%M:%S} UTC", False)
     return Finding(found, "Helm's record of it is deleted; its objects stay, and the next `up` takes them over")

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol
 
-from airflow_stack.cli.pod_state import Container, Object, containers, creation, failing, time_of, workload
+from airflow_stack.cli.kubernetes_client import KubernetesObject
+from airflow_stack.cli.namespace_reader import NamespaceReader
+from airflow_stack.cli.pod_state import Container, containers, creation, failing, time_of, workload
 from airflow_stack.cli.status.causes import CAUSES, Line, Problem
 
 _ATTEMPTS = 2
@@ -27,16 +28,6 @@ _NO_ANSWER = re.compile(r"timeout|no such host|refused|unreachable|TLS|EOF|\b50\
 _REFUSAL = re.compile(r"exceeded quota|violates PodSecurity|denied the request|forbidden", re.IGNORECASE)
 
 
-class Reader(Protocol):
-    """Reads what is asked for only when something failed."""
-
-    def log(self, pod: Object, container: Container) -> list[str]:
-        """Return the last lines that a container printed, in the attempt under way or the one before."""
-
-    def public_key(self, pod: Object) -> str:
-        """Return the public half of the SSH key that a pod's git-sync shows."""
-
-
 @dataclass
 class _Sightings:
     attempts: int
@@ -44,7 +35,9 @@ class _Sightings:
     where: set[str]
 
 
-def find(pods: Iterable[Object], events: Sequence[Object], reader: Reader, now: datetime) -> list[Problem]:
+def find(
+    pods: Iterable[KubernetesObject], events: Sequence[KubernetesObject], reader: NamespaceReader, now: datetime
+) -> list[Problem]:
     """Name each lasting problem once, with the workloads that have it."""
     seen: dict[Problem, _Sightings] = defaultdict(lambda: _Sightings(0, 0.0, set()))
     of_pod = defaultdict(list)
@@ -67,7 +60,9 @@ def _lasts(problem: Problem, sightings: _Sightings) -> bool:
     return sightings.attempts >= _ATTEMPTS and (not problem.may_mend_itself or sightings.seconds > _PATIENCE)
 
 
-def _of_pod(pod: Object, events: list[Object], reader: Reader, age: float) -> Iterator[tuple[Problem, int]]:
+def _of_pod(
+    pod: KubernetesObject, events: list[KubernetesObject], reader: NamespaceReader, age: float
+) -> Iterator[tuple[Problem, int]]:
     if (unscheduled := _unscheduled(pod, events)) and age > _UNSCHEDULED:
         yield unscheduled, _ATTEMPTS
     mounts = [each for each in events if each.get("reason") in ("FailedMount", "FailedAttachVolume")]
@@ -85,7 +80,7 @@ def _of_pod(pod: Object, events: list[Object], reader: Reader, age: float) -> It
             yield from _failure(pod, container, reader)
 
 
-def _failure(pod: Object, container: Container, reader: Reader) -> Iterator[tuple[Problem, int]]:
+def _failure(pod: KubernetesObject, container: Container, reader: NamespaceReader) -> Iterator[tuple[Problem, int]]:
     lines = reader.log(pod, container)
     for cause in CAUSES:
         hits = [match for line in lines if (match := cause.pattern.search(line))]
@@ -106,7 +101,7 @@ def _failure(pod: Object, container: Container, reader: Reader) -> Iterator[tupl
         )
 
 
-def _unscheduled(pod: Object, events: list[Object]) -> Problem | None:
+def _unscheduled(pod: KubernetesObject, events: list[KubernetesObject]) -> Problem | None:
     for condition in pod["status"].get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             if any(event.get("reason") == "TriggeredScaleUp" for event in events):
@@ -131,7 +126,7 @@ def _volume(why: str, *, may_mend_itself: bool = False) -> Problem:
     )
 
 
-def _image(container: Container, events: Sequence[Object]) -> Problem:
+def _image(container: Container, events: Sequence[KubernetesObject]) -> Problem:
     said = [each["message"] for each in events if each.get("reason") == "Failed" and container.image in each["message"]]
     text = max((container.message, *said), key=len)
     what = f"the image {container.image} cannot be pulled"
@@ -159,7 +154,7 @@ def _setup(container: Container) -> Problem:
     )
 
 
-def _memory(pod: Object, container: Container) -> Problem:
+def _memory(pod: KubernetesObject, container: Container) -> Problem:
     limit = container.memory_limit or "the node's memory"
     key = re.sub(r"-(\w)", lambda letter: letter[1].upper(), workload(pod))
     return Problem(
@@ -169,9 +164,9 @@ def _memory(pod: Object, container: Container) -> Problem:
     )
 
 
-def _refusals(events: Iterable[Object]) -> Iterator[tuple[Problem, str, int]]:
+def _refusals(events: Iterable[KubernetesObject]) -> Iterator[tuple[Problem, str, int]]:
     """Pods that were never made, by what their controller was told."""
-    latest: dict[str, Object] = {}
+    latest: dict[str, KubernetesObject] = {}
     for event in sorted(events, key=time_of):
         if event.get("reason") == "FailedCreate" and _REFUSAL.search(event.get("message", "")):
             latest[event["involvedObject"]["name"]] = event

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_stack.cli.namespace_reader import Reader, UnreadableError
+from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesObject
+from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.pod_state import (
     WAITS_FOR_MIGRATION,
-    Object,
     creation,
     doing,
     is_task,
@@ -45,7 +45,7 @@ class Watch:
     anew, or, once all is deployed (`settled`), after the watch began, and then without the restarts of before.
     """
 
-    def __init__(self, reader: Reader, *, settled: bool = False) -> None:
+    def __init__(self, reader: NamespaceReader, *, settled: bool = False) -> None:
         self._reader, self._settled = reader, settled
         self._since = datetime.now(UTC).replace(microsecond=0)
         self._told: dict[str, str] | None = None  # before the first look
@@ -58,7 +58,7 @@ class Watch:
             pods = [self._recounted(pod) for pod in self._reader.read("pods") if _counts(pod, task_dag)]
             events = self._reader.read("events")
             lasting = self._lasting(pods, events)
-        except UnreadableError:
+        except ClusterError:
             return Look()
         now = doings(pods, pulls(events))
         told = {name: words for name, words in now.items() if words in _WELL} if self._told is None else self._told
@@ -66,7 +66,7 @@ class Watch:
         self._told = now
         return Look(summary(now), changes, lasting)
 
-    def _lasting(self, pods: Sequence[Object], events: Sequence[Object]) -> list[Problem]:
+    def _lasting(self, pods: Sequence[KubernetesObject], events: Sequence[KubernetesObject]) -> list[Problem]:
         """Keep the problems that the last look saw too."""
         fresh = [pod for pod in pods if self._is_fresh(pod, events)]
         young = [event for event in events if self._settled or creation(event) >= self._since]
@@ -74,7 +74,7 @@ class Watch:
         suspected, self._suspected = self._suspected, {problem.what for problem in found}
         return [problem for problem in found if problem.what in suspected]
 
-    def _recounted(self, pod: Object) -> Object:
+    def _recounted(self, pod: KubernetesObject) -> KubernetesObject:
         """Once all is deployed, count restarts from the first look at a pod on."""
         if not self._settled:
             return pod
@@ -84,12 +84,12 @@ class Watch:
                 status[key] = [self._recounted_one(pod["metadata"]["uid"], each) for each in status[key]]
         return {**pod, "status": status}
 
-    def _recounted_one(self, uid: str, container: Object) -> Object:
+    def _recounted_one(self, uid: str, container: KubernetesObject) -> KubernetesObject:
         restarts = container.get("restartCount", 0)
         before = self._restarts.setdefault(f"{uid} {container['name']}", restarts)
         return {**container, "restartCount": max(0, restarts - before)}
 
-    def _is_fresh(self, pod: Object, events: Iterable[Object]) -> bool:
+    def _is_fresh(self, pod: KubernetesObject, events: Iterable[KubernetesObject]) -> bool:
         if creation(pod) >= self._since:
             return True
         own = [event for event in events if event["involvedObject"].get("uid") == pod["metadata"]["uid"]]
@@ -100,7 +100,7 @@ class Watch:
         return begun is not None and self._since <= begun < failed
 
 
-def doings(pods: Iterable[Object], pulling: Mapping[str, str]) -> dict[str, str]:
+def doings(pods: Iterable[KubernetesObject], pulling: Mapping[str, str]) -> dict[str, str]:
     """Say for each workload what its newest pod does."""
     newest = {workload(pod): pod for pod in sorted(pods, key=creation)}
     now = {name: doing(pod, pulling.get(pod["metadata"]["uid"], "")) for name, pod in sorted(newest.items())}
@@ -120,6 +120,6 @@ def summary(doing_now: Mapping[str, str]) -> str:
     return "; ".join([*parts, f"{ready} ready"])
 
 
-def _counts(pod: Object, task_dag: str) -> bool:
+def _counts(pod: KubernetesObject, task_dag: str) -> bool:
     leaving = "deletionTimestamp" in pod["metadata"]
     return not leaving and (not is_task(pod) or pod["metadata"]["labels"]["dag_id"] == task_dag)

@@ -8,7 +8,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from airflow_stack.cli.console import console, duration
-from airflow_stack.cli.namespace_reader import Reader, UnreadableError
+from airflow_stack.cli.kubernetes_client import ClusterError
+from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.pod_state import containers, creation, doing, is_task, pulls, workload
 from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
@@ -19,7 +20,7 @@ _LINES = 20  # of each container, from before
 _PERIOD = 2.0  # seconds until new containers are found
 
 
-def status_table(reader: Reader) -> Table:
+def status_table(reader: NamespaceReader) -> Table:
     """Make a table of the pods: whose, in which state, how often restarted, how old, from which image."""
     table = Table("workload", "state", "restarts", "age", Column("image", overflow="fold"))
     pulling = pulls(reader.read("events"))
@@ -31,7 +32,7 @@ def status_table(reader: Reader) -> Table:
     return table
 
 
-def status_of(reader: Reader) -> tuple[Table, list[Problem]]:
+def status_of(reader: NamespaceReader) -> tuple[Table, list[Problem]]:
     """The table, and what will not mend itself.
 
     Raises:
@@ -40,14 +41,14 @@ def status_of(reader: Reader) -> tuple[Table, list[Problem]]:
     try:
         pods, table = reader.read("pods"), status_table(reader)
         found = problems.find(pods, reader.read("events"), reader, datetime.now(UTC))
-    except UnreadableError as error:
+    except ClusterError as error:
         raise UserError(f"the pods of namespace {reader.namespace} cannot be read: {error}") from None
     if not pods:
         raise UserError(f"there is no pod in namespace {reader.namespace}; `pulumi up` makes the stack")
     return table, found
 
 
-def logs(reader: Reader, only: str | None = None, *, follow: bool = False) -> None:
+def logs(reader: NamespaceReader, only: str | None = None, *, follow: bool = False) -> None:
     """Print the logs of all workloads, or of one, each line with its origin; `follow` goes on until interrupted.
 
     Raises:
@@ -76,9 +77,9 @@ def logs(reader: Reader, only: str | None = None, *, follow: bool = False) -> No
         time.sleep(_PERIOD)
 
 
-def _print(reader: Reader, pod: str, container: str, origin: str, colour: str, follow: bool) -> None:
+def _print(reader: NamespaceReader, pod: str, container: str, origin: str, colour: str, follow: bool) -> None:
     try:
         for line in reader.follow(pod, container, _LINES, follow=follow):
             console.print(Text(f"{origin} | ", style=colour) + Text.from_ansi(line), soft_wrap=True)
-    except UnreadableError:  # the pod is gone
+    except ClusterError:  # the pod is gone
         return
