@@ -34,9 +34,9 @@ def golden(snapshot: SnapshotAssertion) -> Golden:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_assertrepr_compare(right: object) -> Generator[None, list[str] | None, list[str] | None]:
+def pytest_assertrepr_compare(right: object) -> Generator[None, list[list[str]], list[list[str]]]:
     """Name the command that accepts new words."""
-    lines = yield
-    if lines and isinstance(right, Golden):
-        lines.insert(1, "`make golden` writes the golden files; review their diff")
-    return lines
+    explanations = yield
+    if isinstance(right, Golden):
+        explanations[0].insert(1, "`make golden` writes the golden files; review their diff")
+    return explanations

@@ -138,7 +138,8 @@ def _against_schema(values: Mapping[str, Any], chart: Path) -> Iterator[ValuePro
     try:
         schema = read_schema(chart)
     except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as unreadable:
-        reason = f"is not a chart that can be read: {unreadable}"
+        cause = str(unreadable).partition(":\n")[0]  # tarfile appends a line for each compression that it tried
+        reason = f"is not a chart that can be read: {cause}"
         yield ValueProblem("chart.path", str(chart), reason, "give a packed chart or the folder of one")
         return
     if not values:

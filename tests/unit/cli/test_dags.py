@@ -21,6 +21,7 @@ from airflow_stack.cli.dags.model import Finding, Required, findings_of
 from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 from sandbox import stand_in_images as stand_ins
+from tests.support.golden import Golden
 
 TRACEBACK = """Traceback (most recent call last):
   File "{root}/a.py", line 2, in <module>
@@ -52,12 +53,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
 
 
-def test_an_error_is_at_the_users_innermost_line_and_tells_what_to_do_and_which_file_led_there() -> None:
+def test_an_error_is_at_the_users_innermost_line_and_tells_what_to_do_and_which_file_led_there(golden: Golden) -> None:
     (finding,) = findings_of([parsed("a.py", errors=(TRACEBACK.format(root=Path.cwd()),))], (), 30)
-    assert str(finding).startswith("helper.py:7: AirflowRuntimeError: VARIABLE_NOT_FOUND")
-    assert "AIRFLOW_VAR_<NAME>" in finding.what
-    assert finding.what.endswith("[imported by a.py]")
-    assert "second line" not in finding.what
+    assert (finding.path, finding.line) == ("helper.py", 7)
+    assert str(finding) == golden
 
 
 def test_an_error_without_a_line_of_the_user_is_where_the_dag_that_it_names_is_made() -> None:
@@ -66,27 +65,25 @@ def test_an_error_without_a_line_of_the_user_is_where_the_dag_that_it_names_is_m
     assert finding == Finding("a.py", 9, text)
 
 
-def test_a_dag_id_of_two_files_is_found_once_in_the_second_and_one_of_the_same_place_is_not() -> None:
-    found = findings_of([parsed("b.py", dag("x", 4)), parsed("a.py", dag("x", 2)), parsed("c.py", dag("y"))], (), 30)
-    assert found == [Finding("b.py", 4, "DAG id 'x' is taken by a.py:2")]
+def test_a_dag_id_of_two_files_is_found_once_in_the_second_and_one_of_the_same_place_is_not(golden: Golden) -> None:
+    (finding,) = findings_of(
+        [parsed("b.py", dag("x", 4)), parsed("a.py", dag("x", 2)), parsed("c.py", dag("y"))], (), 30
+    )
+    assert (finding.path, finding.line) == ("b.py", 4)
+    assert str(finding) == golden
 
 
-def test_start_dates_and_tags_are_missed_only_when_asked_for() -> None:
+def test_start_dates_and_tags_are_missed_only_when_asked_for(golden: Golden) -> None:
     results = [parsed("a.py", dag("x", 2, start_date=False, tags=False))]
     assert findings_of(results, (), 30) == []
-    assert [finding.what for finding in findings_of(results, list(Required), 30)] == [
-        "DAG 'x' has no start date",
-        "DAG 'x' has no tags",
-    ]
+    assert "\n".join(map(str, findings_of(results, list(Required), 30))) == golden
 
 
-@pytest.mark.parametrize(
-    ("ended", "what"), [("timeout", "does not end within 30 s"), (3, "exit status 3"), (-9, "exit status -9")]
-)
-def test_a_file_that_takes_its_process_with_it_is_found(ended: object, what: str) -> None:
+@pytest.mark.parametrize("ended", ["timeout", 3, -9])
+def test_a_file_that_takes_its_process_with_it_is_found(ended: object, golden: Golden) -> None:
     (finding,) = findings_of([{"file": str(Path.cwd() / "a.py"), "ended": ended, "frames": []}], (), 30)
     assert (finding.path, finding.line) == ("a.py", 1)
-    assert what in finding.what
+    assert str(finding) == golden
 
 
 def test_an_annotation_is_what_github_reads() -> None:
@@ -128,16 +125,16 @@ def run(*arguments: str) -> tuple[int, str]:
     return outcome.exit_code, outcome.stdout
 
 
-def test_the_command_prints_a_line_for_each_problem_and_one_to_close(played: list[dict[str, Any]]) -> None:
+def test_the_command_prints_a_line_for_each_problem_and_one_to_close(
+    played: list[dict[str, Any]], golden: Golden
+) -> None:
     played += [{"files": 1}, parsed("a.py", dag("x", 2, tags=False))]
     status, text = run(".", "--require", "tags")
     assert status == 1
-    first, last = text.splitlines()
-    assert first == "a.py:2: DAG 'x' has no tags"
-    assert last.startswith(f"1 problems: 1 DAGs in 1 files, Airflow {AIRFLOW_VERSION} with its official constraints, ")
+    assert re.sub(r"[\d.]+ s\b", "<seconds> s", text) == golden(name="a problem")
     status, text = run(".")
     assert status == 0
-    assert text.startswith("0 problems: 1 DAGs in 1 files")
+    assert re.sub(r"[\d.]+ s\b", "<seconds> s", text) == golden(name="none")
 
 
 def test_the_command_speaks_json_and_github_when_told_to(
@@ -147,25 +144,19 @@ def test_the_command_speaks_json_and_github_when_told_to(
     status, text = run(".", "--require", "tags", "--json")
     report = json.loads(text)
     assert (status, report["dags"]) == (1, ["x"])
-    assert report["findings"] == [{"path": "a.py", "line": 2, "what": "DAG 'x' has no tags"}]
+    assert [(each["path"], each["line"]) for each in report["findings"]] == [("a.py", 2)]
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert run(".", "--require", "tags")[1].startswith("::error file=a.py,line=2,")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nowhere"], "nowhere is not there"),
-        (["."], "no DAG was found in"),
-        ([".", "--airflow-version", "2.11.0"], "must be an Airflow 3 version"),
-    ],
-)
+@pytest.mark.parametrize("arguments", [["nowhere"], ["."], [".", "--airflow-version", "2.11.0"]], ids=" ".join)
 def test_what_cannot_be_checked_is_an_error_that_says_the_way_out(
-    arguments: list[str], message: str, played: list[dict[str, Any]]
+    arguments: list[str], played: list[dict[str, Any]], golden: Golden
 ) -> None:
     played += [{"files": 0}]
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError) as refused:
         run(*arguments)
+    assert str(refused.value) == golden
 
 
 UV = """#!/bin/sh
@@ -211,13 +202,15 @@ def test_an_environment_is_installed_once_and_again_for_other_requirements(uv: P
     assert f"apache-airflow=={AIRFLOW_VERSION} --requirements {file}" in uv.read_text()
 
 
-def test_without_the_official_constraints_the_date_stands_in_that_the_sandbox_keeps_to_too(uv: Path) -> None:
+def test_without_the_official_constraints_the_date_stands_in_that_the_sandbox_keeps_to_too(
+    uv: Path, golden: Golden
+) -> None:
     for row in TESTED:
-        assert installed(version=row.airflow).origin == f"the packages of before {row.packages_until}"
+        assert installed(version=row.airflow).origin == golden(name=row.airflow)
         assert f"--exclude-newer {row.packages_until}T00:00:00Z apache-airflow" in uv.read_text()
         assert stand_ins._requirements(row.airflow)[:2] == airflow_installation.published_before(row.airflow)
         uv.write_text("")
-    assert installed(version="3.1.0").origin == "the newest packages"
+    assert installed(version="3.1.0").origin == golden(name="an untested version")
     assert "--exclude-newer" not in uv.read_text()
 
 
@@ -234,10 +227,13 @@ def test_the_official_constraints_of_airflow_and_python_come_first(uv: Path, mon
     assert re.search(r"--constraints \S+ apache-airflow\[\S+\]==3\.1\.8", uv.read_text())
 
 
-def test_an_installation_that_fails_says_why_and_leaves_nothing(uv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installation_that_fails_says_why_and_leaves_nothing(
+    uv: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
+) -> None:
     monkeypatch.setenv("PLAYED_FAILURE", "1")
-    with pytest.raises(UserError, match=r"(?s)UV_DEFAULT_INDEX.*no such package"):
+    with pytest.raises(UserError) as failed:
         installed()
+    assert str(failed.value) == golden
     monkeypatch.delenv("PLAYED_FAILURE")
     assert [path.suffix for path in (uv.parent / "cache" / "dags-check").iterdir()] == [".lock"]
     installed()
@@ -266,6 +262,7 @@ def test_two_at_once_install_once(uv: Path) -> None:
     assert [line.split()[0] for line in uv.read_text().splitlines()] == ["venv", "pip"]
 
 
-def test_requirements_that_cannot_be_read_are_told_by_name(uv: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.txt cannot be read"):
+def test_requirements_that_cannot_be_read_are_told_by_name(uv: Path, golden: Golden) -> None:
+    with pytest.raises(UserError) as refused:
         installed(Path("none.txt"))
+    assert str(refused.value) == golden
