@@ -16,6 +16,7 @@ from airflow_stack.arguments import AirflowArgs
 from airflow_stack.cli.recording import Recording, record
 from airflow_stack.inputs.program import ArgumentsError
 from tests.support.cases import AUTHENTICATIONS, HTTPS, ROOT, SSH, Config, deployed, in_python, problems
+from tests.support.golden import Golden
 
 AIRFLOW = "airflow:index:Airflow"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
@@ -70,10 +71,10 @@ def test_a_namespace_can_be_made_by_the_same_program() -> None:
     assert seen.only(RELEASE).inputs["namespace"] == "theirs"
 
 
-def test_the_quota_of_an_existing_namespace_is_not_ours() -> None:
+def test_the_quota_of_an_existing_namespace_is_not_ours(golden: Golden) -> None:
     (problem,) = problems({"dags": SSH, "createNamespace": False, "quota": {"pods": "20"}}).problems
     assert problem.key == "airflow:quota"
-    assert problem.way_out == "pulumi config rm --path 'airflow:quota'"
+    assert str(problem) == golden
 
 
 # Secrets that something else makes
@@ -159,35 +160,34 @@ def test_a_git_bundle_mounts_their_key() -> None:
     }
 
 
-WRONG: dict[str, tuple[Config, str, str]] = {
+WRONG: dict[str, tuple[Config, str]] = {
     "two databases": (
         {"existingSecrets": {"metadataConnection": "x"}, "database": {"external": {"host": "db"}}},
-        "airflow:database", "named twice"),
+        "airflow:database"),
     "a broker's password without its URL": (
         {"existingSecrets": {"redisPassword": "x"}, "executor": "CeleryExecutor"},
-        "airflow:existingSecrets.brokerUrl", "holds that password"),
-    "a broker without Celery": ({"existingSecrets": {"brokerUrl": "x"}}, "airflow:existingSecrets.brokerUrl", "nothing"),
-    "a token over SSH": ({"existingSecrets": {"gitToken": "x"}}, "airflow:existingSecrets.gitToken", "nothing"),
+        "airflow:existingSecrets.brokerUrl"),
+    "a broker without Celery": ({"existingSecrets": {"brokerUrl": "x"}}, "airflow:existingSecrets.brokerUrl"),
+    "a token over SSH": ({"existingSecrets": {"gitToken": "x"}}, "airflow:existingSecrets.gitToken"),
     "a token of a bundle": (
         {"dags": {**HTTPS, "authentication": "token", "delivery": "gitBundle"}, "existingSecrets": {"gitToken": "x"}},
-        "airflow:existingSecrets.gitToken", "airflow:gitToken"),
+        "airflow:existingSecrets.gitToken"),
     "a rotation of theirs": (
-        {"existingSecrets": {"fernetKey": "x"}, "rotation": {"fernet": 2}}, "airflow:rotation.fernet", "where it is made"),
+        {"existingSecrets": {"fernetKey": "x"}, "rotation": {"fernet": 2}}, "airflow:rotation.fernet"),
     "an admin who is not made": (
         {"existingSecrets": {"adminPassword": "x"}, "admin": {"create": False}},
-        "airflow:existingSecrets.adminPassword", "nothing"),
+        "airflow:existingSecrets.adminPassword"),
     "the key twice": (
-        {"existingSecrets": {"gitSshKey": "x"}, "gitSshKey": "key"}, "airflow:gitSshKey", "nothing uses it"),
-    "a misspelt one": ({"existingSecrets": {"fernetKeys": "x"}}, "airflow:existingSecrets.fernetKeys", "did you mean 'fernetKey'"),
+        {"existingSecrets": {"gitSshKey": "x"}, "gitSshKey": "key"}, "airflow:gitSshKey"),
+    "a misspelt one": ({"existingSecrets": {"fernetKeys": "x"}}, "airflow:existingSecrets.fernetKeys"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_cannot_go_with_an_existing_secret_is_refused_with_the_way_out(wrong: str) -> None:
-    config, key, reason = WRONG[wrong]
+def test_what_cannot_go_with_an_existing_secret_is_refused_with_the_way_out(wrong: str, golden: Golden) -> None:
+    config, key = WRONG[wrong]
     found = {problem.key: problem for problem in problems({"dags": SSH, **config}).problems}
-    assert reason in found[key].reason
-    assert "pulumi config" in found[key].way_out
+    assert str(found[key]) == golden
 
 
 def test_the_password_of_the_admin_is_set_anew_when_the_number_says_that_theirs_changed() -> None:
@@ -245,27 +245,10 @@ def test_the_first_preview_knows_nothing_of_the_other_stack_and_shows_every_reso
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "reason"),
-    [
-        (
-            "namespace",
-            "Not A Name",
-            "Airflow 'airflow': namespace, an output of another resource or stack, must be a name of",
-        ),
-        (
-            "host",
-            "db.example.com:5432",
-            "database.external.host, an output of another resource or stack, must be a host name",
-        ),
-        (
-            "port",
-            99999,
-            "database.external.port, an output of another resource or stack, must be less than or equal to 65535",
-        ),
-    ],
+    ("path", "value"), [("namespace", "Not A Name"), ("host", "db.example.com:5432"), ("port", 99999)]
 )
 def test_an_output_is_checked_as_soon_as_it_is_known_and_the_value_is_not_repeated(
-    path: str, value: object, reason: str
+    path: str, value: object, golden: Golden
 ) -> None:
     def program() -> None:
         args: Config = {"namespace": elsewhere(value)}
@@ -273,25 +256,24 @@ def test_an_output_is_checked_as_soon_as_it_is_known_and_the_value_is_not_repeat
             args = {"database": {"external": {"host": "db", path: elsewhere(value)}}, "database_password": "x"}
         airflow(**args)
 
-    with pytest.raises(pulumi.RunError, match=reason) as refused:
+    with pytest.raises(pulumi.RunError) as refused:
         record(program)
     assert str(value) not in str(refused.value).replace("65535", "")
+    assert str(refused.value) == golden
 
 
-def test_an_output_that_decides_what_is_made_is_refused_in_words() -> None:
+def test_an_output_that_decides_what_is_made_is_refused_in_words(golden: Golden) -> None:
     def program() -> None:
         airflow(size=elsewhere("small"), values={"apiServer": {"podAnnotations": [elsewhere("x")]}})
 
-    with pytest.raises(ArgumentsError, match="Airflow 'airflow' has 2 arguments to correct") as refused:
+    with pytest.raises(ArgumentsError) as refused:
         record(program)
     assert [problem.key for problem in refused.value.problems] == ["size", "values.apiServer.podAnnotations.0"]
-    assert {problem.reason for problem in refused.value.problems} == {
-        "is a secret or known only once its resource is there, and decides what is made"
-    }
+    assert str(refused.value) == golden
 
 
 @pytest.mark.parametrize("late", ["namespace", "database_password", "fernet_key"])
-def test_an_output_without_a_value_is_an_error_and_not_the_default(late: str) -> None:
+def test_an_output_without_a_value_is_an_error_and_not_the_default(late: str, golden: Golden) -> None:
     external: Config = {
         "database": {"external": {"host": "db"}},
         "database_password": "x",
@@ -299,8 +281,9 @@ def test_an_output_without_a_value_is_an_error_and_not_the_default(late: str) ->
     }
     given: Config = {**external, "fernet_key": Fernet.generate_key().decode()}
     given.pop(late, None)
-    with pytest.raises(pulumi.RunError, match=f"Airflow 'airflow': {late}, an output .* has no value"):
+    with pytest.raises(pulumi.RunError) as refused:
         record(lambda: airflow(**{**given, late: elsewhere(None)}))
+    assert str(refused.value) == golden
 
 
 def test_an_argument_that_is_none_is_left_out() -> None:
@@ -308,16 +291,18 @@ def test_an_argument_that_is_none_is_left_out() -> None:
     assert record(lambda: airflow(**nothing)).resources == record(airflow).resources
 
 
-def test_a_name_in_camel_case_is_no_argument_of_a_program() -> None:
-    with pytest.raises(ArgumentsError, match=r"fernetKey\n    is not an argument; did you mean 'fernet_key'\?"):
+def test_a_name_in_camel_case_is_no_argument_of_a_program(golden: Golden) -> None:
+    with pytest.raises(ArgumentsError) as refused:
         record(lambda: airflow(fernetKey=elsewhere("x")))
+    assert str(refused.value) == golden
 
 
-def test_words_for_a_program_name_no_command_for_a_stack_file() -> None:
+def test_words_for_a_program_name_no_command_for_a_stack_file(golden: Golden) -> None:
     with pytest.raises(ArgumentsError) as refused:
         record(lambda: airflow(executor="CeleryExecuter", existing_secrets={"fernet": "x"}))
     assert "pulumi config" not in str(refused.value)
     assert [problem.key for problem in refused.value.problems] == ["executor", "existing_secrets.fernet"]
+    assert str(refused.value) == golden
 
 
 def test_what_is_protected_does_not_keep_the_jobs_from_running_again() -> None:
@@ -353,10 +338,10 @@ def test_the_same_namespace_of_two_clusters_is_two_places() -> None:
     assert len(record(program).of_type(AIRFLOW)) == 2
 
 
-def test_two_in_one_namespace_are_refused_before_anything_of_the_second_is_made() -> None:
-    with pytest.raises(ArgumentsError, match=r"namespace = 'shared'\n    is the namespace of 'one' already") as refused:
+def test_two_in_one_namespace_are_refused_before_anything_of_the_second_is_made(golden: Golden) -> None:
+    with pytest.raises(ArgumentsError) as refused:
         record(lambda: [airflow("one", namespace="shared"), airflow("two", namespace="shared")])
-    assert "give 'two' a namespace of its own" in str(refused.value)
+    assert str(refused.value) == golden
     record(lambda: airflow("two", namespace="shared"))  # another program, another matter
 
 
@@ -387,7 +372,8 @@ def test_many_take_as_much_work_each_as_a_few() -> None:
 
 
 @pytest.mark.parametrize("name", ["Data_Platform", "a" * 41, "a-", "1a", "a.b"])
-def test_a_component_whose_name_no_job_could_have_is_refused_before_anything_is_made(name: str) -> None:
-    with pytest.raises(ArgumentsError, match="at most 40 characters"):
+def test_a_component_whose_name_no_job_could_have_is_refused_before_anything_is_made(name: str, golden: Golden) -> None:
+    with pytest.raises(ArgumentsError) as refused:
         record(lambda: Airflow(name, {"dags": {"repository": SSH["repository"]}}))
+    assert str(refused.value) == golden
     assert record(lambda: Airflow("a" * 40, {"dags": {"repository": SSH["repository"]}})).resources

@@ -10,6 +10,7 @@ import pytest
 from airflow_stack.cli.recording import Recording, record
 from airflow_stack.inputs.validation import SECRETS
 from tests.support.cases import KEY, ROOT, SSH
+from tests.support.golden import Golden
 
 
 def hand_over(patch: pytest.MonkeyPatch, config: Mapping[str, object], secrets: tuple[str, ...] = ()) -> None:
@@ -60,7 +61,7 @@ def test_a_key_that_cannot_work_ends_the_program_before_anything_is_registered(
     assert "canary" not in f"{told}{capsys.readouterr()}"
 
 
-def test_a_wrong_stack_ends_with_one_message_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_stack_ends_with_one_message_and_no_traceback(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     told: list[str] = []
     monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
     monkeypatch.setattr(pulumi.log, "error", told.append)
@@ -69,7 +70,7 @@ def test_a_wrong_stack_ends_with_one_message_and_no_traceback(monkeypatch: pytes
         run()
     assert stopped.value.code == 32
     (message,) = told
-    assert message.startswith("stack 'dev' has 2 settings to correct\n")
+    assert message == golden
     assert "airflow:sise" in message
     assert "airflow:gitSshKey" in message
     assert "canary" not in message

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from airflow_stack.git.known_hosts import PUBLISHED, known_hosts_for
 from tests.support.cases import problems
+from tests.support.golden import Golden
 
 # Written down from the pages, apart from the keys: a typing error shows in one of the two.
 FINGERPRINTS = {
@@ -86,17 +87,17 @@ def test_a_host_or_port_without_published_keys_gets_none(host: str, port: int | 
 
 
 @pytest.mark.parametrize(
-    ("repository", "command", "name"),
+    ("repository", "command"),
     [
-        ("git@git.acme.com:a/b", "ssh-keyscan -p 22 git.acme.com", "git.acme.com"),
-        ("ssh://git@git.acme.com:2222/a/b", "ssh-keyscan -p 2222 git.acme.com", "[git.acme.com]:2222"),
-        ("ssh://git@ssh.github.com:443/a/b", "ssh-keyscan -p 443 ssh.github.com", "[ssh.github.com]:443"),
+        ("git@git.acme.com:a/b", "ssh-keyscan -p 22 git.acme.com"),
+        ("ssh://git@git.acme.com:2222/a/b", "ssh-keyscan -p 2222 git.acme.com"),
+        ("ssh://git@ssh.github.com:443/a/b", "ssh-keyscan -p 443 ssh.github.com"),
     ],
+    ids=["another host", "another port", "another port of a known host"],
 )
 def test_the_error_for_another_host_or_port_names_the_command_and_asks_to_verify_its_result(
-    repository: str, command: str, name: str
+    repository: str, command: str, golden: Golden
 ) -> None:
     (problem,) = problems({"dags": {"repository": repository}}).problems
-    assert f"knownHosts is needed for {name}:" in problem.reason
-    assert f"`{command}`" in problem.reason
-    assert "compare them with what the host publishes" in problem.reason
+    assert command in str(problem)
+    assert str(problem) == golden

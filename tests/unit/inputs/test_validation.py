@@ -258,12 +258,13 @@ def test_a_program_gets_the_same_words_under_its_own_names() -> None:
     assert "visible_within_seconds" in misspelt.way_out
 
 
-def test_the_component_refuses_wrong_arguments_before_it_makes_anything() -> None:
+def test_the_component_refuses_wrong_arguments_before_it_makes_anything(golden: Golden) -> None:
     made: list[Airflow] = []
     wrong: Any = {"dags": {**SSH, "dept": 1}, "namespace": "X"}
-    with pytest.raises(SettingsError, match="Airflow 'mine' has 2 arguments to correct") as refused:
+    with pytest.raises(SettingsError) as refused:
         record(lambda: made.append(Airflow("mine", wrong)))
     assert {problem.key for problem in refused.value.problems} == {"dags.dept", "namespace"}
+    assert str(refused.value) == golden
     assert not made
 
 
