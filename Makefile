@@ -59,7 +59,7 @@ test-real: setup ## Run end to end on real pods: DAGs, faults, clean removal
 	@$(BIN)/python -m pytest tests/real -m real
 
 golden: setup ## Rewrite the golden files with the current messages; review their diff
-	@$(BIN)/python -m pytest tests/unit -n auto --snapshot-update
+	@$(BIN)/python -m pytest tests/unit tests/sandbox --ignore tests/sandbox/engine -n auto --snapshot-update
 
 fuzz: setup ## Test 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py

@@ -1,4 +1,4 @@
-"""The toolchain and the throwaway cluster behind `make up` and the engine tests."""
+"""Toolchain and throwaway clusters for `make up` and the engine tests."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ _LOG_LINES = 15
 
 
 class SandboxError(UserError):
-    """Something that the user can mend; the message says what and how."""
+    """The sandbox cannot go on."""
 
     @classmethod
-    def from_log(cls, what: str, log: Path) -> "SandboxError":
-        """Describe a failure by the end of its log."""
+    def from_log(cls, failure: str, log: Path) -> "SandboxError":
+        """A failure with the last lines of its log."""
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
-        return cls(f"{what}, see {log}; it ends with\n{tail}")
+        return cls(f"{failure}. Last lines of {log}:\n{tail}")

@@ -1,4 +1,4 @@
-"""The sandbox's commands, behind `make up`, `make preview`, `make open` and `make down`."""
+"""Deploys stacks to a throwaway cluster or to yours: the commands behind `make up`, `make status` and `make down`."""
 
 import os
 import shlex
@@ -23,17 +23,17 @@ from sandbox.session import ROOT, STATE, Session
 from sandbox.up_summary import show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-StackName = Annotated[str, typer.Option("--stack", help="The stack, as in Pulumi.<stack>.yaml.")]
-Where = Annotated[str | None, typer.Option("--cluster", help="kind, node, simulated or a context of your kubeconfig.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+StackName = Annotated[str, typer.Option("--stack", help="Name of the stack: Pulumi.<stack>.yaml.")]
+Where = Annotated[str | None, typer.Option("--cluster", help="kind, node, simulated, or a context of your kubeconfig.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")]
 
 
 @app.command()
 def up(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
-    """Deploy a stack, with all that it takes."""
+    """Deploy a stack. Starts a cluster first if none is running."""
     session = _chosen(where, yes=yes)
-    if not session.cluster.throwaway and not _agreed(f"Deploy stack {stack} to {session.cluster.about}?", yes=yes):
-        raise SandboxError("nothing was done; YES=1 answers yes")
+    if not session.cluster.throwaway and not _confirmed(f"Deploy stack {stack} to {session.cluster.about}?", yes=yes):
+        raise SandboxError(f"stack {stack} was not deployed: confirm the question, or set YES=1")
     session.start()
     opened = session.prepare(stack)
     _recover(opened, session, yes=yes)
@@ -53,9 +53,9 @@ def preview(
     stack: StackName = "dev",
     where: Where = None,
     yes: Yes = False,
-    unchanged: Annotated[bool, typer.Option("--expect-no-changes", help="Fail if there is any.")] = False,
+    unchanged: Annotated[bool, typer.Option("--expect-no-changes", help="Fail if anything would change.")] = False,
 ) -> None:
-    """Show what `up` would change."""
+    """Show the changes that `up` would make."""
     session = _chosen(where, yes=yes)
     session.start()
     if not session.prepare(stack).preview("--diff", *["--expect-no-changes"] * unchanged, live=True).ok:
@@ -64,10 +64,13 @@ def preview(
 
 @app.command("open")
 def open_(stack: StackName = "dev", where: Where = None) -> None:
-    """Open Airflow's page, and print who may log in."""
-    session = _present(where)
+    """Open Airflow in the browser, and print user and password."""
+    session = _running(where)
     if not session.cluster.runs_pods:
-        raise SandboxError("this cluster's nodes are simulated: there is no page")
+        raise SandboxError(
+            "this cluster has simulated nodes, so Airflow has no web page. "
+            "Remove it with `make down`, then run `make up` with Docker, or as root on Linux"
+        )
     opened = _deployed(session, stack)
     outputs = opened.outputs(secrets=True)
     page = session.forward(stack, session.namespace(opened))
@@ -78,35 +81,35 @@ def open_(stack: StackName = "dev", where: Where = None) -> None:
 
 @app.command()
 def down(
-    stack: Annotated[str | None, typer.Option("--stack", help="Only this stack.")] = None,
+    stack: Annotated[str | None, typer.Option("--stack", help="Remove only this stack.")] = None,
     where: Where = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Only end the processes; `up` goes on with the data.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Stop the processes, keep the data for the next `up`.")] = False,
 ) -> None:
-    """Remove the sandbox with all that is in it, or one stack; with the last stack goes the sandbox."""
-    there = clusters.present(STATE, where)
-    if there is None:
+    """Remove the sandbox and its data, or one stack. Removing the last stack removes the sandbox."""
+    cluster = clusters.present(STATE, where)
+    if cluster is None:
         say("Nothing is running.")
         return
-    session = Session(there)
-    if (stack or not there.throwaway) and there.running():
-        session.start()  # a control plane that lost a process is mended first
-        names = stacks(there.stacks, session.env())
+    session = Session(cluster)
+    if (stack or not cluster.throwaway) and cluster.running():
+        session.start()  # restarts processes that died
+        names = stacks(cluster.stacks, session.env())
         if stack and stack not in names:
-            say(f"Stack {stack} is not up.")
+            say(f"Stack {stack} is not deployed.")
         for name in [name for name in names if stack in (None, "", name)]:
             _destroy(session, session.stack(name))
-    if there.throwaway and (not stack or not stacks(there.stacks, session.env())):
-        ended = ", ".join(session.stop(keep=keep)) or "nothing"
-        say(f"Ended {ended}; {'the data is kept for the next `make up`' if keep else 'removed all data'}.")
+    if cluster.throwaway and (not stack or not stacks(cluster.stacks, session.env())):
+        stopped = ", ".join(session.stop(keep=keep)) or "nothing"
+        say(f"Stopped: {stopped}. {'Data is kept for the next `make up`' if keep else 'All data is removed'}.")
 
 
 @app.command()
-def tools(names: Annotated[list[str] | None, typer.Argument(help="Only these.")] = None) -> None:
-    """Find or make the tools that every cluster of ours needs, and list them."""
+def tools(names: Annotated[list[str] | None, typer.Argument(help="Only these tools.")] = None) -> None:
+    """Find, download or build the tools of the sandbox, and list them."""
     if unknown := set(names or ()) - set(pins.ALL):
-        raise SandboxError(f"{', '.join(sorted(unknown))}: no such tool; there are {', '.join(pins.ALL)}")
+        raise SandboxError(f"ONLY: unknown tool {', '.join(sorted(unknown))}. Known tools: {', '.join(pins.ALL)}")
     chosen = [pins.ALL[name] for name in names or ()] or [*pins.ENGINE, *pins.CONTROL_PLANE, pins.KWOK_TOOL]
-    table = Table("tool", "version", "from")
+    table = Table("tool", "version", "source")
     for name, tool in toolchain.ensure(chosen).items():
         table.add_row(name, tool.version, tool.origin)
     console.print(table)
@@ -114,25 +117,26 @@ def tools(names: Annotated[list[str] | None, typer.Argument(help="Only these.")]
 
 @app.command()
 def env(where: Where = None) -> None:
-    """Print shell commands for using pulumi, helm and kubectl on the sandbox by hand."""
-    for key, value in _present(where).env().items():
+    """Print shell commands that point pulumi, helm and kubectl at the sandbox."""
+    for key, value in _running(where).env().items():
         if os.environ.get(key) != value:
             typer.echo(f"export {key}={shlex.quote(value)}")
 
 
 @app.command()
 def status(where: Where = None) -> None:
-    """Say what is up, and how each part fares."""
-    there = clusters.present(STATE, where)
-    if there is None or not there.running():
-        say("Nothing is running." if there is None else "Nothing is running; `make up` goes on with the data.")
+    """Show the cluster, its processes, and the pods of each stack."""
+    cluster = clusters.present(STATE, where)
+    if cluster is None or not cluster.running():
+        say("Nothing is running." if cluster is None else "Nothing is running. `make up` continues with the kept data.")
         return
-    session = Session(there)
-    say(f"Cluster: {there.about}.")
-    say(f"  {', '.join(sorted(daemons.running(STATE / 'cluster')))}")
-    names = stacks(there.stacks, session.env())
+    session = Session(cluster)
+    say(f"Cluster: {cluster.about}.")
+    if processes := sorted(daemons.running(STATE / "cluster")):
+        say(f"Processes: {', '.join(processes)}.")
+    names = stacks(cluster.stacks, session.env())
     if not names:
-        say("No stack is up.")
+        say("No stack is deployed. Deploy one with `make up`.")
     for name in names:
         say(f"Stack {name}:")
         console.print(status_table(session.reader(session.stack(name))))
@@ -140,51 +144,53 @@ def status(where: Where = None) -> None:
 
 @app.command()
 def logs(
-    part: Annotated[str | None, typer.Argument(help="Only of this part, such as scheduler.")] = None,
+    part: Annotated[str | None, typer.Argument(help="Only this component, such as scheduler.")] = None,
     stack: StackName = "dev",
     where: Where = None,
-    follow: Annotated[bool, typer.Option(help="Go on as long as there is a terminal to print to.")] = True,
+    follow: Annotated[bool, typer.Option(help="Follow the logs, if the output is a terminal.")] = True,
 ) -> None:
-    """Print the logs of Airflow's parts."""
-    session = _present(where)
+    """Print the logs of Airflow's components."""
+    session = _running(where)
     opened = _deployed(session, stack)
     reader = session.reader(opened)
     print_logs(reader, part, follow=follow and sys.stdout.isatty())
 
 
 def _chosen(where: str | None, *, yes: bool) -> Session:
-    return Session(clusters.choose(STATE, where, lambda names: _agreed(f"Install {names} with apt-get?", yes=yes)))
+    return Session(clusters.choose(STATE, where, lambda names: _confirmed(f"Install {names} with apt-get?", yes=yes)))
 
 
-def _present(where: str | None) -> Session:
-    there = clusters.present(STATE, where)
-    if there is None or not there.running():
-        raise SandboxError("nothing is running; `make up` first")
-    return Session(there)
+def _running(where: str | None) -> Session:
+    cluster = clusters.present(STATE, where)
+    if cluster is None or not cluster.running():
+        raise SandboxError("no cluster is running. Start one with `make up`")
+    return Session(cluster)
 
 
 def _deployed(session: Session, stack: str) -> SandboxStack:
     if stack not in stacks(session.cluster.stacks, session.env()):
-        raise SandboxError(f"stack {stack} is not up; `make up STACK={stack}` first")
+        raise SandboxError(f"stack {stack} is not deployed. Deploy it with `make up STACK={stack}`")
     return session.stack(stack)
 
 
-def _agreed(question: str, *, yes: bool) -> bool:
-    """Ask, where somebody can answer."""
+def _confirmed(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal. Elsewhere only `--yes` confirms."""
     return yes or (sys.stdin.isatty() and typer.confirm(question))
 
 
 def _recover(stack: SandboxStack, session: Session, *, yes: bool) -> None:
-    """Offer to mend what an update that was broken off has left."""
+    """Repair a stack after an interrupted update, if the user agrees."""
     found = inspection.inspect(stack.name, ROOT, session.env())
     for finding in found.findings:
         say(f"- {finding}")
     if found.findings and not found.refused:
-        if not _agreed("An earlier update was broken off. Mend this?", yes=yes):
-            raise SandboxError(f"an earlier update was broken off; `make up STACK={stack.name} YES=1` mends it first")
+        if not _confirmed("An earlier update was interrupted. Repair the stack?", yes=yes):
+            raise SandboxError(
+                f"an earlier update was interrupted. `make up STACK={stack.name} YES=1` repairs the stack, then deploys it"
+            )
         found.mend()
     if found.refused:
-        raise SandboxError(f"stack {stack.name} was left as it is, for the reason above")
+        raise SandboxError(f"stack {stack.name} was not changed, for the reason above")
 
 
 def _wait_ready(session: Session, stack: SandboxStack, page: str) -> ReadyAirflow:
@@ -200,19 +206,19 @@ def _destroy(session: Session, stack: SandboxStack) -> None:
     if throwaway:
         stack.unprotect()
     if not stack.destroy(live=True).ok:
-        way_out = (
+        fix = (
             "`make down` without STACK removes the whole cluster."
             if throwaway
-            else "A protected resource is deleted only after `pulumi state unprotect <urn>`, in a shell that has "
-            "run the output of `python -m sandbox env --cluster <context>`."
+            else "If a resource is protected, run the output of `python -m sandbox env --cluster <context>` in a shell, "
+            "and there `pulumi state unprotect <urn>`."
         )
-        raise SandboxError(f"stack {stack.name} could not be destroyed. {way_out}")
+        raise SandboxError(f"stack {stack.name} was not destroyed, for the reason above. {fix}")
     session.forget(stack)
-    say(f"Stack {stack.name} is removed, with its history.")
+    say(f"Stack {stack.name} and its history are removed.")
 
 
 def main() -> None:
-    """Run a command; an error that a user can mend is one message, not a traceback."""
+    """Run a command. A `UserError` ends it with one message instead of a traceback."""
     try:
         app()
     except UserError as error:

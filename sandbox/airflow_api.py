@@ -1,6 +1,6 @@
-"""A small client of Airflow's REST API (v2, Airflow 3): what `up` and the tests ask of a running Airflow.
+"""Small client of Airflow's REST API (v2, Airflow 3) for `up` and the tests.
 
-Logs in with user and password as the FAB auth manager has it, and again when the token has run out.
+Logs in with user and password, as the FAB auth manager requires, and again when the token has expired.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _PAGE = 100
 
 
 class AirflowApiError(Exception):
-    """Airflow did not answer, or answered with a refusal."""
+    """Airflow did not answer, or refused the request."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class AirflowApiError(Exception):
 
 @dataclass(frozen=True)
 class DagImportError:
-    """A DAG file that cannot be read."""
+    """A DAG file that Airflow cannot import."""
 
     file: str
     trace: str
@@ -33,7 +33,7 @@ class DagImportError:
 
 @dataclass(frozen=True)
 class TaskInstance:
-    """One task of a run."""
+    """A task of a DAG run."""
 
     task: str
     state: str
@@ -42,45 +42,45 @@ class TaskInstance:
 
 
 class AirflowApi:
-    """One Airflow."""
+    """API of one Airflow."""
 
     def __init__(self, url: str, username: str, password: str, transport: httpx2.BaseTransport | None = None) -> None:
         self._login = {"username": username, "password": password}
         self._http = httpx2.Client(base_url=url, timeout=_TIMEOUT, trust_env=False, transport=transport)
 
     def health(self) -> Mapping[str, Mapping[str, str | None]]:
-        """Return status and last heartbeat per component; needs no login."""
+        """Status and last heartbeat of each component. Needs no login."""
         return self._call("GET", "/api/v2/monitor/health")
 
     def version(self) -> str:
-        """Return Airflow's version."""
+        """Version of Airflow."""
         return str(self._call("GET", "/api/v2/version")["version"])
 
     def import_errors(self) -> list[DagImportError]:
-        """Return the DAG files that cannot be read."""
+        """DAG files that Airflow cannot import."""
         found = self._all("/api/v2/importErrors", "import_errors")
         return [DagImportError(each["filename"], each["stack_trace"]) for each in found]
 
     def dags(self) -> dict[str, str]:
-        """Return the file of every listed DAG, by its id."""
+        """File of each listed DAG, by DAG id."""
         return {
             each["dag_id"]: each["relative_fileloc"] or each["fileloc"] for each in self._all("/api/v2/dags", "dags")
         }
 
     def unpause(self, dag: str) -> None:
-        """Let the runs of a DAG start."""
+        """Unpause a DAG."""
         self._call("PATCH", f"/api/v2/dags/{quote(dag)}", {"is_paused": False})
 
     def trigger(self, dag: str) -> str:
-        """Start a run and return its id."""
+        """Start a DAG run. Returns its id."""
         return str(self._call("POST", f"/api/v2/dags/{quote(dag)}/dagRuns", {"logical_date": None})["dag_run_id"])
 
     def run_state(self, dag: str, run: str) -> str:
-        """Return the state of a run: `queued`, `running`, `success` or `failed`."""
+        """State of a DAG run: `queued`, `running`, `success` or `failed`."""
         return str(self._call("GET", f"/api/v2/dags/{quote(dag)}/dagRuns/{quote(run)}")["state"])
 
     def tasks(self, dag: str, run: str) -> list[TaskInstance]:
-        """Return the tasks of a run."""
+        """Task instances of a DAG run."""
         found = self._all(f"/api/v2/dags/{quote(dag)}/dagRuns/{quote(run)}/taskInstances", "task_instances")
         return [
             TaskInstance(each["task_id"], each["state"] or "none", each["hostname"] or "", each["duration"] or 0.0)
@@ -103,12 +103,12 @@ class AirflowApi:
             token = self._send("POST", "/auth/token", self._login)
             if token.is_error:
                 raise AirflowApiError(
-                    f"the login of {self._login['username']} was refused: {_said(token)}", token.status_code
+                    f"login of {self._login['username']} failed: {_shortened(token)}", token.status_code
                 )
             self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
             answer = self._send(method, path, body, params)
         if answer.is_error:
-            raise AirflowApiError(f"{method} {path}: {_said(answer)}", answer.status_code)
+            raise AirflowApiError(f"{method} {path}: {_shortened(answer)}", answer.status_code)
         return dict(answer.json())
 
     def _send(self, method: str, path: str, body: object, params: Mapping[str, int] | None = None) -> httpx2.Response:
@@ -121,11 +121,11 @@ class AirflowApi:
 
 
 def heartbeat_age(health: Mapping[str, Mapping[str, str | None]], component: str) -> float | None:
-    """Return how many seconds ago a component last reported itself; None when it never did."""
-    told = health.get(component, {}).get(f"latest_{component}_heartbeat")
-    return (datetime.now(UTC) - datetime.fromisoformat(told)).total_seconds() if told else None
+    """Seconds since the last heartbeat of a component. None if there was none."""
+    latest = health.get(component, {}).get(f"latest_{component}_heartbeat")
+    return (datetime.now(UTC) - datetime.fromisoformat(latest)).total_seconds() if latest else None
 
 
-def _said(answer: httpx2.Response) -> str:
-    """Cut short, for a body may be a whole page."""
+def _shortened(answer: httpx2.Response) -> str:
+    """Status and start of the body, which may be a whole page."""
     return f"{answer.status_code} {answer.text[:200]}"

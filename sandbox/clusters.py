@@ -1,7 +1,6 @@
-"""Which cluster a stack is deployed on: one that the user names, kind, a node of our own, simulated.
+"""Choice of the cluster: one that the user names, kind, a node of our own, or simulated nodes.
 
-A cluster of the user's is used only when it is named, and is never stopped. A further kind of
-cluster is one more class with the members of `Cluster`.
+A cluster of the user is used only by name, and never stopped. To add a type of cluster, write a class with the members of `Cluster`.
 """
 
 import os
@@ -27,44 +26,44 @@ _KIND_NETWORK = ("docker", "network", "inspect", "kind", "--format", "{{range .I
 
 
 class Cluster(Protocol):
-    """A place for stacks."""
+    """A Kubernetes cluster for stacks."""
 
     about: str
-    """What it is, and what is not real about it, in plain words."""
+    """Description for the user. Names the simulated parts."""
     throwaway: bool
-    """Whether it is ours, with nothing in it worth keeping."""
+    """Whether the sandbox owns the cluster and may delete it."""
     runs_pods: bool
-    """Whether its pods run, and answer on the network."""
+    """Whether pods run processes and answer on the network."""
     tools: tuple[Tool, ...]
-    """The tools it needs."""
+    """Tools that the cluster needs."""
     kubeconfig: str
-    """The value of KUBECONFIG that leads to it."""
+    """Value of KUBECONFIG."""
     stacks: Path
-    """Where the stacks on it have their state, which is gone with a throwaway cluster."""
+    """Folder of the stacks' state. Deleted with a throwaway cluster."""
 
     def start(self, tools: Mapping[str, LocatedTool]) -> None:
-        """Make it usable; idempotent."""
+        """Start the cluster, or its missing parts."""
 
     def provide_images(self, images: Images) -> str | None:
-        """Make a stack's images available; the registry to take them from instead of their own."""
+        """Make a stack's images available. Returns the registry that replaces their own, if any."""
 
     def git_server_address(self) -> str:
-        """The address at which pods find a server of ours."""
+        """Address at which pods reach the sandbox's git server."""
 
     def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """How a server of ours is started, so that it can listen at that address."""
+        """Wrap a command so that it can listen at `git_server_address`."""
 
     def stop(self, *, keep: bool = False) -> list[str]:
-        """End it if it is ours, and remove its data unless that is to be kept; what was ended."""
+        """Stop a throwaway cluster, and delete its data unless `keep`. Returns the names of the stopped processes."""
 
     def running(self) -> bool:
-        """Whether it is there."""
+        """Whether the cluster runs."""
 
 
 class KindCluster:
-    """A kind cluster of ours: real nodes in Docker."""
+    """A kind cluster: real nodes in Docker."""
 
-    about = "a kind cluster in Docker: real nodes that run real pods"
+    about = "a kind cluster in Docker with real nodes and pods"
     throwaway = True
     runs_pods = True
     tools: tuple[Tool, ...] = (KIND_TOOL, KUBECTL)
@@ -75,35 +74,35 @@ class KindCluster:
         self.stacks = self._folder / "stacks"
 
     def start(self, tools: Mapping[str, LocatedTool]) -> None:
-        """Create the cluster, or take the one that is there."""
+        """Create the cluster, or use the existing one."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self._folder / "kind").write_text(tools["kind"].path)
         verb = ["export", "kubeconfig"] if self.running() else ["create", "cluster", "--wait=180s"]
         if self._kind(*verb, f"--name={_KIND_NAME}", f"--kubeconfig={self.kubeconfig}").returncode != 0:
-            raise SandboxError("kind could not make a cluster; its message is above")
+            raise SandboxError("kind did not create the cluster, for the reason above")
 
     def provide_images(self, images: Images) -> str | None:
-        """Leave pulling to its nodes."""
+        """Nothing to do: the nodes pull images."""
         return None
 
     def git_server_address(self) -> str:
-        """This machine in Docker's network."""
+        """Address of this machine in Docker's network."""
         return subprocess.run(_KIND_NETWORK, capture_output=True, text=True, check=True).stdout.split()[0]
 
     def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """Here."""
+        """The command itself: pods reach this machine."""
         return command
 
     def stop(self, *, keep: bool = False) -> list[str]:
-        """Delete the cluster; kind cannot stop and keep one."""
+        """Delete the cluster. kind cannot stop one and keep its data."""
         found = [f"kind cluster {_KIND_NAME}"] if self.running() else []
         if found and self._kind("delete", "cluster", f"--name={_KIND_NAME}").returncode != 0:
-            raise SandboxError("kind could not delete its cluster; its message is above")
+            raise SandboxError("kind did not delete the cluster, for the reason above")
         shutil.rmtree(self._folder, ignore_errors=True)
         return found
 
     def running(self) -> bool:
-        """Whether kind knows the cluster."""
+        """Whether kind lists the cluster."""
         return (self._folder / "kind").exists() and _KIND_NAME in self._kind("get", "clusters").stdout.split()
 
     def _kind(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -112,7 +111,7 @@ class KindCluster:
 
 
 class NamedCluster:
-    """A cluster of the user's, by its kubeconfig context. Never started or stopped."""
+    """A cluster of the user, named by its kubeconfig context. Never started or stopped."""
 
     throwaway = False
     runs_pods = True
@@ -123,42 +122,42 @@ class NamedCluster:
         known = _contexts(files)
         if context not in known:
             raise SandboxError(
-                f"CLUSTER={context} is neither {', '.join(_OURS)} nor a context of {files}; "
-                f"it has: {', '.join(known) or 'none'}"
+                f"CLUSTER={context}: no such cluster. Use {', '.join(_OURS)}, or a context of {files}: "
+                f"{', '.join(known) or 'it has none'}"
             )
         self.about = f"your cluster {context!r}"
         self.stacks = state.absolute() / f"context-{quote(context, safe='')}"
         self._context = context
-        # Of several kubeconfig files the first to name a current context wins.
+        # kubectl takes the current context from the first file that has one.
         self.kubeconfig = f"{self.stacks / 'context.yaml'}{os.pathsep}{files}"
 
     def start(self, tools: Mapping[str, LocatedTool]) -> None:
-        """Select the context, in a file of ours; nothing else is touched."""
+        """Select the context in a file of the sandbox. The user's kubeconfig is not changed."""
         self.stacks.mkdir(mode=0o700, parents=True, exist_ok=True)
         choice = {"apiVersion": "v1", "kind": "Config", "current-context": self._context}
         (self.stacks / "context.yaml").write_text(yaml.safe_dump(choice))
 
     def provide_images(self, images: Images) -> str | None:
-        """Leave pulling to its nodes."""
+        """Nothing to do: the nodes pull images."""
         return None
 
     def git_server_address(self) -> str:
-        """Refuse: nothing of this machine is served to a cluster of the user's."""
+        """Refuse: the sandbox serves DAGs only to its own clusters."""
         raise SandboxError(
-            "on a cluster of yours the stack needs a repository that it can reach: "
-            "pulumi config set --path 'airflow:dags.repository' git@github.com:acme/dags.git"
+            f"airflow:dags.repository is required on {self.about}, whose pods cannot reach this machine. Set it: "
+            "pulumi config set --path airflow:dags.repository git@github.com:acme/dags.git"
         )
 
     def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """Here."""
+        """The command itself: nothing is served to this cluster."""
         return command
 
     def stop(self, *, keep: bool = False) -> list[str]:
-        """Leave it alone."""
+        """Nothing to do: the cluster is the user's."""
         return []
 
     def running(self) -> bool:
-        """Whether it answers is for Pulumi to find out."""
+        """Always true: Pulumi reports a cluster that does not answer."""
         return True
 
 
@@ -166,48 +165,52 @@ _OURS: dict[str, Callable[[Path], Cluster]] = {"kind": KindCluster, "node": Node
 
 
 def present(state: Path, name: str | None) -> Cluster | None:
-    """Find the cluster as named, else the one of ours that is there."""
+    """The named cluster of the user, or the sandbox's existing cluster."""
     if name and name not in _OURS:
         return NamedCluster(state, name)
     folder = state / "cluster"
     if not folder.exists():
         return None
-    there = (folder / "type").read_text()
-    if name and name != there:
-        raise SandboxError(f"CLUSTER={name}, but there is one of type {there}; `make down` removes it")
-    return _OURS[there](folder)
+    existing = (folder / "type").read_text()
+    if name and name != existing:
+        raise SandboxError(f"CLUSTER={name}: a cluster of type {existing} exists. Remove it with `make down` first")
+    return _OURS[existing](folder)
 
 
 def choose(state: Path, name: str | None, may_install: Callable[[str], bool]) -> Cluster:
-    """Pick the cluster: as named, else the one that is there, else the best to be had.
+    """The named cluster, the existing one, or a new one: kind, node or simulated, the first that this machine supports.
 
     Args:
-        state: The folder for what belongs to the sandbox.
+        state: Folder of the sandbox's data.
         name: `kind`, `node`, `simulated`, or a context of the user's kubeconfig.
-        may_install: Asks the user whether these packages may be installed.
+        may_install: Asks the user for permission to install the named packages.
+
+    Raises:
+        SandboxError: The named cluster does not exist or cannot run here.
     """
-    if there := present(state, name):
-        return there
+    if existing := present(state, name):
+        return existing
     folder = state / "cluster"
     if name is None:
-        name = "kind" if _docker_answers() and _kind_can_be_had() else "node"
-        if name == "node" and (why := _unfit(folder, may_install)):
-            say(f"Nodes will be simulated: {why}. An Airflow that runs needs that, or Docker, or CLUSTER=<context>.")
+        name = "kind" if _docker_answers() and _kind_available() else "node"
+        if name == "node" and (reason := _why_no_node(folder, may_install)):
+            say(f"Using simulated nodes, without a running Airflow: {reason}.")
+            say("For a running Airflow start Docker, or name a cluster of yours: CLUSTER=<kubeconfig context>.")
             name = "simulated"
-    elif name == "node" and (why := _unfit(folder, may_install)):
-        raise SandboxError(f"{why}; next best: start Docker and `make up CLUSTER=kind`, or CLUSTER=simulated")
+    elif name == "node" and (reason := _why_no_node(folder, may_install)):
+        raise SandboxError(f"CLUSTER=node: {reason}. Use CLUSTER=kind with Docker, or CLUSTER=simulated")
     folder.mkdir(mode=0o700, parents=True)
     (folder / "type").write_text(name)
     return _OURS[name](folder)
 
 
-def _unfit(folder: Path, may_install: Callable[[str], bool]) -> str | None:
-    """Say why a node cannot run here, after having installed what it needs if that is allowed."""
-    if why := machine.unsupported_reason(folder):
-        return why
+def _why_no_node(folder: Path, may_install: Callable[[str], bool]) -> str | None:
+    """Install missing packages if permitted. Returns the reason if a node still cannot run here."""
+    if reason := machine.unsupported_reason(folder):
+        return reason
     if missing := machine.missing_packages():
         if not may_install(" and ".join(missing)):
-            return f"a node needs {' and '.join(missing)} of the distribution, which YES=1 installs"
+            return f"a node needs the packages {' and '.join(missing)}, which YES=1 installs"
         machine.install(missing)
     return None
 
@@ -226,6 +229,6 @@ def _docker_answers() -> bool:
     return answer.returncode == 0
 
 
-def _kind_can_be_had() -> bool:
-    """Its node image comes from the internet, so Go alone is not enough."""
+def _kind_available() -> bool:
+    """Whether kind is installed or can be downloaded. A build from Go would lack the node image."""
     return shutil.which("kind") is not None or tool_sources.internet_available()

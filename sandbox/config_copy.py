@@ -1,4 +1,4 @@
-"""The settings that a stack has in the sandbox: a copy of its file, never the file itself."""
+"""Settings of a stack in the sandbox: a copy of its file, which itself is never changed."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
 
 @dataclass(frozen=True)
 class ServedRepository:
-    """The repository that the sandbox serves to a stack which names none."""
+    """DAG repository that the sandbox serves to a stack without one."""
 
     url: str
     known_hosts: str
@@ -37,14 +37,18 @@ def write(
     registry: str | None = None,
     served: ServedRepository | None = None,
 ) -> None:
-    """Write the stack's settings to `target`, with what the sandbox adds where they leave it open: chart, image registry.
+    """Write the stack's settings to `target`, and add chart and image registry unless they are set.
 
-    On a throwaway cluster a stack without a repository gets the one that is served, and secrets that nobody here can decrypt are left
-    out. Those that the sandbox supplied before (see `missing_secrets`) are kept, so that a second `up` changes nothing.
+    On a throwaway cluster, a stack without a repository gets the served one, and secrets that cannot be decrypted are left out.
+    Earlier throwaway secrets (`missing_secrets`) are kept, so that a second `up` changes nothing.
+
+    Raises:
+        SandboxError: There is no such file, or its secrets cannot be decrypted and the cluster is the user's.
     """
     if not source.exists():
         known = ", ".join(sorted(file.name[7:-5] for file in source.parent.glob("Pulumi.*.yaml")))
-        raise SandboxError(f"there is no {source.name}; the stacks are: {known}")
+        stack = source.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        raise SandboxError(f"STACK={stack}: {source.name} does not exist. Stacks: {known}")
     content: dict[str, Any] = yaml.safe_load(source.read_text()) or {}
     before: dict[str, Any] = (yaml.safe_load(target.read_text()) or {}) if target.exists() else {}
     config = content["config"] = content.get("config") or {}
@@ -52,8 +56,8 @@ def write(
         sealed = [key for key, value in config.items() if "secure" in _mapping(value)]
         if sealed and not throwaway:
             raise SandboxError(
-                f"{source.name} holds encrypted {', '.join(sealed)}; "
-                "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to read them"
+                f"{', '.join(sealed)} in {source.name} cannot be decrypted. "
+                "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
             )
         content["config"] = config = {key: value for key, value in config.items() if key not in sealed}
         content = {key: value for key, value in content.items() if key not in _ENCRYPTION}
@@ -66,7 +70,7 @@ def write(
     if throwaway and served and not _names_repository(config):
         dags = {"repository": served.url, "authentication": "sshKey", "knownHosts": served.known_hosts}
         config[_DAGS] = {**_mapping(config.get(_DAGS)), **dags}
-        config.pop(_GIT_KEY, None)  # one for a repository that is yet to be named
+        config.pop(_GIT_KEY, None)  # the key is for another repository
     if throwaway and _encryption(content) == _encryption(before):
         config |= _kept(config, before.get("config", {}))
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,12 +84,12 @@ def names_repository(source: Path) -> bool:
 
 
 def has_own_passphrase() -> bool:
-    """Whether the user has set a passphrase, with which the secrets of the file itself can be read."""
+    """Whether the user has set a passphrase, which decrypts the secrets in the stack's file."""
     return any(f"PULUMI_CONFIG_PASSPHRASE{end}" in os.environ for end in ("", "_FILE"))
 
 
 def missing_secrets(target: Path, served: ServedRepository | None = None) -> dict[str, str]:
-    """Make throwaway values for the secrets that the stack needs and has not got; the repository that is served has its key."""
+    """Throwaway values of the required secrets that the stack lacks. For the served repository, the git key is its deploy key."""
     config = settings(target)
     made = {key: _throwaway(key) for key in _missing(config)}
     if served and _GIT_KEY in made and _repository(config) == served.url:
@@ -94,14 +98,14 @@ def missing_secrets(target: Path, served: ServedRepository | None = None) -> dic
 
 
 def supplied_secrets(source: Path, target: Path) -> list[str]:
-    """Name the secrets in `target` that the user would have to supply elsewhere: those that the stack's own file has not."""
+    """Keys of the secrets in `target` that the stack's own file lacks, and that the user must set for a real deployment."""
     theirs, ours = settings(source), settings(target)
     supplied = [key for key, value in ours.items() if "secure" in _mapping(value) and value != theirs.get(key)]
     return [key for key in supplied if key != _GIT_KEY or _names_repository(theirs)]
 
 
 def settings(file: Path) -> dict[str, Any]:
-    """Read the settings in a stack's file."""
+    """Settings in a stack's file."""
     config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     return config
 
@@ -109,7 +113,7 @@ def settings(file: Path) -> dict[str, Any]:
 def _names_repository(config: Mapping[str, Any]) -> bool:
     dags = config.get(_DAGS) or {}
     if not isinstance(dags, dict):
-        return True  # which is for the program to judge
+        return True  # the program reports the wrong type
     return bool(dags.get("repository")) or dags.get("delivery") == "image"
 
 
@@ -122,7 +126,7 @@ def _encryption(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(config: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """The secrets that were supplied before and are still wanted; a git key only goes with the repository that it was for."""
+    """Earlier throwaway secrets that the stack still needs. A git key is kept only for the same repository."""
     moved = {_GIT_KEY} if _repository(config) != _repository(before) else set()
     return {key: before[key] for key in _missing(config) if key in before.keys() - moved}
 

@@ -1,7 +1,6 @@
-"""Background processes that belong to a folder, found again by a mark in their environment.
+"""Background processes of a folder, found by a mark in their environment.
 
-The mark is given to a process at its birth and cannot go stale, as a file with its pid can: not by
-a crash between start and note, nor by the pid's next owner.
+Unlike a pid file, the mark exists from the start of the process and never names the pid's next owner.
 """
 
 import os
@@ -19,7 +18,7 @@ _TERMINATE_SECONDS = 2
 
 
 def start(home: Path, name: str, command: Sequence[str]) -> None:
-    """Start a process that outlives us; it logs to `<home>/logs/<name>.log`."""
+    """Start a process that outlives its parent. It logs to `<home>/logs/<name>.log`."""
     log = log_file(home, name)
     log.parent.mkdir(exist_ok=True)
     with log.open("ab") as output:
@@ -35,17 +34,17 @@ def start(home: Path, name: str, command: Sequence[str]) -> None:
 
 
 def log_file(home: Path, name: str) -> Path:
-    """Where a process logs to."""
+    """Log file of a process."""
     return home / "logs" / f"{name}.log"
 
 
 def running(home: Path) -> dict[str, int]:
-    """Name and pid of every live process of the folder."""
+    """Name and pid of each running process of the folder."""
     return {name: pid for pid, name in _marked(home)}
 
 
 def pids(home: Path, name: str) -> list[int]:
-    """The pids of a process of the folder: its own, and those of its children, which have its mark."""
+    """Pids of a process and its children, which inherit the mark."""
     return [pid for pid, marked in _marked(home) if marked == name]
 
 
@@ -63,15 +62,15 @@ def _name_of(pid: int, home: Path) -> str | None:
 
 
 def stop(home: Path) -> list[str]:
-    """End every process of the folder and wait for it; the names of those that ran."""
+    """Stop every process of the folder and wait for its end. Returns the names of the processes."""
     found = running(home)
-    for number, patience in ((signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, 60)):
-        told: set[int] = set()
-        end = time.monotonic() + patience
+    for number, seconds in ((signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, 60)):
+        signalled: set[int] = set()
+        end = time.monotonic() + seconds
         while (live := {pid for pid, _ in _marked(home)}) and time.monotonic() < end:
-            for pid in live - told:  # one of them may have started another
+            for pid in live - signalled:  # a process may have started another
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
-            told |= live
+            signalled |= live
             time.sleep(0.05)
     return sorted(found)

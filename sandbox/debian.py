@@ -1,7 +1,6 @@
-"""A Debian file tree: the root of the node, and the base of the stand-in images.
+"""Debian file tree: the root of the node, and the base layer of the stand-in images.
 
-Made once by debootstrap, which is all that the host needs, in namespaces that end with it. What a
-mirror serves today decides the versions; nothing here starts a program of the tree.
+debootstrap builds it once, in namespaces of its own. The host needs only debootstrap. The mirror decides the versions.
 """
 
 import hashlib
@@ -17,7 +16,7 @@ from sandbox import SandboxError, toolchain
 
 BUILD_SECONDS = {"Debian": 100}
 SUITE = "bookworm"
-# kubelet calls iptables and mount, its nftables proxy nft; the runtime is Debian's.
+# kubelet calls iptables and mount, and kube-proxy calls nft. The container runtime is Debian's.
 _NODE = (
     "containerd", "runc", "containernetworking-plugins", "nftables", "iproute2", "iptables",
     "util-linux", "mount", "kmod", "procps", "ca-certificates",
@@ -25,7 +24,7 @@ _NODE = (
 _IMAGES = (
     "git", "openssh-client", "python3", "libpq5", "dumb-init", "tzdata", "postgresql-15", "redis-server",
 )  # fmt: skip
-# The official images' users; the first of two users of one number is the one that a lookup finds.
+# Users of the official images. A lookup by number finds the first.
 _USERS = """\
 airflow:x:50000:0:Airflow:/home/airflow:/bin/bash
 git-sync:x:65533:65533:git-sync:/tmp:/usr/sbin/nologin
@@ -33,7 +32,7 @@ postgres:x:999:999:PostgreSQL:/var/lib/postgresql:/bin/bash
 redis:x:999:999:Redis:/data:/usr/sbin/nologin
 """
 _GROUPS = "git-sync:x:65533:\npostgres:x:999:\nredis:x:999:\n"
-# Documentation, what apt leaves, a made PostgreSQL cluster and its key, the JIT compiler (120 MB), what tells of this machine.
+# Documentation, leftovers of apt, the generated PostgreSQL cluster and its key, the JIT compiler (120 MB), facts of this machine.
 _TRIM = (
     "usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*", "usr/share/info/*", "usr/share/lintian", "var/log/*",
     "var/cache/*", "var/lib/apt/lists/*", "var/lib/postgresql/*", "etc/postgresql/*", "etc/ssl/private/*",
@@ -44,17 +43,17 @@ NOT_IN_IMAGES = (
     "usr/bin/containerd*", "usr/bin/ctr", "usr/sbin/runc", "usr/lib/cni",
     "usr/lib/*/libz3*", "usr/lib/*/perl", "usr/lib/*/libperl*", "usr/share/perl", "usr/share/i18n",
 )  # fmt: skip
-"""What the images do without: what only the node runs, and what nothing of ours runs."""
+"""Paths that the images leave out: programs that only the node runs, or nothing."""
 
 
 def tree_folder(cache: Path) -> Path:
-    """Where the tree is, or will be; a change of what it holds changes the name."""
+    """Folder of the tree in the cache. Its name changes with its content."""
     text = repr((SUITE, _NODE, _IMAGES, _USERS, _GROUPS, _TRIM, platform.machine()))
     return cache / "node" / f"debian-{SUITE}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def ensure_tree(cache: Path, shown: Progress) -> Path:
-    """Make the tree where it is missing."""
+    """Build the tree unless it is cached. Returns its folder."""
     final = tree_folder(cache)
     if not final.exists():
         with toolchain.locked(cache):
@@ -66,22 +65,23 @@ def ensure_tree(cache: Path, shown: Progress) -> Path:
 def _make(final: Path, log: Path, shown: Progress) -> None:
     debootstrap = shutil.which("debootstrap", path=os.defpath + ":/usr/sbin:/sbin")
     if debootstrap is None:
-        raise SandboxError("debootstrap is needed and was not found; install the package debootstrap")
+        raise SandboxError("debootstrap is not installed. Install the package debootstrap")
     shown.start("Debian")
-    remove(final.parent, "debian-*")
+    for path in matching(final.parent, ("debian-*", ".*")):  # older versions and killed builds
+        delete(path)
     log.unlink(missing_ok=True)
     with toolchain.atomic_folder(final) as made:
         command = [
-            # Whatever a package starts as it is installed ends with the namespace.
+            # Processes that a package starts on installation end with the namespace.
             *("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"),
             *(debootstrap, "--variant=minbase", f"--include={','.join(_NODE + _IMAGES)}", SUITE, str(made)),
         ]
         try:
             toolchain.run(command, final.parent, {**os.environ, "LC_ALL": "C.UTF-8"}, log, shown)
         except SandboxError:
-            needed = "Debian needs a mirror that is reached and 1 GB of disk: debootstrap failed"
-            raise SandboxError.from_log(needed, log) from None
-        made.chmod(0o755)  # the root of the tree, whatever the user's umask is
+            failure = "debootstrap failed. It needs a reachable Debian mirror and 1 GB of disk"
+            raise SandboxError.from_log(failure, log) from None
+        made.chmod(0o755)  # the root of the tree, with any umask
         for path in matching(made, _TRIM):
             delete(path)
         _name_users(made / "etc" / "passwd", _USERS)
@@ -96,18 +96,12 @@ def _name_users(file: Path, ours: str) -> None:
 
 
 def matching(root: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
-    """Every path below the root that a pattern names."""
+    """Paths below the root that match a pattern."""
     return (path for pattern in patterns for path in sorted(root.glob(pattern)))
 
 
-def remove(parent: Path, pattern: str) -> None:
-    """Remove what an older version, or one that was killed, left in the cache; call it locked."""
-    for path in matching(parent, (pattern, ".*")):
-        delete(path)
-
-
 def delete(path: Path) -> None:
-    """Delete a file, a link or a whole folder."""
+    """Delete a file, a link, or a folder with its content."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,7 +1,7 @@
-"""The DAG repository of a stack that names none: this project's own `dags/`, which `git_server` serves to the cluster.
+"""DAG repository for stacks without one: this project's `dags/`, which `git_server` serves to the cluster.
 
-Pods read it with a deploy key and a pinned host key, as they would read the repository of a team. The user pushes by path, `git push
-.state/git/dags.git HEAD:main`; and nothing here writes to the user's checkout.
+Pods read it like a team's repository, with a deploy key and a pinned host key. The user pushes by path:
+`git push .state/git/dags.git HEAD:main`. The user's checkout is never changed.
 """
 
 import io
@@ -26,8 +26,8 @@ from sandbox import SandboxError
 
 USER = "git"
 REPOSITORY, HOST_KEY, _DEPLOY_KEY = "dags.git", "host_key", "deploy_key"
-# Every git here runs with this as its only configuration: root may read the checkout of another, and a client may ask for
-# a commit that a push has just replaced.
+# The only configuration of git here. Root may read another user's checkout, and clients may fetch a commit that a push has just
+# replaced.
 _CONFIGURATION = """\
 [safe]
 	directory = *
@@ -40,11 +40,14 @@ _CONFIGURATION = """\
 
 
 def prepare(home: Path, project: Path) -> None:
-    """Make the keys and the repository in `home`, unless they are there: the user may have pushed since.
+    """Create keys and repository in `home`. Existing ones stay, since the user may have pushed to them.
 
-    Its branches `main` and `release`, which the stacks follow, begin at the HEAD of the project's checkout: what is not committed is
-    not served. A project that is no checkout, but a downloaded archive, gets a first commit of its `dags/`; to change those,
-    clone the repository by its path.
+    The branches `main` and `release`, which the stacks follow, start at HEAD of the project's checkout. Uncommitted changes are not served.
+    A project without a git repository, such as a downloaded archive, gets one commit with its `dags/`. To change those, clone the
+    repository by its path.
+
+    Raises:
+        SandboxError: git is missing or failed.
     """
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     (home / ".gitconfig").write_text(_CONFIGURATION)
@@ -53,28 +56,28 @@ def prepare(home: Path, project: Path) -> None:
             _make_key(home / name)
     if not (home / REPOSITORY).exists():
         new = home / "new.git"
-        shutil.rmtree(new, ignore_errors=True)  # left by a `prepare` that was killed
+        shutil.rmtree(new, ignore_errors=True)  # left by a killed `prepare`
         _make_repository(home, new, project.resolve())
         new.rename(home / REPOSITORY)
 
 
 def url(host: str, port: int) -> str:
-    """The repository as the pods name it."""
+    """URL of the repository for pods."""
     return f"ssh://{USER}@{host}:{port}/{REPOSITORY}"
 
 
 def known_hosts(home: Path, host: str, port: int) -> str:
-    """The server's host key as a known_hosts text."""
+    """Line of known_hosts with the server's host key."""
     return f"{GitUrl.parse(url(host, port)).host_and_port} {_public(home / HOST_KEY)}\n"
 
 
 def deploy_key(home: Path) -> str:
-    """The private key with which the pods read."""
+    """Private key of the pods."""
     return (home / _DEPLOY_KEY).read_text()
 
 
 def public_key(home: Path) -> str:
-    """The public half of the deploy key."""
+    """Public key of the deploy key."""
     return _public(home / _DEPLOY_KEY)
 
 
@@ -103,35 +106,34 @@ def _make_repository(home: Path, new: Path, project: Path) -> None:
     git = partial(_git, home, project)
     git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(new))
     inside = partial(git, f"--git-dir={new}")
-    inside("config", "receive.shallowUpdate", "true")  # a shallow clone can push too
+    inside("config", "receive.shallowUpdate", "true")  # accepts pushes from a shallow clone
     if git("-C", str(project), "rev-parse", "--quiet", "--verify", "HEAD^{commit}", check=False):
         inside("fetch", "--quiet", "--no-tags", "--update-shallow", str(project), "HEAD:refs/heads/main")
     else:
         inside(f"--work-tree={project}", "add", "--", "dags")
         inside(f"--work-tree={project}", "commit", "--quiet", "--message", "The DAGs of this project")
     inside("branch", "release", "main")
-    if os.geteuid() == 0:  # the one who pushes is the one whose checkout it is
+    if os.geteuid() == 0:  # the owner of the checkout must be able to push
         owner = project.stat()
         for path in (new, *new.rglob("*")):
             os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _git(home: Path, project: Path, *arguments: str, check: bool = True) -> bool:
-    """Run git; whether it went well."""
-    env = environment(home) | {
-        "GIT_CEILING_DIRECTORIES": str(project.parent)
-    }  # a checkout around the project is not ours
+    """Run git. Returns whether it succeeded."""
+    # Without the ceiling, git would use a repository around the project.
+    env = environment(home) | {"GIT_CEILING_DIRECTORIES": str(project.parent)}
     try:
         done = subprocess.run(["git", *arguments], env=env, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise SandboxError(
-            "git is needed to serve this project's dags/; install it (Debian: apt install git)"
+            "git is not installed, and serves this project's dags/. Install it (Debian: apt install git)"
         ) from None
     if check and done.returncode:
-        raise SandboxError(f"git could not make the repository of the DAGs: {done.stderr.strip()}")
+        raise SandboxError(f"git could not create the DAG repository: {done.stderr.strip()}")
     return done.returncode == 0
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What every git here runs with."""
+    """Environment variables of git."""
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home.resolve()), "GIT_CONFIG_NOSYSTEM": "1"}

@@ -1,4 +1,4 @@
-"""Serves the repository of `git_repository` by SSH: read only, to who shows the deploy key. A process of its own."""
+"""Serves the repository of `git_repository` over SSH, read-only, to clients with the deploy key. Runs as a process of its own."""
 
 import argparse
 import asyncio
@@ -20,11 +20,11 @@ _LOGIN_SECONDS = 20
 _BUFFER = 65536
 _Source = asyncio.StreamReader | asyncssh.SSHReader[bytes]
 _Target = asyncio.StreamWriter | asyncssh.SSHWriter[bytes]
-_SILENT_SECONDS = 15  # three unanswered questions later, after a minute, a client counts as gone
+_KEEPALIVE_SECONDS = 15  # a client is disconnected after three unanswered keepalives, in a minute
 
 
-class _Door(asyncssh.SSHServer):
-    """Lets the deploy key in, and nobody else."""
+class _DeployKeyOnly(asyncssh.SSHServer):
+    """Accepts the deploy key and nothing else."""
 
     def __init__(self, key: str) -> None:
         self._key = asyncssh.import_public_key(key).public_data
@@ -38,16 +38,16 @@ class _Door(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         if admitted := username == USER and key.public_data == self._key:
             return admitted
-        _log(self._peer, f"refused user {username!r}: it has not shown the deploy key")
+        _log(self._peer, f"refused user {username!r} without the deploy key")
         return False
 
 
 async def _serve(home: Path, process: asyncssh.SSHServerProcess[bytes]) -> None:
-    """Run git-upload-pack for one session; any other request is refused."""
-    peer, asked = _address(process), process.command or process.subsystem or "a shell"
+    """Run git-upload-pack for one session. Refuses any other request."""
+    peer, request = _address(process), process.command or process.subsystem or "a shell"
     if _words(process.command) not in _COMMANDS:
-        _log(peer, f"refused {asked[:80]!r}")
-        process.stderr.write(f"git-upload-pack of /{REPOSITORY} is all that is served here: read only\n".encode())
+        _log(peer, f"refused {request[:80]!r}")
+        process.stderr.write(f"this server is read-only: it serves only git-upload-pack of /{REPOSITORY}\n".encode())
         process.exit(1)
         return
     env, protocol = environment(home), process.env.get("GIT_PROTOCOL", "")
@@ -57,9 +57,9 @@ async def _serve(home: Path, process: asyncssh.SSHServerProcess[bytes]) -> None:
     command = ["git", "upload-pack", "--strict", str(home.resolve() / REPOSITORY)]
     child = await asyncio.create_subprocess_exec(*command, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
     if not (child.stdin and child.stdout and child.stderr):
-        raise RuntimeError("the pipes that were asked for are missing")
+        raise RuntimeError("subprocess without pipes")
     incoming = asyncio.create_task(_feed(process.stdin, child.stdin))
-    end = "the client went"
+    end = "client disconnected"
     try:
         await asyncio.gather(_copy(child.stdout, process.stdout), _copy(child.stderr, process.stderr))
         process.exit(await child.wait())
@@ -72,14 +72,14 @@ async def _serve(home: Path, process: asyncssh.SSHServerProcess[bytes]) -> None:
 
 
 async def _copy(source: _Source, target: _Target) -> None:
-    """Copy all bytes, no faster than they are taken."""
+    """Copy all bytes at the pace of the reader."""
     while some := await source.read(_BUFFER):
         target.write(some)
         await target.drain()
 
 
 async def _feed(source: asyncssh.SSHReader[bytes], target: asyncio.StreamWriter) -> None:
-    with suppress(OSError, asyncssh.Error):  # either end may be gone before the other
+    with suppress(OSError, asyncssh.Error):  # either end may close first
         await _copy(source, target)
     target.close()
 
@@ -87,7 +87,7 @@ async def _feed(source: asyncssh.SSHReader[bytes], target: asyncio.StreamWriter)
 def _words(command: str | None) -> list[str]:
     try:
         return shlex.split(command or "")
-    except ValueError:  # a quotation without its end
+    except ValueError:  # an unclosed quote
         return []
 
 
@@ -106,7 +106,7 @@ async def _run(home: Path, address: str, port: int) -> None:
     listener = await asyncssh.listen(
         address,
         port,
-        server_factory=partial(_Door, public_key(home)),
+        server_factory=partial(_DeployKeyOnly, public_key(home)),
         process_factory=partial(_serve, home),
         server_host_keys=[home / HOST_KEY],
         encoding=None,
@@ -115,7 +115,7 @@ async def _run(home: Path, address: str, port: int) -> None:
         agent_forwarding=False,
         compression_algs=None,
         login_timeout=_LOGIN_SECONDS,
-        keepalive_interval=_SILENT_SECONDS,
+        keepalive_interval=_KEEPALIVE_SECONDS,
     )
     _log(f"{address}:{listener.get_port()}", "listening")
     await ended.wait()
@@ -125,11 +125,11 @@ async def _run(home: Path, address: str, port: int) -> None:
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--home", type=Path, required=True, help="the folder that `prepare` has filled")
+    parser.add_argument("--home", type=Path, required=True, help="folder that `git_repository.prepare` has filled")
     parser.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
-    given = parser.parse_args()
-    address, _, port = given.listen.rpartition(":")
-    asyncio.run(_run(given.home, address, int(port)))
+    arguments = parser.parse_args()
+    address, _, port = arguments.listen.rpartition(":")
+    asyncio.run(_run(arguments.home, address, int(port)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Runs Pulumi with its lines passed through and, beneath them, what an observer sees meanwhile.
+"""Runs Pulumi, prints its output, and shows an observer's report below it.
 
-Pulumi writes to a file, in a process group of its own: neither our end nor an interrupt at the terminal can break it off and leave the
-stack locked. It is asked to end, once, and then cancels what is under way and saves its state. From then on its lines, all consequences, go
-to the log alone, so that the cause stays the last thing to read.
+Pulumi writes to a log file, in its own process group. So neither a crash here nor an interrupt on the terminal kills it and leaves the
+stack locked. On an interrupt, or on a problem that does not resolve itself, Pulumi gets one SIGINT: it cancels its operations and saves the
+state. Its further output goes only to the log, so that the cause stays the last line on the terminal.
 """
 
 import signal
@@ -17,37 +17,36 @@ from rich.text import Text
 from airflow_stack.cli.console import console, say
 
 PRIVATE = 0o077
-"""Umask of every Pulumi: what it writes with `-v=9`, to a log in the temporary folder, has secrets in plain text."""
+"""Umask of Pulumi: with `-v=9` it logs secrets in plain text to the temporary folder."""
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 
 
 class Observation(Protocol):
-    """What an observer sees."""
+    """Report of an observer."""
 
     @property
     def summary(self) -> str:
-        """What is happening, in one line."""
+        """Current state, in one line."""
 
     @property
     def changes(self) -> Sequence[str]:
-        """What is new since the last time, a line each."""
+        """Changes since the last observation, one line each."""
 
     @property
     def problems(self) -> Sequence[object]:
-        """What will not mend itself."""
+        """Problems that do not resolve themselves."""
 
 
 Observer = Callable[[], Observation]
-"""Looks once."""
 
 
 def run_observed(command: Sequence[str], folder: Path, env: Mapping[str, str], log: Path, observe: Observer) -> bool:
-    """Run a Pulumi command to its end, with all that it prints in `log`, and tell whether it succeeded."""
+    """Run a Pulumi command until it exits, with its whole output in `log`. Returns whether it succeeded."""
     colour = "always" if console.is_terminal else "never"
     words = [*command, "--non-interactive", "--color", colour, "--suppress-progress", "--suppress-outputs"]
     with log.open("w") as written, log.open() as lines, console.status("") as status:
-        asked, looked = False, 0.0
+        interrupted, looked = False, 0.0
         with subprocess.Popen(
             words,
             cwd=folder,
@@ -60,27 +59,27 @@ def run_observed(command: Sequence[str], folder: Path, env: Mapping[str, str], l
         ) as process:
             while process.returncode is None:
                 try:
-                    if not asked and time.monotonic() - looked > _LOOK_SECONDS:
+                    if not interrupted and time.monotonic() - looked > _LOOK_SECONDS:
                         seen, looked = observe(), time.monotonic()
                         status.update(Text(seen.summary, style="dim"))
                         print_observation(seen)
                         if seen.problems:
-                            asked = _ask_to_end(process, "This will not mend itself")
+                            interrupted = _interrupt(process, "This problem does not resolve itself.")
                     _wait(process)
-                    if not asked:
-                        _pass_on(lines)
+                    if not interrupted:
+                        _print_lines(lines)
                 except KeyboardInterrupt:
-                    asked = asked or _ask_to_end(process, "Interrupted")
-        if asked:
-            say(f"It has ended; what it printed meanwhile is in {log}. The next `up` goes on from here.")
+                    interrupted = interrupted or _interrupt(process, "Interrupted.")
+        if interrupted:
+            say(f"Stopped. Log: {log}. The next `up` continues from here.")
         else:
-            _pass_on(lines)
-    return process.returncode == 0 and not asked
+            _print_lines(lines)
+    return process.returncode == 0 and not interrupted
 
 
-def _ask_to_end(process: subprocess.Popen[bytes], why: str) -> bool:
-    """Interrupt Pulumi; once, for a second time makes it drop what is under way."""
-    say(f"{why}: Pulumi ends in order and saves its state, which takes a moment.", "yellow")
+def _interrupt(process: subprocess.Popen[bytes], reason: str) -> bool:
+    """Interrupt Pulumi, only once: at a second interrupt it abandons running operations."""
+    say(f"{reason} Stopping Pulumi, which first saves its state.", "yellow")
     process.send_signal(signal.SIGINT)
     return True
 
@@ -93,15 +92,15 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 
 
 def print_observation(seen: Observation) -> None:
-    """Print what is new, and what will not mend itself; on a terminal the status line says the former."""
+    """Print problems and, except on a terminal, changes: there the status line shows them."""
     for line in () if console.is_terminal else seen.changes:
         say(f"    {line}")
     for problem in seen.problems:
         say(f"error: {problem}", "red")
 
 
-def _pass_on(lines: TextIO) -> None:
-    """Print the lines that are whole; what is not comes with the next call."""
+def _print_lines(lines: TextIO) -> None:
+    """Print all complete lines. The next call prints the rest."""
     while True:
         start, line = lines.tell(), lines.readline()
         if not line.endswith("\n"):

@@ -1,7 +1,6 @@
-"""Packs folders into one OCI archive of several images that share layers.
+"""Packs folders into one OCI archive with several images that share layers.
 
-One pass, straight into the archive: the layers are not compressed, and no copy of one is made. The
-same folders give the same bytes.
+Writes uncompressed layers straight into the archive, in one pass. The same folders produce the same bytes.
 """
 
 import hashlib
@@ -26,7 +25,7 @@ type_of_machine = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class OciLayer:
-    """A folder, and the paths in it that the layer does without."""
+    """Layer with the content of a folder, except some paths."""
 
     folder: Path
     without: frozenset[Path] = frozenset()
@@ -34,7 +33,7 @@ class OciLayer:
 
 @dataclass(frozen=True)
 class OciImage:
-    """An image by its full name; the configuration has the keys of an OCI image's `config`."""
+    """Image with its full name and the `config` of the OCI image format."""
 
     name: str
     layers: tuple[str, ...]
@@ -42,7 +41,7 @@ class OciImage:
 
 
 def write(archive: Path, layers: Mapping[str, OciLayer], images: Sequence[OciImage], tick: Callable[[], None]) -> None:
-    """Write the archive; `tick` is called often."""
+    """Write the archive. Calls `tick` every 500 files."""
     with archive.open("w+b") as file:
         blobs = {name: _add_layer(file, layer, tick) for name, layer in layers.items()}
         manifests = [_add_image(file, image, blobs) for image in images]
@@ -84,7 +83,7 @@ def _header(name: str, size: int) -> bytes:
 
 
 def _add_layer(file: BinaryIO, layer: OciLayer, tick: Callable[[], None]) -> dict[str, object]:
-    """Add a layer whose name, its digest, is known only after it: the header is written last."""
+    """Add a layer. Its file name is its digest, so the header is written last."""
     start = file.tell()
     file.seek(start + _BLOCK)
     hashed = _Hashed(file)
@@ -108,7 +107,7 @@ class _Hashed(io.RawIOBase):
         self._file = file
         self.digest = hashlib.sha256()
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]  # tarfile writes nothing else
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # tarfile writes only bytes
         self.digest.update(data)
         return self._file.write(data)
 

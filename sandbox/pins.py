@@ -1,10 +1,10 @@
-"""Which tools the sandbox needs, in which version, and where each one is published."""
+"""Tools of the sandbox, with versions and download URLs."""
 
 from dataclasses import dataclass
 
 # renovate: datasource=github-releases depName=pulumi/pulumi
 PULUMI = "3.250.0"
-# The last language host that is published as a Go module; it runs programs of the newest SDK.
+# Last version of the language host that is published as a Go module. It runs programs with the newest SDK.
 LANGUAGE_HOST_MODULE = "3.79.0"
 # renovate: datasource=github-releases depName=helm/helm
 HELM = "3.20.2"
@@ -32,29 +32,29 @@ _ETCD_URL = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
 
 @dataclass(frozen=True)
 class Tool:
-    """One program of the toolchain."""
+    """A program of the toolchain."""
 
     name: str
     version: str
     package: str
-    """The Go package of its `main`."""
+    """Go package with its `main`."""
     seconds: int
-    """To build it on two cores with nothing cached."""
+    """Build time on two cores without a cache."""
     url: str = ""
-    """The official download, an archive or the program itself; `{os}`, `{arch}` and `{x64}` are this machine's."""
+    """Official download: an archive, or the program itself. `{os}`, `{arch}` and `{x64}` are those of this machine."""
     checksums: str = ""
-    """The published file of its checksums; `{url}` is the download."""
+    """URL of the published checksums. `{url}` is the download."""
     minimum: str = ""
-    """The oldest installed version that will do; empty: only beside an installed Pulumi."""
+    """Oldest usable installed version. If empty, the tool is used only beside an installed Pulumi."""
     version_arguments: tuple[str, ...] = ("--version",)
     module_version: str = ""
-    """The version to build, where it is not the one to download."""
+    """Version to build, if it differs from the version to download."""
     script: str = ""
-    """A file that lies beside the package's folder in its module, and belongs to the tool."""
+    """Name of a further file of the tool, in the parent of the package's folder."""
 
     @property
     def files(self) -> list[str]:
-        """Every file of the tool, the program first."""
+        """Files of the tool. The program comes first."""
         return [self.name, *filter(None, [self.script])]
 
 
@@ -103,7 +103,7 @@ ENGINE = (
         version_arguments=("version", "--short"),
     ),
 )
-# For the programs in examples/ that are not Python. Where they are built, these two run with the newer engine.
+# For programs in examples/ that are not Python. The versions to build work with the newer engine.
 EXAMPLE_HOSTS = (
     Tool(
         name="pulumi-language-yaml",
@@ -132,13 +132,13 @@ CONTROL_PLANE = (
         seconds=60,
         url=f"{_ETCD_URL}/etcd-v{ETCD}-{{os}}-{{arch}}.tar.gz",
         checksums=f"{_ETCD_URL}/SHA256SUMS",
-        minimum="3.5",  # older ones cannot report watch progress
+        minimum="3.5",  # older versions cannot report watch progress
     ),
     _kubernetes("kube-apiserver", 420),
     _kubernetes("kube-controller-manager", 120),
     _kubernetes("kube-scheduler", 60),
 )
-# kwok's releases carry no checksums: built, and vouched for by the Go checksum database.
+# kwok publishes no checksums, so it is built. The Go checksum database verifies its source.
 KWOK_TOOL = Tool(name="kwok", version=KWOK, package="sigs.k8s.io/kwok/cmd/kwok", seconds=90, minimum="0.8")
 KUBECTL = _kubernetes("kubectl", 60, "version", "--client")
 NODE = (

@@ -1,4 +1,4 @@
-"""Certificates for one throwaway cluster. The authority's own key is never written."""
+"""Certificates of a throwaway cluster. The key of the certificate authority is never written to disk."""
 
 import datetime
 import ipaddress
@@ -19,7 +19,7 @@ _SERVICE_ADDRESS = "10.96.0.1"
 
 
 def issue(folder: Path, address: str) -> None:
-    """Write a new set: `ca.crt`, `server` (of this machine's loopback and of `address`) and `admin` (a cluster admin)."""
+    """Write new certificates: `ca.crt`, `server` (valid for loopback and `address`) and `admin` (a cluster admin)."""
     addresses = (x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", address, _SERVICE_ADDRESS))
     names = x509.SubjectAlternativeName([*addresses, *map(x509.DNSName, _SERVICE)])
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -34,7 +34,7 @@ def issue(folder: Path, address: str) -> None:
 
 
 def write_kubeconfig(path: Path, folder: Path, server: str) -> None:
-    """Write a kubeconfig for the cluster's admin."""
+    """Write a kubeconfig for the cluster admin."""
     name = "airflow-sandbox"
     cluster = {"server": server, "certificate-authority": str(folder / "ca.crt")}
     user = {"client-certificate": str(folder / "admin.crt"), "client-key": str(folder / "admin.key")}
@@ -50,7 +50,7 @@ def write_kubeconfig(path: Path, folder: Path, server: str) -> None:
 
 
 def client_context(folder: Path) -> ssl.SSLContext:
-    """Make a TLS context that trusts the cluster and speaks as its admin."""
+    """TLS context that trusts the cluster and authenticates as its admin."""
     context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     context.load_cert_chain(folder / "admin.crt", folder / "admin.key")
     return context
@@ -63,7 +63,7 @@ def _unsigned(name: str, key: ec.EllipticCurvePrivateKey, group: str = "airflow-
         subject_name=_name(name, group),
         public_key=key.public_key(),
         serial_number=x509.random_serial_number(),
-        not_valid_before=now - datetime.timedelta(minutes=5),  # clocks step
+        not_valid_before=now - datetime.timedelta(minutes=5),  # tolerates a clock that steps back
         not_valid_after=now + _VALID,
     )
 

@@ -1,4 +1,4 @@
-"""The environment that Pulumi runs with in the sandbox: state, passphrase, and plugins, official or stand-ins."""
+"""Environment of Pulumi in the sandbox: state, passphrase, and official plugins or stand-ins."""
 
 import os
 import secrets
@@ -16,15 +16,15 @@ OFFICIAL, STAND_INS = "the official plugins", "stand-ins for the official plugin
 
 
 def environment(root: Path, home: Path, kubeconfig: str, cache: Path) -> dict[str, str]:
-    """Make the environment in which Pulumi runs for the sandbox, and what lies behind it."""
+    """Environment variables for Pulumi. Creates the folders and files that they name."""
     home = home.resolve()
     (home / "pulumi").mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The venv first: that Python language host starts the first Python on PATH.
+    # The virtual environment comes first: the Python language host starts the first Python on PATH.
     path = [str(Path(sys.prefix) / "bin"), str(cache / "bin"), os.environ.get("PATH", os.defpath)]
     plugins = official_plugins(cache)
     ours = {
         "KUBECONFIG": kubeconfig,
-        # No sidecar files beside those of the state: a kill can cut them short, and then Pulumi cannot read its state.
+        # Without sidecar files of the state: a kill can truncate them, and then Pulumi cannot read its state.
         "PULUMI_BACKEND_URL": f"file://{home / 'pulumi'}?metadata=skip",
         "PULUMI_HOME": str(_pulumi_home(root, home, plugins)),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -38,12 +38,12 @@ def environment(root: Path, home: Path, kubeconfig: str, cache: Path) -> dict[st
 
 
 def plugins(env: Mapping[str, str]) -> str:
-    """Say which plugins an environment of `environment` has."""
+    """Plugins in an environment made by `environment`: `OFFICIAL` or `STAND_INS`."""
     return OFFICIAL if (Path(env["PULUMI_HOME"]) / "plugins").is_symlink() else STAND_INS
 
 
 def official_plugins(cache: Path) -> Path | None:
-    """Find the folder of the published resource plugins; None when they cannot be had."""
+    """Folder of the official resource plugins. None if they are neither installed nor downloadable."""
     user = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
     for folder in (user, cache / "plugins"):
         if all((folder / _plugin(name)).exists() for name in PLUGINS):
@@ -52,12 +52,12 @@ def official_plugins(cache: Path) -> Path | None:
 
 
 def _plugin(name: str) -> str:
-    """Name the folder of a plugin, in the version that the SDK asks for."""
+    """Folder name of a plugin, in the version of its SDK."""
     return f"resource-{name}-v{version(f'pulumi-{name}')}"
 
 
 def _pulumi_home(root: Path, home: Path, plugins: Path | None) -> Path:
-    """Make a home for Pulumi with a link to the official plugins, or with the stand-ins installed."""
+    """Create PULUMI_HOME with a link to the official plugins, or with the stand-ins."""
     folder = home / "pulumi-home"
     shutil.rmtree(folder / "plugins", ignore_errors=True)
     (folder / "plugins").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Runs one tool of the toolchain, found or made first: `python -m sandbox.run_tool actionlint -version`."""
+"""Runs one tool of the toolchain: `python -m sandbox.run_tool actionlint -version`."""
 
 import os
 import sys
@@ -10,4 +10,4 @@ if __name__ == "__main__":
         found = toolchain.ensure([pins.ALL[sys.argv[1]]])[sys.argv[1]]
     except SandboxError as error:
         raise SystemExit(f"error: {error}") from None
-    os.execv(found.path, sys.argv[1:])  # noqa: S606  (no shell, on purpose)
+    os.execv(found.path, sys.argv[1:])  # noqa: S606  (no shell is wanted)

@@ -1,4 +1,4 @@
-"""Runs the Pulumi command line on a project, with state, passphrase and plugins of the sandbox."""
+"""Runs the `pulumi` command on a stack of the sandbox."""
 
 import json
 import subprocess
@@ -20,19 +20,19 @@ _EARLIER = "stand-ins of an earlier version"
 
 @dataclass(frozen=True)
 class PulumiResult:
-    """How one Pulumi command ended."""
+    """Result of a Pulumi command."""
 
     ok: bool
     output: str
-    """What it printed; empty when that went to the terminal."""
+    """Output of the command. Empty if it went to the terminal."""
     changes: dict[str, int] = field(default_factory=dict)
-    """How many resources per operation: same, create, update, replace, delete."""
+    """Number of resources per operation: same, create, update, replace, delete."""
     steps: dict[str, list[str]] = field(default_factory=dict)
-    """The URNs per operation, without the unchanged ones."""
+    """URNs per operation, except `same`."""
 
 
 class SandboxStack:
-    """A stack of the project in `project`, with all its state in `home`."""
+    """A stack of the Pulumi project in `project`, with its state and settings in `home`."""
 
     def __init__(self, project: Path, name: str, home: Path, env: Mapping[str, str]) -> None:
         self.name = name
@@ -41,10 +41,14 @@ class SandboxStack:
         self._written_by = self._home / f"{name}.plugins"
 
     def create(self) -> None:
-        """Create the stack unless it exists. Settings written by Pulumi go to `config_file`."""
+        """Create the stack unless it exists.
+
+        Raises:
+            SandboxError: Other plugins wrote its state.
+        """
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self._home / "pulumi").mkdir(exist_ok=True)
-        # Commands that write settings do so beside a Pulumi.yaml, so they are given one of ours.
+        # Pulumi writes settings beside Pulumi.yaml. This one directs them to `config_file`.
         name = yaml.safe_load((self._project / "Pulumi.yaml").read_text())["name"]
         (self._home / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
         if self.name not in stacks(self._home, self._env):
@@ -53,48 +57,48 @@ class SandboxStack:
         self._refuse_state_of_other_plugins()
 
     def set_secret(self, key: str, value: str) -> None:
-        """Set a secret of the stack; the value goes by standard input."""
+        """Set a secret of the stack. The value is passed on standard input."""
         self._ask("config", "set", "--secret", key, "--stack", self.name, text=value)
 
     def up(self, *arguments: str, live: Observer | None = None) -> PulumiResult:
-        """Deploy; `live` shows Pulumi's lines and what happens meanwhile, and ends the deployment on a lasting problem."""
+        """Deploy. With `live`, print Pulumi's output and the observations, and stop on a problem that does not resolve itself."""
         return self._operate("up", "--yes", "--skip-preview", *arguments, live=live)
 
     def preview(self, *arguments: str, live: bool = False) -> PulumiResult:
-        """Show what a deployment would change."""
+        """Preview a deployment. `live` prints the output."""
         return self._operate("preview", *arguments, live=live)
 
     def refresh(self, *arguments: str) -> PulumiResult:
-        """Read the real state of every resource."""
+        """Update the state from the real resources."""
         return self._operate("refresh", "--yes", "--skip-preview", *arguments)
 
     def destroy(self, *, live: bool = False) -> PulumiResult:
-        """Delete every resource."""
+        """Delete all resources. `live` prints the output."""
         return self._operate("destroy", "--yes", "--skip-preview", live=live)
 
     def unprotect(self) -> None:
-        """Let every resource be deleted."""
+        """Remove the protection of all resources."""
         self._ask("state", "unprotect", "--all", "--yes", "--stack", self.name)
 
     def remove(self) -> None:
-        """Forget the stack, resources or not, and its settings."""
+        """Remove the stack from the state, even with resources, and delete its settings."""
         self._ask("stack", "rm", self.name, "--yes", "--force")
         self.config_file.unlink(missing_ok=True)
         self._written_by.unlink(missing_ok=True)
 
     def export(self) -> dict[str, Any]:
-        """Read the state, secrets encrypted."""
+        """State of the stack, with encrypted secrets."""
         answer: dict[str, Any] = json.loads(self._ask("stack", "export", "--stack", self.name))
         return answer
 
     def outputs(self, *, secrets: bool = False) -> dict[str, Any]:
-        """Read the stack's outputs."""
+        """Outputs of the stack."""
         show = ["--show-secrets"] if secrets else []
         answer: dict[str, Any] = json.loads(self._ask("stack", "output", "--json", "--stack", self.name, *show))
         return answer
 
     def run(self, *arguments: str) -> PulumiResult:
-        """Run any other Pulumi command in the project."""
+        """Run a Pulumi command in the project."""
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self._project,
@@ -109,16 +113,16 @@ class SandboxStack:
         return PulumiResult(done.returncode == 0, done.stdout)
 
     def _refuse_state_of_other_plugins(self) -> None:
-        """Let no plugins work on what others wrote, be they nearly the same: docs/plugins.md."""
+        """Refuse to use official plugins and stand-ins on the same state: docs/plugins.md."""
         now = plugins(self._env)
-        if not self._written_by.exists():  # of an earlier version of this project
+        if not self._written_by.exists():  # state of an earlier version of this project
             self._written_by.write_text(now if _is_as_official(self.export()) else _EARLIER)
         before = self._written_by.read_text()
         if before != now:
             raise SandboxError(
-                f"stack {self.name} was deployed with {before}, and now there are {now}: they could replace what it has, or wait for "
-                "ever. Nothing was done. Either have the former plugins again (the official ones need the internet, or their folder "
-                "in ~/.pulumi/plugins), or remove the sandbox: `make down`, without STACK, then `make up`."
+                f"stack {self.name} was deployed with {before}, but this machine now uses {now}, which could replace its resources "
+                "or hang. Nothing was changed. Remove the sandbox with `make down` (without STACK), then run `make up`. To keep the stack, "
+                "restore the former plugins: official ones need the internet, or their folder in ~/.pulumi/plugins"
             )
 
     def _operate(self, command: str, *arguments: str, live: Observer | bool | None = None) -> PulumiResult:
@@ -132,7 +136,7 @@ class SandboxStack:
                 done = PulumiResult(run_observed(["pulumi", *words], self._project, self._env, log, live), "")
             elif live:
                 process = subprocess.Popen(["pulumi", *words], cwd=self._project, env=self._env, umask=PRIVATE)
-                done = PulumiResult(_patiently(process) == 0, "")
+                done = PulumiResult(_exit_code(process) == 0, "")
             else:
                 done = self.run(*words)
             return PulumiResult(done.ok, done.output, *_summary(events))
@@ -142,7 +146,7 @@ class SandboxStack:
 
 
 def stacks(home: Path, env: Mapping[str, str]) -> list[str]:
-    """Name every stack with state in `home`."""
+    """Names of the stacks with state in `home`."""
     if not (home / "Pulumi.yaml").exists():
         return []
     return [stack["name"] for stack in json.loads(_pulumi(home, env, "stack", "ls", "--json"))]
@@ -154,12 +158,12 @@ def _pulumi(home: Path, env: Mapping[str, str], *arguments: str, text: str = "")
         command, cwd=home, env=env, input=text, capture_output=True, text=True, check=False, umask=PRIVATE
     )
     if done.returncode != 0:
-        raise SandboxError(f"pulumi {' '.join(arguments[:2])}: {done.stderr or done.stdout}")
+        raise SandboxError(f"`pulumi {' '.join(arguments[:2])}` failed: {done.stderr or done.stdout}")
     return done.stdout
 
 
-def _patiently(process: subprocess.Popen[bytes]) -> int:
-    """Wait; an interrupt reaches Pulumi too, which then ends by itself and frees its lock."""
+def _exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Wait for Pulumi, also after an interrupt: Pulumi receives it too, and releases its lock before it exits."""
     while True:
         try:
             return process.wait()
@@ -181,7 +185,7 @@ def _summary(events: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
 
 
 def _is_as_official(state: Mapping[str, Any]) -> bool:
-    """Tell whether objects are kept as the official plugin keeps them, or there are none."""
+    """Whether the state has no Kubernetes objects, or has them in the official plugin's form."""
     resources = state["deployment"].get("resources") or []
     objects = [each for each in resources if each["type"].startswith("kubernetes:") and each.get("outputs")]
     return all("__inputs" in each["outputs"] for each in objects)

@@ -1,4 +1,4 @@
-"""One cluster with its tools, its git server, and the project's stacks on it."""
+"""One cluster with its tools, its git server and the project's stacks."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from airflow_stack.cli.console import duration, say
 from airflow_stack.cli.kubernetes_client import KubernetesClient, select_context
 from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.inputs.validation import PROJECT
-from airflow_stack.names import RELEASE
+from airflow_stack.names import API_SERVER_PORT, RELEASE
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, config_copy, daemons, git_repository, pins, tool_sources, toolchain
 from sandbox.airflow_ready import dag_files
@@ -28,12 +28,11 @@ ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".state"
 STAND_IN_CHART = ROOT / "sandbox" / "chart"
 GIT = STATE / "git"
-_UI_PORT = 8080  # of Airflow's address in the stack's outputs
-_ANSWER_SECONDS = 30
+_GIT_SERVER_SECONDS = 30
 
 
 class Session:
-    """What a command does on one cluster."""
+    """Work on one cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -42,19 +41,19 @@ class Session:
         self.stand_in_images = False
         if not (self.official_plugins or self.cluster.throwaway):
             raise SandboxError(
-                "on a cluster of yours only the official Pulumi plugins are used, and they cannot be had now; "
-                "with the internet they come by themselves, without it see `pulumi plugin install --help`"
+                f"{cluster.about} needs the official Pulumi plugins, which are not installed and cannot be downloaded. "
+                "Connect to the internet, or install them with `pulumi plugin install --file`"
             )
 
     def start(self) -> None:
-        """Make tools and cluster ready."""
+        """Provide the tools and start the cluster."""
         tools = toolchain.ensure([*pins.ENGINE, *self.cluster.tools], self._cache)
         began = time.monotonic()
         self.cluster.start(tools)
-        say(f"Cluster: {self.cluster.about} (ready after {duration(time.monotonic() - began)}).")
+        say(f"Cluster: {self.cluster.about}. Ready after {duration(time.monotonic() - began)}.")
 
     def env(self) -> dict[str, str]:
-        """The environment for Pulumi."""
+        """Environment variables for Pulumi."""
         return environment(ROOT, self.cluster.stacks, self.cluster.kubeconfig, self._cache)
 
     def stack(self, name: str) -> SandboxStack:
@@ -62,7 +61,7 @@ class Session:
         return SandboxStack(ROOT, name, self.cluster.stacks, self.env())
 
     def prepare(self, name: str) -> SandboxStack:
-        """Make a stack ready to run: its settings, images, repository, and throwaway secrets where it has none."""
+        """Provide everything that a stack needs: settings, images, DAG repository, and throwaway values of missing secrets."""
         file, stack, throwaway = stack_file(name), self.stack(name), self.cluster.throwaway
         served = None if config_copy.names_repository(file) else self._serve_dags()
         registry = self.cluster.provide_images(_images(file))
@@ -76,24 +75,24 @@ class Session:
         return stack
 
     def supplied_secrets(self, stack: SandboxStack) -> list[str]:
-        """Name the secrets of a stack that are the sandbox's, not those of its file."""
+        """Keys of the secrets that the sandbox supplies because the stack's file has none."""
         return config_copy.supplied_secrets(stack_file(stack.name), stack.config_file)
 
     def serves_dags(self, stack: SandboxStack) -> bool:
-        """Whether the stack follows the repository that is served here."""
+        """Whether the stack follows the DAG repository that the sandbox serves."""
         return not config_copy.names_repository(stack_file(stack.name))
 
     def namespace(self, stack: SandboxStack) -> str:
-        """The namespace of the stack's Airflow."""
+        """Namespace of the stack's Airflow."""
         return str(config_copy.settings(stack.config_file).get(f"{PROJECT}:namespace", RELEASE))
 
     def reader(self, stack: SandboxStack) -> NamespaceReader:
-        """The pods of the stack."""
+        """Reader of the stack's pods."""
         selected = select_context(None, None, {"KUBECONFIG": self.cluster.kubeconfig})
         return NamespaceReader(KubernetesClient(selected), self.namespace(stack))
 
     def dag_files(self, stack: SandboxStack, ref: str) -> set[str]:
-        """The DAG files that the stack must list; those of a repository elsewhere are not known here."""
+        """DAG files that Airflow must list. Empty for a repository that the sandbox does not serve."""
         if not self.serves_dags(stack):
             return set()
         path = config_copy.settings(stack.config_file).get(f"{PROJECT}:dags", {}).get("path", "dags")
@@ -102,42 +101,42 @@ class Session:
             return dag_files(Path(folder) / path)
 
     def forward(self, stack: str, namespace: str) -> str:
-        """Make Airflow's page reachable from this machine, for as long as the stack is up; its address."""
+        """Forward a local port to Airflow's web page until the stack is removed. Returns the address."""
         home = self._forward(stack)
         home.mkdir(parents=True, exist_ok=True)
         port = home / "port"
         if not (port.exists() and daemons.running(home)):
             daemons.stop(home)
-            port.write_text(str(_UI_PORT if _is_free(_UI_PORT) else free_ports(1)[0]))
+            port.write_text(str(API_SERVER_PORT if _is_free(API_SERVER_PORT) else free_ports(1)[0]))
             kubectl = ["kubectl", "port-forward", f"--namespace={namespace}", "service/airflow-api-server"]
-            again = 'while :; do "$@"; sleep 1; done'  # it ends with the pod that it led to
-            command = ["sh", "-c", again, "sh", *kubectl, f"{port.read_text()}:8080"]
+            restart = 'while :; do "$@"; sleep 1; done'  # `port-forward` ends with its pod
+            command = ["sh", "-c", restart, "sh", *kubectl, f"{port.read_text()}:{API_SERVER_PORT}"]
             daemons.start(home, "forward", ["env", f"KUBECONFIG={self.cluster.kubeconfig}", *command])
         return f"http://localhost:{port.read_text()}"
 
     def forget(self, stack: SandboxStack) -> None:
-        """Remove a stack that is destroyed, and the way to its page."""
+        """Remove a destroyed stack and its port forwarding."""
         daemons.stop(self._forward(stack.name))
         shutil.rmtree(self._forward(stack.name), ignore_errors=True)
         stack.remove()
 
     def stop(self, *, keep: bool = False) -> list[str]:
-        """End the cluster and what belongs to it; what was ended."""
+        """Stop the cluster and its helpers. Returns the names of the processes."""
         homes = [*self.cluster.stacks.glob("*.forward"), GIT]
-        ended = [name for home in homes for name in daemons.stop(home)] + self.cluster.stop(keep=keep)
+        stopped = [name for home in homes for name in daemons.stop(home)] + self.cluster.stop(keep=keep)
         if not keep:
             shutil.rmtree(GIT, ignore_errors=True)
-        return ended
+        return stopped
 
     def _forward(self, stack: str) -> Path:
         return self.cluster.stacks / f"{stack}.forward"
 
     def _serve_dags(self) -> ServedRepository:
-        """Serve this project's own DAGs to the cluster."""
+        """Serve the project's own DAGs to the cluster."""
         host = self.cluster.git_server_address()
         git_repository.prepare(GIT, ROOT)
         port = GIT / "port"
-        if not port.exists():  # it stays the same, for it is part of the stack's settings
+        if not port.exists():  # kept, because the port is part of the stack's settings
             port.write_text(str(free_ports(1)[0]))
         if not daemons.running(GIT):
             listen = f"--listen={host}:{port.read_text()}"
@@ -145,10 +144,10 @@ class Session:
             log = daemons.log_file(GIT, "git-server")
             log.unlink(missing_ok=True)
             daemons.start(GIT, "git-server", self.cluster.in_pod_network(["env", f"PYTHONPATH={ROOT}", *command]))
-            end = time.monotonic() + _ANSWER_SECONDS
+            end = time.monotonic() + _GIT_SERVER_SECONDS
             while not log.exists() or "listening" not in log.read_text():
                 if time.monotonic() > end:
-                    raise SandboxError.from_log("the git server did not come up", log)
+                    raise SandboxError.from_log("the git server did not start", log)
                 time.sleep(0.1)
         number = int(port.read_text())
         return ServedRepository(
@@ -158,7 +157,7 @@ class Session:
         )
 
     def _chart(self) -> str | None:
-        """The chart to take instead of the published one; None when that can be reached."""
+        """Path of the chart to use: AIRFLOW_CHART, or the stand-in. None for the published chart."""
         if own := os.environ.get("AIRFLOW_CHART"):
             return str(Path(own).absolute())
         published = tool_sources.internet_available() or not self.cluster.throwaway
@@ -166,14 +165,14 @@ class Session:
 
 
 def stack_file(stack: str) -> Path:
-    """The stack's own settings."""
+    """The stack's own file."""
     return ROOT / f"Pulumi.{stack}.yaml"
 
 
 def _images(file: Path) -> Images:
     try:
         return Images.model_validate(config_copy.settings(file).get("airflow:images", {}))
-    except (OSError, ValidationError):  # told better when all the settings are read
+    except (OSError, ValidationError):  # reported with all other settings, later
         return Images()
 
 

@@ -1,6 +1,6 @@
-"""A cluster whose nodes are simulated by kwok: needs no root and no Docker.
+"""Cluster with nodes simulated by kwok. Needs neither root nor Docker.
 
-The API, the controllers, scheduling, admission and Pod Security are real; pods run no process.
+API server, controllers, scheduling, admission and Pod Security are real. Pods run no process.
 """
 
 from collections.abc import Mapping
@@ -16,32 +16,29 @@ from sandbox.toolchain import LocatedTool
 
 
 class SimulatedCluster(ControlPlane):
-    """A control plane and kwok."""
+    """Control plane and kwok."""
 
-    about = (
-        "a real Kubernetes API with simulated nodes: every object is real, but pods run no process, "
-        "so nothing answers on the network"
-    )
+    about = "a real Kubernetes API with simulated nodes, where pods run no process and answer no request"
     runs_pods = False
     tools: tuple[Tool, ...] = (*CONTROL_PLANE, KWOK_TOOL)
 
     def __init__(self, folder: Path) -> None:
-        # An endpoint of the API server must not be loopback; nobody uses this one.
+        # Kubernetes rejects loopback addresses in endpoints. No client uses this one.
         super().__init__(folder, bind="127.0.0.1", address="192.0.2.1")
 
     def start(self, tools: Mapping[str, LocatedTool]) -> None:
-        """Start what does not run yet, and return when the cluster can be used."""
+        """Start the processes that are not running, and wait for the cluster."""
         if not Path("/proc/self/environ").exists():
             raise SandboxError(
-                "the simulated cluster needs Linux; start Docker for a kind cluster, "
-                "or name a cluster of yours with CLUSTER=<kubeconfig context>"
+                "CLUSTER=simulated needs Linux. Start Docker for a kind cluster, "
+                "or name a cluster of yours: CLUSTER=<kubeconfig context>"
             )
         super().start(tools)
 
     def groups(self) -> Groups:
-        """The control plane's, with kwok beside the controllers."""
+        """Processes of the control plane, with kwok beside the controllers."""
         *first, last = super().groups()
-        # Without a lease the node is lost after 50 seconds. Short, as a new kwok waits for the end of the old one's.
+        # Without a lease the node is lost after 50 s. A new kwok waits until the old lease ends, so it is short.
         kwok = ["--kubeconfig=kubeconfig", "--config={here}/stages.yaml", "--manage-all-nodes"]
         kwok += ["--node-lease-duration-seconds=5", "--server-address=127.0.0.1:{kwok}"]
         return [*first, {**last, "kwok": kwok}]
@@ -51,12 +48,12 @@ class SimulatedCluster(ControlPlane):
         return (HERE / "simulated.yaml").read_text()
 
     def wait_for_node(self, client: Client) -> None:
-        """Return when kwok has the node take pods."""
+        """Wait until kwok has made the node ready."""
         self.wait("kwok", lambda: accepts_pods(client.get(Node, "simulated")))
 
 
 def accepts_pods(node: Node) -> bool:
-    """Whether a node is ready, and free of taints."""
+    """Whether a node is ready and has no taints."""
     conditions = (node.status.conditions if node.status else None) or []
     ready = any(each.type == "Ready" and each.status == "True" for each in conditions)
     return ready and not (node.spec and node.spec.taints)

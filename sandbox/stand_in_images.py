@@ -1,7 +1,7 @@
-"""Stand-ins for the images of a stack, for where no registry is reached, in one archive that containerd imports.
+"""Stand-ins for a stack's images, in one archive that containerd imports. Used where no registry is reachable.
 
-Airflow comes from PyPI, PostgreSQL and Redis from Debian, the rest are programs in `image_programs/`. They
-are made once for each version of Airflow, in the cache, and again when something that they hold changes.
+Airflow comes from PyPI, PostgreSQL and Redis from Debian, the other programs from `image_programs/`. The archive is cached: it is built once
+per version of Airflow, and again when its content changes.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from sandbox.image_programs import PAUSE, install_programs, oci_images, program_
 
 __all__ = ["PAUSE", "ensure_archive", "remaining_steps"]
 
-_AIRFLOW_STEP, _PACK_STEP = {"Airflow": 120}, {"images": 20}
+_AIRFLOW_SECONDS, _PACK_SECONDS = {"Airflow": 120}, {"images": 20}
 _EXTRAS = "standard,postgres,cncf-kubernetes,fab,git,celery,statsd"
 _COMPILE = """
 import compileall, py_compile, sys
@@ -31,15 +31,16 @@ compileall.compile_dir(sys.argv[1], quiet=2, workers=0, invalidation_mode=py_com
 
 
 def remaining_steps(cache: Path, images: Images) -> dict[str, int]:
-    """The steps of `stand_ins` that are still to do, with about how many seconds each takes."""
+    """Steps that `ensure_archive` still has to do, each with its estimated seconds."""
     if _archive(cache, images).exists():
         return {}
-    made = debian.tree_folder(cache).exists(), _airflow_folder(cache, images).exists()
-    return ({} if made[0] else debian.BUILD_SECONDS) | ({} if made[1] else _AIRFLOW_STEP) | _PACK_STEP
+    debian_seconds = {} if debian.tree_folder(cache).exists() else debian.BUILD_SECONDS
+    airflow_seconds = {} if _airflow_folder(cache, images).exists() else _AIRFLOW_SECONDS
+    return debian_seconds | airflow_seconds | _PACK_SECONDS
 
 
 def ensure_archive(cache: Path, images: Images, shown: Progress) -> Path:
-    """Make the archive of every image that a stack of these settings names, where it is missing."""
+    """Build the archive of a stack's images unless it is cached. Returns its path."""
     archive = _archive(cache, images)
     if not archive.exists():
         base = debian.ensure_tree(cache, shown)
@@ -51,7 +52,7 @@ def ensure_archive(cache: Path, images: Images, shown: Progress) -> Path:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Let every user of the images read what is made, whatever this user's umask is."""
+    """Create files that all users of the images can read."""
     before = os.umask(0o022)
     try:
         yield
@@ -80,7 +81,7 @@ def _airflow_folder(cache: Path, images: Images) -> Path:
 
 
 def _make_room(folder: Path, kind: str, version: str) -> None:
-    """Remove what was made of a version before, and of those that are no longer tested; the others stay, for upgrades go from one to the other."""
+    """Remove earlier builds of a version, and versions that are no longer tested. The others stay for upgrades."""
     others = tuple(f"{kind}-{row.airflow}-" for row in TESTED if row.airflow != version)
     for path in debian.matching(folder, (f"{kind}-*", ".*")):
         if not path.name.startswith(others):
@@ -92,7 +93,7 @@ def _requirements(version: str) -> list[str]:
 
 
 def _airflow(cache: Path, images: Images, base: Path, shown: Progress) -> Path:
-    """Install Airflow for the tree's Python from the outside, where that Python finds it by itself."""
+    """Install Airflow into a layer, for the Python of the Debian tree."""
     final, version = _airflow_folder(cache, images), images.airflow.airflow_version
     if final.exists():
         return final
@@ -124,25 +125,25 @@ def _airflow(cache: Path, images: Images, base: Path, shown: Progress) -> Path:
         try:
             toolchain.run(command, final.parent, dict(os.environ), log, shown)
         except SandboxError:
-            needed = "Airflow needs PyPI, or a mirror of it in UV_DEFAULT_INDEX, and 1 GB of disk: uv failed"
-            raise SandboxError.from_log(needed, log) from None
+            failure = "uv could not install Airflow. It needs PyPI, or a mirror in UV_DEFAULT_INDEX, and 1 GB of disk"
+            raise SandboxError.from_log(failure, log) from None
         (packages / "bin").rename(local / "bin")
         for script in (local / "bin").iterdir():
-            _run_by(f"/usr/bin/{python}", script)
+            _set_interpreter(script, f"/usr/bin/{python}")
         _compile(base, local, f"/{packages.relative_to(made)}", log, shown)
     shown.finish(f"{version} from PyPI")
     return final
 
 
-def _run_by(python: str, script: Path) -> None:
-    """Let a script be run by the tree's Python and not by the one that installed it."""
+def _set_interpreter(script: Path, python: str) -> None:
+    """Make a script start with the tree's Python instead of the one that installed it."""
     first, newline, rest = script.read_bytes().partition(b"\n")
     if first.startswith(b"#!") and b"python" in first:
         script.write_bytes(f"#!{python}".encode() + newline + rest)
 
 
 def _compile(base: Path, local: Path, packages: str, log: Path, shown: Progress) -> None:
-    """Compile by the tree's own Python: a pod cannot keep what it compiles, and would do it at every start."""
+    """Compile with the tree's Python. A pod cannot save bytecode, and would compile at each start."""
     inside = 'mount --bind "$1" "$2/usr/local"; mount --rbind /dev "$2/dev"; shift; exec chroot "$@"'
     command = ["unshare", "--mount", "sh", "-ec", inside, "sh", str(local), str(base)]
     toolchain.run([*command, "python3", "-c", _COMPILE, packages], base, dict(os.environ), log, shown)
@@ -153,15 +154,15 @@ def _pack(archive: Path, images: Images, base: Path, airflow: Path, shown: Progr
     _make_room(archive.parent, "stand-ins", images.airflow.airflow_version)
     try:
         with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".") as name:
-            aside = Path(name)
-            install_programs(aside / "programs")
+            folder = Path(name)
+            install_programs(folder / "programs")
             layers = {
                 "base": oci.OciLayer(base, frozenset(debian.matching(base, debian.NOT_IN_IMAGES))),
-                "programs": oci.OciLayer(aside / "programs"),
+                "programs": oci.OciLayer(folder / "programs"),
                 "airflow": oci.OciLayer(airflow),
             }
-            oci.write(aside / "new", layers, list(oci_images(images)), shown.tick)
-            (aside / "new").rename(archive)
+            oci.write(folder / "new", layers, list(oci_images(images)), shown.tick)
+            (folder / "new").rename(archive)
     except OSError as error:
-        raise SandboxError(f"the images were not packed: {error}; it needs 1 GB of disk in {archive.parent}") from error
+        raise SandboxError(f"images were not packed: {error}. {archive.parent} needs 1 GB of free disk") from error
     shown.finish(f"{archive.stat().st_size >> 20} MB, stand-ins")

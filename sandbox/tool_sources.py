@@ -1,4 +1,4 @@
-"""Gets one tool into a folder: the official download, or a build from its published Go module."""
+"""Sources of a tool: the official download, or a build from its published Go module."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def _open(url: str, timeout: float) -> IO[bytes]:
 
 @cache
 def internet_available() -> bool:
-    """Whether official downloads can be had. Asked once a run; a refusal is final."""
+    """Whether official downloads are reachable. Checked once per run."""
     try:
         with _open(PULUMI_CHECKSUMS, _PROBE_SECONDS):
             return True
@@ -43,7 +43,7 @@ def internet_available() -> bool:
 
 @cache
 def docker_hub_available() -> bool:
-    """Whether images can be pulled: Docker Hub answers, be it that it wants to know who asks."""
+    """Whether images can be pulled: Docker Hub answers, if only with a request to log in."""
     try:
         with _open(DOCKER_HUB, _PROBE_SECONDS):
             return True
@@ -54,7 +54,14 @@ def docker_hub_available() -> bool:
 
 
 def download(tool: Tool, folder: Path) -> bool:
-    """Put the official files of a tool into the folder; False when none are published."""
+    """Download the official files of a tool into the folder.
+
+    Returns:
+        False if there is no official download.
+
+    Raises:
+        SandboxError: The download broke off, or its checksum is wrong.
+    """
     if not tool.url:
         return False
     url = tool.url.format(**_HERE)
@@ -67,11 +74,11 @@ def download(tool: Tool, folder: Path) -> bool:
         target.unlink(missing_ok=True)
         return False
     except OSError as error:
-        raise SandboxError(f"the download of {url} broke off ({error}); run it again") from error
+        raise SandboxError(f"download of {url} failed: {error}. Run the command again") from error
     with target.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != published:
-        raise SandboxError(f"{url} has the checksum {found}, published is {published}: not used")
+        raise SandboxError(f"{url} has a wrong checksum: {found} instead of {published}. The file was not used")
     if target.name.endswith((".tar.gz", ".tgz")):
         _unpack(target, tool, folder)
     else:
@@ -85,7 +92,7 @@ def _checksum(url: str, name: str) -> str:
     for line in lines:
         if len(lines) == 1 or line.split()[-1].endswith(name):
             return line.split()[0]
-    raise SandboxError(f"{url} does not list {name}")
+    raise SandboxError(f"{url} has no checksum of {name}. The file was not used")
 
 
 def _unpack(target: Path, tool: Tool, folder: Path) -> None:
@@ -99,13 +106,22 @@ def _unpack(target: Path, tool: Tool, folder: Path) -> None:
 
 
 def build(tool: Tool, folder: Path, run: Callable[[list[str], Path, dict[str, str]], None]) -> None:
-    """Build a tool from its Go module; `run` runs one command in a folder with an environment."""
+    """Build a tool from its Go module.
+
+    Args:
+        tool: Tool to build.
+        folder: Folder for its files.
+        run: Runs a command in a folder with an environment.
+
+    Raises:
+        SandboxError: Go is missing.
+    """
     if shutil.which("go") is None:
         raise SandboxError(
-            f"{tool.name} is not installed, and its official download cannot be reached.\n"
-            "Either install Go (1.24 or newer), and it is built here from its published module;\n"
-            f"or install {tool.name} {tool.minimum or tool.version} or newer and put it on PATH;\n"
-            "or try again with the internet."
+            f"{tool.name} is not installed, and its official download is not reachable. Do one of:\n"
+            "- connect to the internet\n"
+            f"- install {tool.name} {tool.minimum or tool.version} or newer on PATH\n"
+            f"- install Go 1.24 or newer, which builds {tool.name} from its published module"
         )
     environment = {**os.environ, **_GO}
     version = tool.module_version or tool.version
@@ -128,7 +144,7 @@ def build(tool: Tool, folder: Path, run: Callable[[list[str], Path, dict[str, st
 
 
 def _staging_modules(version: str, source: Path, environment: dict[str, str]) -> str:
-    """Kubernetes names its own modules v0.0.0 and replaces them by folders: name the published."""
+    """Requirements on the published modules of Kubernetes, whose go.mod requires v0.0.0 of them and replaces them by folders."""
     command = ["go", "mod", "download", "-json", f"k8s.io/kubernetes@v{version}"]
     answer = json.loads(subprocess.check_output(command, cwd=source, env=environment))
     text = Path(answer["GoMod"]).read_text()

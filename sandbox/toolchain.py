@@ -1,7 +1,6 @@
-"""Finds the tools of the sandbox, or makes them, in a cache outside the checkout.
+"""Provides the tools of the sandbox from a cache outside the checkout.
 
-An installed tool comes first, then the official download, then a build from the published Go
-module. Nothing is installed into the system.
+An installed tool comes first, then the official download, then a build from the published Go module. Nothing is installed into the system.
 """
 
 import fcntl
@@ -24,7 +23,7 @@ from sandbox.pins import Tool
 
 @dataclass(frozen=True)
 class LocatedTool:
-    """A tool that can be run."""
+    """A usable tool."""
 
     path: str
     version: str
@@ -33,7 +32,11 @@ class LocatedTool:
 
 
 def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, LocatedTool]:
-    """Find or make every tool; afterwards each one has a link in the cache's `bin`."""
+    """Find, download or build the tools, and link each in the cache's `bin`.
+
+    Raises:
+        SandboxError: A tool could not be provided.
+    """
     cache = cache or cache_folder()
     found = {tool.name: _locate(tool, cache) for tool in tools}
     if not all(found.values()):
@@ -50,7 +53,7 @@ def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Locate
 
 @contextmanager
 def locked(cache: Path) -> Iterator[None]:
-    """Let one process at a time make something in the cache; the kernel frees the lock with the process."""
+    """Lock the cache for one process at a time. The kernel releases the lock when the process ends."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -110,7 +113,7 @@ def _make(tool: Tool, cache: Path, shown: Progress) -> LocatedTool:
 
 @contextmanager
 def atomic_folder(final: Path) -> Iterator[Path]:
-    """Give a folder to make something in, and move it into place when it is whole."""
+    """Yield a temporary folder, and rename it to `final` when the block succeeds."""
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as name:
         folder = Path(name) / "new"
@@ -121,7 +124,11 @@ def atomic_folder(final: Path) -> Iterator[Path]:
 
 
 def run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Progress) -> None:
-    """Run a command whose output goes to the log; an error tells the end of the log."""
+    """Run a command with its output in the log.
+
+    Raises:
+        SandboxError: The command failed. The message has the last lines of the log.
+    """
     with log.open("a") as output:
         process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=output)
         try:
@@ -130,14 +137,14 @@ def run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Pr
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.2)
         finally:
-            process.kill()  # unshare waits for its child on any other signal
+            process.kill()  # on any other signal, unshare waits for its child
             process.wait()
     if process.returncode != 0:
         raise SandboxError.from_log(f"`{' '.join(command[:2])}` failed", log)
 
 
 def _link(tools: Sequence[Tool], found: dict[str, LocatedTool], cache: Path) -> None:
-    """Put every tool into `bin`. Ours as hard links: Pulumi looks for its language hosts beside itself."""
+    """Link every tool in `bin`. Cached tools are hard links, because Pulumi looks for its language hosts beside itself."""
     binaries = cache / "bin"
     binaries.mkdir(parents=True, exist_ok=True)
     for file, program in ((file, found[tool.name].path) for tool in tools for file in tool.files):

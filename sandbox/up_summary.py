@@ -1,4 +1,4 @@
-"""What `up` says when a stack is up: what it is made of, where it answers, who may log in, what to do next."""
+"""Summary at the end of `up`: official parts and stand-ins, addresses, login, next step."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,7 +13,13 @@ from sandbox.airflow_ready import ReadyAirflow
 from sandbox.sandbox_stack import PulumiResult, SandboxStack
 from sandbox.session import GIT, ROOT, STAND_IN_CHART, Session
 
-_WORDS = {"same": "unchanged", "create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+_OPERATIONS = {
+    "same": "unchanged",
+    "create": "created",
+    "update": "updated",
+    "replace": "replaced",
+    "delete": "deleted",
+}
 _SHOWN = ("namespace", "gitDeployKey", "dagRepository", "dagRef", "chartVersion", "adminUser")
 
 
@@ -26,7 +32,7 @@ def show(session: Session, stack: SandboxStack, result: PulumiResult, page: str,
         grid.add_row(Text(label), Text(text, overflow="fold"))
     grid.add_row()
     grid.add_row(Text("Next", style="bold"), Text(_next_step(session, stack, outputs)))
-    changes = ", ".join(f"{count} {_WORDS.get(kind, kind)}" for kind, count in result.changes.items())
+    changes = ", ".join(f"{count} {_OPERATIONS.get(kind, kind)}" for kind, count in result.changes.items())
     console.print(Panel(grid, title=f"Stack {stack.name} is up ({changes})", title_align="left"))
     for warning in ready.warnings if ready else ():
         console.print(Text(f"warning: {warning}", style="yellow"))
@@ -34,18 +40,16 @@ def show(session: Session, stack: SandboxStack, result: PulumiResult, page: str,
 
 def _parts(session: Session, stack: SandboxStack) -> Iterator[tuple[str, str]]:
     yield "cluster", session.cluster.about
-    yield "plugins", "the official ones" if session.official_plugins else "stand-ins for the official ones"
+    yield "plugins", "official" if session.official_plugins else "stand-ins"
     chart = config_copy.settings(stack.config_file).get(f"{PROJECT}:chart", {}).get("path")
     if chart == str(STAND_IN_CHART):
-        chart = (
-            "a stand-in that takes the official one's values; AIRFLOW_CHART=<packed chart> makes it the official one"
-        )
-    yield "chart", chart or "the official one"
+        chart = "stand-in with the official chart's values; for the official one: AIRFLOW_CHART=<packed chart>"
+    yield "chart", chart or "official"
     if session.cluster.runs_pods:
-        yield "images", "stand-ins, made here from PyPI and Debian" if session.stand_in_images else "the official ones"
+        yield "images", "stand-ins, built here from PyPI and Debian" if session.stand_in_images else "official"
     for key in session.supplied_secrets(stack):
         command = SECRETS[key.removeprefix(f"{PROJECT}:")]
-        yield key, f"a throwaway value; for your own: {command} --stack {stack.name}"
+        yield key, f"throwaway value; set your own: {command} --stack {stack.name}"
 
 
 def _outputs(outputs: Mapping[str, object], page: str) -> Iterator[tuple[str, str]]:
@@ -55,7 +59,7 @@ def _outputs(outputs: Mapping[str, object], page: str) -> Iterator[tuple[str, st
         if outputs.get(key):
             yield key, str(outputs[key])
     if outputs.get("adminPassword"):
-        yield "adminPassword", "`make open` prints it"
+        yield "adminPassword", "shown by `make open`"
 
 
 def _found(ready: ReadyAirflow | None) -> Iterator[tuple[str, str]]:
@@ -71,19 +75,20 @@ def _found(ready: ReadyAirflow | None) -> Iterator[tuple[str, str]]:
 
 def _served(session: Session, stack: SandboxStack) -> Iterator[tuple[str, str]]:
     if session.serves_dags(stack):
-        yield "deploy key", f"{git_repository.public_key(GIT)} (the sandbox's git server knows it)"
+        yield "deploy key", f"{git_repository.public_key(GIT)} (registered on the sandbox's git server)"
 
 
 def _next_step(session: Session, stack: SandboxStack, outputs: Mapping[str, object]) -> str:
     if not session.cluster.runs_pods:
         return (
-            f"change a setting in Pulumi.{stack.name}.yaml and see `make preview STACK={stack.name}`. There is no "
-            "page to open here: for an Airflow that runs, `make down`, then `make up` as root on Linux, with Docker, or "
-            "with CLUSTER=<kubeconfig context>."
+            f"Change a setting in Pulumi.{stack.name}.yaml, then run `make preview STACK={stack.name}`.\n"
+            "Simulated pods serve no web page. For a running Airflow: `make down`, then `make up` with Docker, "
+            "as root on Linux, or with CLUSTER=<kubeconfig context>."
         )
     if outputs.get("gitDeployKey"):
-        return f"add gitDeployKey to {outputs.get('dagRepository')}, read-only, on {outputs.get('gitDeployKeyPage')}."
+        page = outputs.get("gitDeployKeyPage")
+        return f"Add gitDeployKey to {outputs.get('dagRepository')} as a read-only key: {page}"
     if session.serves_dags(stack):
         push = f"git push {(GIT / 'dags.git').relative_to(ROOT)} HEAD:{outputs.get('dagRef')}"
-        return f"`make open`; then change a file in dags/, commit it, `{push}`, and see it there."
-    return "`make open`."
+        return f"Run `make open`. To deploy a change, commit it in dags/ and run `{push}`."
+    return "Run `make open`."

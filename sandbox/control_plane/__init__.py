@@ -1,7 +1,4 @@
-"""A Kubernetes control plane of plain processes, started in order of dependency, in one folder.
-
-What plays or runs the nodes is for its two kinds: `simulated.py` and `node.py`.
-"""
+"""Kubernetes control plane of plain processes in one folder. `simulated` and `node` add the nodes."""
 
 import json
 import random
@@ -30,7 +27,7 @@ Groups = list[dict[str, list[str]]]
 
 
 class ControlPlane:
-    """One cluster in one folder; every process has a port on this machine's loopback."""
+    """A cluster in one folder. Each process listens on a port of this machine's loopback."""
 
     tools: tuple[Tool, ...] = CONTROL_PLANE
     throwaway = True
@@ -42,7 +39,7 @@ class ControlPlane:
         self._bind, self._address = bind, address
 
     def start(self, tools: Mapping[str, LocatedTool]) -> None:
-        """Start what does not run yet, and return when the cluster can be used."""
+        """Start the processes that are not running, and wait for the cluster."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.running():
             self._prepare()
@@ -57,70 +54,70 @@ class ControlPlane:
             for name in group:
                 self.wait(name, partial(self._healthy, name))
         client: Client = Client(KubeConfig.from_file(self.kubeconfig), field_manager="sandbox", trust_env=False)
-        for thing in codecs.load_all_yaml(self.initial_objects(client)):
-            client.apply(thing, force=True)
+        for manifest in codecs.load_all_yaml(self.initial_objects(client)):
+            client.apply(manifest, force=True)
         self.wait_for_node(client)
 
     def stop(self, *, keep: bool = False) -> list[str]:
-        """End the cluster; the names of the processes that ran. Its data goes too, unless it is to be kept."""
+        """Stop the processes, and delete the data unless `keep`. Returns the names of the processes."""
         stopped = daemons.stop(self.folder)
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
         return stopped
 
     def running(self) -> bool:
-        """Whether any process of the cluster lives."""
+        """Whether any process of the cluster runs."""
         return bool(daemons.running(self.folder))
 
-    # What the kinds of node add.
+    # Overridden by the types of cluster.
 
     def groups(self) -> Groups:
-        """The processes, in the order of their start; those of a group start together."""
+        """Processes in groups. The groups start one after the other."""
         groups: Groups = yaml.safe_load((HERE / "arguments.yaml").read_text())
         return groups
 
     def placeholders(self) -> dict[str, str]:
-        """What the arguments of processes may name, besides ports."""
+        """Values of placeholders in the arguments of processes, besides ports."""
         return {"bind": self._bind, "address": self._address, "here": str(HERE), "folder": str(self.folder)}
 
     def wrapped(self, command: Sequence[str]) -> Sequence[str]:
-        """How a process is started."""
+        """Command that starts a process where the cluster runs."""
         return command
 
     def prepare_host(self) -> None:
-        """Make what every process stands on; idempotent."""
+        """Prepare the ground for the processes. Idempotent."""
 
     def initial_objects(self, client: Client) -> str:
-        """What the cluster has before anybody uses it, as YAML."""
+        """Objects of an empty cluster, as YAML."""
         raise NotImplementedError
 
     def wait_for_node(self, client: Client) -> None:
-        """Return when pods can be placed."""
+        """Wait until a node accepts pods."""
         raise NotImplementedError
 
     def provide_images(self, images: Images) -> str | None:
-        """Make a stack's images available; the registry to take them from instead of their own."""
+        """Nothing to do: simulated pods need no images."""
         return None
 
     def git_server_address(self) -> str:
-        """The address at which pods find a server of ours."""
+        """This machine's loopback: no pod connects."""
         return "127.0.0.1"
 
     def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """How a server of ours is started, so that it can listen at that address."""
+        """The command itself."""
         return command
 
     # Ports, certificates, health.
 
     def ports(self) -> dict[str, int]:
-        """The port of each process."""
+        """Port of each process."""
         ports: dict[str, int] = json.loads((self.folder / "ports.json").read_text())
         return ports
 
     def _prepare(self) -> None:
-        """Choose free ports and make certificates; data and ports of an earlier run are kept."""
+        """Choose free ports and issue certificates. Data and ports of an earlier run stay."""
         chosen = self.folder / "ports.json"
-        if not chosen.exists():  # an API server never corrects the port in the endpoints of one before it
+        if not chosen.exists():  # an API server never corrects the port in endpoints of its predecessor
             names = ["etcd-peer", *(name for group in self.groups() for name in group)]
             chosen.write_text(json.dumps(dict(zip(names, free_ports(len(names)), strict=True))))
         pki.issue(self.folder / "pki", self._address)
@@ -128,14 +125,18 @@ class ControlPlane:
         pki.write_kubeconfig(Path(self.kubeconfig), self.folder / "pki", server)
 
     def wait(self, name: str, done: Callable[[], bool]) -> None:
-        """Return when it is done, for which that process must live."""
+        """Wait until `done`, as long as the named process runs.
+
+        Raises:
+            SandboxError: The process ended, or 60 seconds have passed.
+        """
         began = time.monotonic()
         while not done():
             waited = time.monotonic() - began
-            # For its first moments a process that is being born cannot be told from a dead one.
+            # In its first moments a starting process looks like a dead one.
             dead = waited > 1 and name not in daemons.running(self.folder)
             if dead or waited > _START_SECONDS:
-                raise SandboxError.from_log(f"{name} did not come up", daemons.log_file(self.folder, name))
+                raise SandboxError.from_log(f"{name} did not start", daemons.log_file(self.folder, name))
             time.sleep(0.1)
 
     def _healthy(self, name: str) -> bool:
@@ -150,13 +151,13 @@ class ControlPlane:
 
 
 def free_ports(count: int) -> list[int]:
-    """Choose loopback ports below those that the kernel gives to outgoing connections.
+    """Free loopback ports below the kernel's range for outgoing connections.
 
-    A client that keeps trying a port of that range while its server is down can be given the very port and connect to itself, and the
-    server then cannot come back.
+    In that range a client that retries while its server is down can be given the server's own port. It then connects to itself, and the
+    server cannot restart.
     """
     free = []
-    with ExitStack() as held:  # all at once, so that no two are the same
+    with ExitStack() as held:  # all open at once, so that none is chosen twice
         for port in random.sample(range(20000, 32000), 1000):
             with suppress(OSError):
                 held.enter_context(socket.create_server(("127.0.0.1", port)))

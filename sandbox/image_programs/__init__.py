@@ -1,4 +1,4 @@
-"""What the stand-in images hold beside Debian and Airflow, and the configuration that each shares with the image it stands for."""
+"""Programs of the stand-in images, and the configuration of each image, which is that of the official one."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _INSTALLED = {
     "usr/local/bin/statsd_exporter": "statsd.py",
     "usr/local/bin/docker-entrypoint.sh": "postgres-entrypoint.sh",
 }
-# Folders that the images' users write into, by user and group.
+# Writable folders, with user and group.
 _FOLDERS = {
     "opt/airflow": (50000, 0), "opt/airflow/dags": (50000, 0), "opt/airflow/logs": (50000, 0), "home/airflow": (50000, 0),
     "data": (999, 999), "run/postgresql": (999, 999), "var/lib/postgresql/data": (999, 999),
@@ -26,12 +26,12 @@ _PROGRAMS = Path(__file__).parent
 
 
 def program_files() -> list[Path]:
-    """The files that decide what is installed."""
+    """Files that decide the content of the layer."""
     return sorted(file for file in _PROGRAMS.iterdir() if file.is_file())
 
 
 def install_programs(root: Path) -> None:
-    """Put the programs and the folders below a root, as layer of every image."""
+    """Install programs and folders below a root: a layer of all images."""
     for target, program in _INSTALLED.items():
         (root / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_PROGRAMS / program, root / target)
@@ -44,7 +44,7 @@ def install_programs(root: Path) -> None:
 
 
 def oci_images(images: Images) -> Iterator[OciImage]:
-    """Every image that a stack of these settings names, and the pause image of the node."""
+    """Images that a stack with these settings uses, and the pause image of the node."""
     airflow = images.airflow.airflow_version
     yield _image(
         images.reference(images.airflow),
@@ -67,13 +67,13 @@ def oci_images(images: Images) -> Iterator[OciImage]:
     )
     yield _image(
         images.reference(images.git_sync),
-        "a program of this project with the variables of git-sync",
-        {"Entrypoint": ["/git-sync"], "User": "65533:65533", "WorkingDir": "/tmp"},  # noqa: S108  as the official one
+        "program of this project with the variables of git-sync",
+        {"Entrypoint": ["/git-sync"], "User": "65533:65533", "WorkingDir": "/tmp"},  # noqa: S108  as in the official one
         {"HOME": "/tmp", "GITSYNC_ROOT": "/tmp/git"},  # noqa: S108
     )
     yield _image(
         images.reference(images.statsd),
-        "a program of this project that counts what statsd-exporter would map",
+        "program of this project that counts the packets that statsd-exporter would map",
         {"Entrypoint": ["statsd_exporter"], "User": "65534:65534"},
     )
     yield _image(
@@ -95,7 +95,7 @@ def oci_images(images: Images) -> Iterator[OciImage]:
     )
     yield _image(
         PAUSE,
-        "sleeps, to hold the namespaces of a pod",
+        "sleeps and holds the namespaces of a pod",
         {"Entrypoint": ["/usr/bin/dumb-init", "--", "sleep", "infinity"], "User": "65534:65534"},
     )
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -IS
-"""The entry point of the Airflow stand-in, to the official image's rules: it waits for the database, then becomes the command.
+"""Entry point of the Airflow stand-in, with the rules of the official image: waits for the database, then runs the command.
 
-The official one runs `airflow db check`, seconds of a processor in every pod; a connection is enough here.
+The official one runs `airflow db check`, which takes CPU seconds in each pod. Here a TCP connection is enough.
 """
 
 import os
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 def main(command: list[str]) -> None:
-    """Become the command: `bash` and `python` as they are, anything else as a command of `airflow`."""
+    """Replace this process by `bash`, `python`, or the given command of `airflow`."""
     os.umask(0o002)
     _wait_for_database()
     if command[:1] not in (["bash"], ["python"]):

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the chart's log groomers run: deletes old logs, again and again.
+# Program of the chart's log groomers: deletes old logs periodically.
 set -euo pipefail
 trap 'exit 0' TERM
 logs="${AIRFLOW_HOME:-/opt/airflow}/logs"

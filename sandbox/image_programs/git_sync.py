@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -I
-"""A stand-in for git-sync 4: keeps the tree of one git ref at ROOT/LINK, by the variables that the Airflow chart sets.
+"""Stand-in for git-sync 4: keeps the tree of one git ref at ROOT/LINK, configured by the variables of the Airflow chart.
 
-As git-sync does: a work tree per commit below ROOT/.worktrees, published by replacing the link; the first name of a variable wins.
-Not here: submodules, hooks, webhooks, metrics, git-sync's own arguments.
+Like git-sync, it creates a work tree per commit below ROOT/.worktrees and publishes it by replacing the link. The first name of a variable
+wins. It has no submodules, hooks, webhooks, metrics or command line arguments.
 """
 
 import http.server
@@ -25,8 +25,8 @@ _GIT_SECONDS = 120  # git-sync's default timeout of a sync
 
 
 def main() -> None:
-    """Sync for ever, or once; end when too many syncs in a row have failed."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container ignores it otherwise
+    """Sync periodically, or once. Exit after too many consecutive failures."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container ignores it by default
     repository = _variable("GITSYNC_REPO", "GIT_SYNC_REPO") or _fatal("GITSYNC_REPO must be specified")
     root = Path(_variable("GITSYNC_ROOT", "GIT_SYNC_ROOT") or _fatal("GITSYNC_ROOT must be specified"))
     link = root / (_variable("GITSYNC_LINK", "GIT_SYNC_DEST") or repository.rstrip("/").rpartition("/")[2])
@@ -71,7 +71,7 @@ def _number(*names: str, default: int) -> int:
 
 
 def _ref() -> str:
-    """git-sync's reading of the variables of its version 3: the branch wins."""
+    """Ref to sync. As in git-sync, the branch variable of version 3 wins."""
     branch, rev = _variable("GIT_SYNC_BRANCH"), _variable("GIT_SYNC_REV")
     if branch and rev not in ("", "HEAD"):
         _fatal("can't set both GIT_SYNC_BRANCH and GIT_SYNC_REV")
@@ -96,7 +96,7 @@ def _is_hash(ref: str) -> bool:
 
 
 def _sync(repository: str, root: Path, link: Path, ref: str, depth: int) -> None:
-    """Bring the link to the commit that the ref names now."""
+    """Point the link at the current commit of the ref."""
     root.mkdir(parents=True, exist_ok=True)
     if not (root / ".git").exists():
         _git(root, "init", "--quiet", "--initial-branch=git-sync")
@@ -108,7 +108,7 @@ def _sync(repository: str, root: Path, link: Path, ref: str, depth: int) -> None
     commit = _git(root, "rev-parse", "FETCH_HEAD^{commit}")
     trees = root / ".worktrees"
     if commit != published:
-        # One that is not published may be the half of a sync that was killed.
+        # An unpublished work tree may be incomplete, left by a killed sync.
         shutil.rmtree(trees / commit, ignore_errors=True)
         _git(root, "worktree", "prune")
         _git(root, "worktree", "add", "--quiet", "--force", "--detach", str(trees / commit), commit)
@@ -123,7 +123,7 @@ def _sync(repository: str, root: Path, link: Path, ref: str, depth: int) -> None
 
 
 def _remote_commit(root: Path, repository: str, ref: str) -> str:
-    """The commit that a fetch of the ref would get, as far as the remote tells it without one."""
+    """Commit of the ref on the remote, without a fetch. Empty if `ls-remote` does not list the ref."""
     if _is_hash(ref):
         return ref
     lines = _git(root, "ls-remote", "--quiet", repository, ref, f"{ref}^{{}}").splitlines()
@@ -133,7 +133,7 @@ def _remote_commit(root: Path, repository: str, ref: str) -> str:
 
 
 def _publish(link: Path, tree: Path) -> None:
-    """Replace the link in one step, so that its readers always see a whole tree."""
+    """Replace the link atomically, so that readers always see a complete tree."""
     link.parent.mkdir(parents=True, exist_ok=True)
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def _publish(link: Path, tree: Path) -> None:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    # The volume belongs to root, this process does not: git would call its ownership dubious.
+    # The volume belongs to root, but this process runs as another user: git would refuse "dubious ownership".
     command = ["git", "-c", "safe.directory=*", *arguments]
     done = subprocess.run(
         command, cwd=root, env=_environment(), capture_output=True, text=True, timeout=_GIT_SECONDS, check=False
@@ -171,7 +171,7 @@ def _environment() -> dict[str, str]:
 
 
 def _answer(prompt: str) -> None:
-    """Be git's askpass program: the password is in no argument and in no file."""
+    """Act as git's askpass program, so that no argument and no file has the password."""
     if prompt.startswith("Username"):
         print(_variable("GITSYNC_USERNAME", "GIT_SYNC_USERNAME"))
     else:
@@ -195,7 +195,7 @@ def _log(message: str, **more: str | int) -> None:
     line = json.dumps({"ts": time.strftime("%FT%TZ", time.gmtime()), "msg": message, **more})
     for secret in filter(None, (_variable("GITSYNC_PASSWORD"), _variable("GIT_SYNC_PASSWORD"))):
         line = line.replace(secret, "*****")
-    # A repository's address may hold a password too.
+    # The URL of a repository may contain a password.
     print(re.sub(r"(://[^/:@\s]*):[^/@\s]+@", r"\1:*****@", line), flush=True)
 
 

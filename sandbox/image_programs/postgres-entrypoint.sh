@@ -1,14 +1,14 @@
 #!/bin/bash
-# Like the official image's: makes the cluster at the first start, then becomes the server. Not here: changing the user from root.
+# Like the official entry point: initializes the database at the first start, then runs the server. It never runs as root.
 set -euo pipefail
 [ "${1:-postgres}" = postgres ] || [ "${1#-}" != "$1" ] || exec "$@"
 [ "${1:-}" != postgres ] || shift
-# A pod's fsGroup lets the group write here, at every mount of the volume; PostgreSQL would not start.
+# A pod's fsGroup makes the folder group-writable at each mount. PostgreSQL would refuse to start.
 [ ! -d "$PGDATA" ] || chmod 0700 "$PGDATA"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   : "${POSTGRES_USER:=postgres}" "${POSTGRES_DB:=$POSTGRES_USER}"
   [ -z "${POSTGRES_PASSWORD_FILE:-}" ] || POSTGRES_PASSWORD="$(<"$POSTGRES_PASSWORD_FILE")"
-  : "${POSTGRES_PASSWORD:?POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE is needed to make the database}"
+  : "${POSTGRES_PASSWORD:?POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE is required to initialize the database}"
   initdb -D "$PGDATA" --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
     --auth-local=trust --auth-host=trust ${POSTGRES_INITDB_ARGS:-}
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -I
-"""A stand-in for statsd-exporter: takes what Airflow sends, and serves how much it was. It takes any argument and maps nothing."""
+"""Stand-in for statsd-exporter: counts the packets that Airflow sends, and serves the count. Ignores its arguments and maps no metrics."""
 
 import http.server
 import signal

@@ -1,8 +1,7 @@
-"""A node of plain processes that runs real pods, for a bare Linux machine without Docker.
+"""Cluster with one node of plain processes that runs real pods, for Linux without Docker.
 
-The node is a tree of processes in namespaces of its own, on a Debian root of its own, as a container
-would be: no service, interface, rule, mount or setting of the machine is touched, and what the kernel
-holds for the node goes with its first process.
+Like a container, the node has its own namespaces and its own Debian root. It changes no service, interface, rule, mount or setting of
+the machine. When its first process ends, the kernel releases everything that the node holds.
 """
 
 import hashlib
@@ -36,9 +35,9 @@ _VOLUMES = 16
 
 
 class NodeCluster(ControlPlane):
-    """A control plane, and one node with containerd, kubelet, kube-proxy and CoreDNS."""
+    """Control plane, and one node with containerd, kubelet, kube-proxy and CoreDNS."""
 
-    about = "a Kubernetes node of its own on this machine: real pods in real containers"
+    about = "a Kubernetes node on this machine with real pods"
     runs_pods = True
     tools: tuple[Tool, ...] = (*CONTROL_PLANE, *NODE, KUBECTL)
 
@@ -49,17 +48,17 @@ class NodeCluster(ControlPlane):
         self._cgroup = f"airflow-sandbox-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
 
     def groups(self) -> Groups:
-        """The control plane's, then the node's."""
+        """Processes of the control plane, then those of the node."""
         own: Groups = yaml.safe_load((_HERE / "arguments.yaml").read_text())
         return [*super().groups(), *own]
 
     def wrapped(self, command: Sequence[str]) -> Sequence[str]:
-        """Inside the node, in the cluster's folder."""
+        """Command that runs inside the node, in the cluster's folder."""
         enter = ["nsenter", f"--target={self._first_process()}", *machine.NAMESPACES]
         return [*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(self.folder), *command]
 
     def prepare_host(self) -> None:
-        """Start the node's first process, the ways in and the way out."""
+        """Start the node's first process, the relay into the node, and its connection to the outside."""
         if self._first_process() is None:
             machine.make_control_group(self._cgroup)
             if not self._containerd.exists():
@@ -79,7 +78,7 @@ class NodeCluster(ControlPlane):
             daemons.start(self.folder, "slirp4netns", egress)
 
     def initial_objects(self, client: Client) -> str:
-        """A default storage class and volumes, of which those that were used are emptied and offered again."""
+        """A default storage class and volumes. Released volumes are emptied and made available again."""
         for volume in client.list(PersistentVolume):
             if volume.metadata and volume.metadata.name and volume.status and volume.status.phase == "Released":
                 shutil.rmtree(self.folder / "volumes" / volume.metadata.name)
@@ -92,45 +91,45 @@ class NodeCluster(ControlPlane):
         return "---\n".join([storage[0], *volumes])
 
     def wait_for_node(self, client: Client) -> None:
-        """Return when the node takes pods."""
+        """Wait until the node accepts pods."""
         self.wait("kubelet", lambda: any(accepts_pods(node) for node in client.list(NodeResource)))
 
     def provide_images(self, images: Images) -> str | None:
-        """Load stand-ins for a stack's images where no registry is reached; the registry that they pretend to be from."""
+        """Load stand-in images if Docker Hub is unreachable. Returns their registry."""
         if tool_sources.docker_hub_available():
             return None
         images = images.model_copy(update={"registry": images.registry or _REGISTRY})
         with progress(stand_in_images.remaining_steps(self._cache, images)) as shown:
             archive = stand_in_images.ensure_archive(self._cache, images, shown)
         if self._loaded.read_text() != archive.name:
-            say("Loading the images into the node.")
+            say("Loading images into the node.")
             ctr = ["ctr", "--address=/run/containerd/containerd.sock", "--namespace=k8s.io"]
             done = subprocess.run(
                 self.wrapped([*ctr, "images", "import", str(archive)]), capture_output=True, text=True, check=False
             )
             if done.returncode != 0:
-                raise SandboxError(f"the images could not be loaded: {done.stderr.strip()}")
+                raise SandboxError(f"images could not be loaded into the node: {done.stderr.strip()}")
             self._loaded.write_text(archive.name)
-            if not any((self.folder / "podlogs").iterdir()):  # else containers would be kept with the images
+            if not any((self.folder / "podlogs").iterdir()):  # containers would be cached with the images
                 image_cache.save(self._containerd, self._cache, archive)
         return _REGISTRY
 
     def git_server_address(self) -> str:
-        """The node."""
+        """Address of the node."""
         return _ADDRESS
 
     def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """In the node's network, with this machine's files."""
+        """Command that runs in the node's network, with the files of this machine."""
         return ["nsenter", f"--target={self._first_process()}", "--net", *command]
 
     def stop(self, *, keep: bool = False) -> list[str]:
-        """End the cluster: with its first process the kernel ends every other, and all that the node mounted."""
+        """Stop the cluster. The kernel ends all processes and mounts of the node with its first process."""
         stopped = super().stop(keep=keep)
         machine.remove_control_group(self._cgroup)
         return stopped
 
     def _first_process(self) -> int | None:
-        """The node's PID 1, by its number out here."""
+        """Pid of the node's first process, as seen from this machine."""
         for pid in daemons.pids(self.folder, "node"):
             with suppress(OSError):
                 numbers = re.search(r"^NSpid:\s+(.*)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)

@@ -1,7 +1,7 @@
-"""What containerd has unpacked, kept in the cache: the next node has its images without unpacking them again.
+"""Cache of unpacked images, so that the next node starts without unpacking them.
 
-Layers never change once they are there, so both share them by hard links; only the databases are copied. Where links cannot be (another
-file system) nothing is kept, and images are imported anew.
+Layers never change, so cache and node share them by hard links. Only containerd's databases are copied. On another file system, where hard
+links fail, nothing is cached and each node imports its images.
 """
 
 import shutil
@@ -10,22 +10,18 @@ from pathlib import Path
 
 
 def save(containerd: Path, cache: Path, archive: Path) -> None:
-    """Keep the folder of a containerd that has just imported an archive, and has run nothing yet."""
+    """Cache the folder of a containerd that has imported an archive and run no container yet."""
     for old in cache.glob("node/*.unpacked"):
         shutil.rmtree(old)
-    _link(containerd, _kept(cache, archive.name))
+    _link(containerd, cache / "node" / f"{archive.name}.unpacked")
 
 
 def restore(cache: Path, containerd: Path) -> str:
-    """Give a new containerd what was kept; the name of the archive that it then has, empty when there is none."""
-    for kept in cache.glob("node/*.unpacked"):
-        if _link(kept, containerd):
-            return kept.name.removesuffix(".unpacked")
+    """Fill the folder of a new containerd from the cache. Returns the archive's name, or an empty string."""
+    for cached in cache.glob("node/*.unpacked"):
+        if _link(cached, containerd):
+            return cached.name.removesuffix(".unpacked")
     return ""
-
-
-def _kept(cache: Path, archive: str) -> Path:
-    return cache / "node" / f"{archive}.unpacked"
 
 
 def _link(source: Path, target: Path) -> bool:

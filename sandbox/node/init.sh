@@ -1,6 +1,6 @@
 #!/bin/sh
-# The node's first process: gives it a root and a network of its own, then only collects what has ended.
-# It is started in new mount, network, PID, IPC and UTS namespaces: with it goes everything that it made.
+# First process of the node: sets up root and network, then only reaps processes.
+# It runs in new mount, network, PID, IPC and UTS namespaces. When it ends, everything that it created disappears.
 set -eu
 tree=$1 folder=$2 cache=$3 address=$4
 
@@ -21,7 +21,7 @@ mkdir -p before
 pivot_root . before
 umount -l /before
 
-# A kubelet sets these for the whole machine; here it sets copies.
+# A kubelet sets these for the whole machine. Here it sets copies.
 for name in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
     mkdir -p "/run/sysctl/${name%/*}"
     cat "/proc/sys/$name" >"/run/sysctl/$name"

@@ -1,7 +1,7 @@
-"""Lets this machine's loopback reach the same ports of a node's loopback: `relay.py PID PORT...`.
+"""Relays ports of this machine's loopback to the same ports of a node's loopback: `relay.py PID PORT...`.
 
-It listens here, moves into the network namespace of process PID, and connects there. Nothing of the
-machine's own network is changed, and nobody but this machine can connect.
+The relay listens here, enters the network namespace of process PID, and connects there. It changes nothing in the machine's network, and
+accepts connections only from this machine.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ def main(pid: int, ports: list[int]) -> None:
 
 
 def enter_network(pid: int) -> None:
-    """Move this thread into the network of a process; sockets that are open stay where they are. Needs root."""
+    """Move this thread into the network of a process. Open sockets keep their network. Needs root."""
     with Path(f"/proc/{pid}/ns/net").open() as namespace:
-        # os.setns comes with Python 3.12.
+        # os.setns exists since Python 3.12.
         if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), f"network of process {pid}")
 
@@ -50,7 +50,7 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
         while block := await source.read(65536):
             target.write(block)
             await target.drain()
-    # Both ways end together: neither TLS nor HTTP needs a half-open connection.
+    # Both directions end together: neither TLS nor HTTP needs a half-open connection.
     target.close()
 
 

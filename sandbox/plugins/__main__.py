@@ -1,7 +1,7 @@
-"""Starts one stand-in, as the launchers do that stack.py installs: `python -m sandbox.plugins NAME ... ENGINE`.
+"""Starts one stand-in: `python -m sandbox.plugins NAME ... ENGINE`. `pulumi_environment` installs launchers with this command.
 
-`import pulumi` costs half a second, and every preview starts every plugin. Only the protobuf
-modules are needed, so the packages around them are entered without running their `__init__`.
+`import pulumi` costs half a second, and each preview starts each plugin. Only the protobuf modules are needed, so their parent packages are
+imported without `__init__`.
 """
 
 import importlib
@@ -10,8 +10,8 @@ import sys
 from types import ModuleType
 
 
-def enter_without_running(*packages: str) -> None:
-    """Make modules below nested packages importable although the packages are never executed."""
+def skip_init(*packages: str) -> None:
+    """Make the modules of nested packages importable without running the packages' `__init__`."""
     spec = importlib.util.find_spec(packages[0])
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(f"{packages[0]} is not installed in {sys.prefix}")
@@ -23,7 +23,7 @@ def enter_without_running(*packages: str) -> None:
 
 
 if __name__ == "__main__":
-    enter_without_running("pulumi", "pulumi.runtime", "pulumi.runtime.proto")
+    skip_init("pulumi", "pulumi.runtime", "pulumi.runtime.proto")
     from sandbox.plugins import server
 
     server.serve(importlib.import_module(f"sandbox.plugins.{sys.argv[1]}_provider").PROVIDER, sys.argv[-1])

@@ -1,4 +1,4 @@
-"""Waits until objects are ready or gone, as await/await.go of the official provider does, with its messages and times."""
+"""Waits until objects are ready or deleted, with the messages and times of the official provider: await/await.go."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ from sandbox.plugins.property_values import Properties
 from sandbox.plugins.protocol import PluginError
 
 _DEFAULT_TIMEOUT = 600.0  # seconds
-_PERIOD = 0.25  # seconds, between looks at the clock
+_PERIOD = 0.25  # seconds between checks of the timeout
 _POLL = 0.5  # seconds
 _KINDS: dict[tuple[str, str], Callable[[Properties, OperationLog], readiness.Readiness]] = {
     ("apps/v1", "StatefulSet"): readiness.StatefulSetReadiness,
@@ -27,7 +27,7 @@ _KINDS: dict[tuple[str, str], Callable[[Properties, OperationLog], readiness.Rea
 
 
 class AwaitError(Exception):
-    """The object is not what it should be. Has what it is, and the reasons, of which the first says what happened."""
+    """The object is not ready. Has the live object, and the reasons: first the event, then its causes."""
 
     def __init__(self, live: Properties, *reasons: str) -> None:
         super().__init__(reasons[0])
@@ -35,7 +35,7 @@ class AwaitError(Exception):
 
 
 class AwaitLogic:
-    """The waiting of a plugin."""
+    """Await logic of a plugin."""
 
     def __init__(self, api: KubernetesApi, cancelled: threading.Event) -> None:
         self._api, self._cancelled, self._watches = api, cancelled, Informers(api, cancelled)
@@ -43,7 +43,11 @@ class AwaitLogic:
     def until_ready(
         self, inputs: Properties, live: Properties, timeout: float, log: OperationLog, *, created: bool
     ) -> Properties:
-        """Wait until an object is ready; return it as it is then."""
+        """Wait until an object is ready. Returns the live object.
+
+        Raises:
+            AwaitError: The object has failed, the time is up, or the operation was cancelled.
+        """
         if option(inputs, "skipAwait") == "true":
             log.status("INFO", "Skipping await logic")
             return live
@@ -61,7 +65,11 @@ class AwaitLogic:
         return live
 
     def check_now(self, inputs: Properties, live: Properties, log: OperationLog) -> None:
-        """Raise an error if an object is not ready now, for a refresh."""
+        """Check during a refresh that an object is ready.
+
+        Raises:
+            AwaitError: The object is not ready.
+        """
         kind = live["apiVersion"], live["kind"]
         if kind not in _KINDS or option(inputs, "skipAwait") == "true":
             return
@@ -72,23 +80,27 @@ class AwaitLogic:
                     state.see("ADDED", each, 0)
         if isinstance(state, readiness.ServiceReadiness):
             state.settle()
-        if not state.look(0):
-            raise AwaitError(live, _not_initialized(live), *state.lacking())
+        if not state.is_ready(0):
+            raise AwaitError(live, _not_initialized(live), *state.missing())
         log.clear()
 
     def until_gone(self, live: Properties, timeout: float, inputs: Properties, log: OperationLog) -> None:
-        """Wait until an object is gone. To see that, the account needs the right to list and watch its kind."""
+        """Wait until an object is deleted. The account needs permission to list and watch its kind.
+
+        Raises:
+            AwaitError: The object still exists at the timeout, or the permission is missing.
+        """
         api_version, kind, metadata = live["apiVersion"], live["kind"], live["metadata"]
         events: SimpleQueue[Event] = SimpleQueue()
-        told: SimpleQueue[Event] = SimpleQueue()
+        event_queue: SimpleQueue[Event] = SimpleQueue()
         end, namespace = time.monotonic() + timeout_seconds(timeout, inputs), metadata.get("namespace", "")
         with ExitStack() as following:
             following.enter_context(self._watches.follow(api_version, kind, namespace, events))
             if self._is_gone(live, log):
                 return
-            following.enter_context(self._watches.follow("v1", "Event", namespace, told))
+            following.enter_context(self._watches.follow("v1", "Event", namespace, event_queue))
             while time.monotonic() < end and not self._cancelled.is_set():
-                _show(told, live, log)
+                _show_events(event_queue, live, log)
                 if (event := _next(events)) is None:
                     continue
                 change, seen = self._checked_event(event, live)
@@ -108,30 +120,30 @@ class AwaitLogic:
     def _until(self, state: readiness.Readiness, timeout: float, log: OperationLog) -> Properties:
         namespace, name = state.live["metadata"].get("namespace", ""), state.live["metadata"]["name"]
         events: SimpleQueue[Event] = SimpleQueue()
-        told: SimpleQueue[Event] = SimpleQueue()
+        event_queue: SimpleQueue[Event] = SimpleQueue()
         with ExitStack() as following:
-            following.enter_context(self._watches.follow("v1", "Event", namespace, told))
+            following.enter_context(self._watches.follow("v1", "Event", namespace, event_queue))
             for api_version, kind in state.follows:
                 following.enter_context(self._watches.follow(api_version, kind, namespace, events))
             end = time.monotonic() + timeout
             state.begin()
-            while not state.look(time.monotonic()):
+            while not state.is_ready(time.monotonic()):
                 if self._cancelled.is_set():
-                    raise AwaitError(state.live, f'Resource operation was cancelled for "{name}"', *state.lacking())
+                    raise AwaitError(state.live, f'Resource operation was cancelled for "{name}"', *state.missing())
                 if time.monotonic() > end:
-                    if state.done_at_last():
+                    if state.ready_on_timeout():
                         break
-                    raise AwaitError(state.live, _timed_out(state), *state.lacking())
-                _show(told, state.live, log)
+                    raise AwaitError(state.live, _timed_out(state), *state.missing())
+                _show_events(event_queue, state.live, log)
                 if (event := _next(events)) is None:
                     continue
                 change, seen = self._checked_event(event, state.live)
-                if state.restarts_clock and (state.is_it(seen) or is_owned_by(seen, state.live)):
+                if state.restarts_clock and (state.is_self(seen) or is_owned_by(seen, state.live)):
                     end = time.monotonic() + timeout
                 try:
                     state.see(change, seen, time.monotonic())
                 except readiness.FailedError:
-                    raise AwaitError(state.live, _not_initialized(state.live), *state.lacking()) from None
+                    raise AwaitError(state.live, _not_initialized(state.live), *state.missing()) from None
         return state.live
 
     def _poll(self, live: Properties, timeout: float, is_ready: Callable[[Properties], bool]) -> Properties:
@@ -144,12 +156,12 @@ class AwaitLogic:
         return live
 
     def fetch(self, live: Properties) -> Properties:
-        """Fetch an object as it is now."""
+        """Live state of an object."""
         metadata = live["metadata"]
         return self._api.get(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"])
 
     def _is_bound(self, claim: Properties, log: OperationLog, *, created: bool) -> bool:
-        """A volume that is bound to its first consumer only may be pending (await/awaiters.go)."""
+        """Whether a claim is bound. One that waits for its first consumer may be pending (await/awaiters.go)."""
         phase, storage_class = claim.get("status", {}).get("phase"), claim["spec"].get("storageClassName")
         mode = None
         if not storage_class:
@@ -187,20 +199,20 @@ class AwaitLogic:
             where = f"in namespace {namespace}" if namespace else "in the whole cluster"
             raise AwaitError(
                 live,
-                f"{seen['message']}: to wait, the account must be allowed to list and watch such objects {where} "
-                "(the official plugin says nothing, and waits for ever)",
+                f"{seen['message']}: Pulumi needs permission to list and watch these objects {where} "
+                "(without it, the official plugin waits forever)",
             )
         return change, seen
 
 
 def option(inputs: Properties, name: str) -> str:
-    """Return the value of an annotation that speaks to the provider."""
+    """Value of an annotation that configures the provider. Empty if it is missing."""
     annotations = (inputs.get("metadata") or {}).get("annotations") or {}
     return str(annotations.get(f"pulumi.com/{name}", ""))
 
 
 def timeout_seconds(timeout: float, inputs: Properties) -> float:
-    """Say how many seconds an operation may take: by the resource option, an annotation or the default."""
+    """Timeout of an operation: from the resource option, the annotation, or the default."""
     annotated = option(inputs, "timeoutSeconds")
     return timeout or (float(annotated) if annotated.isdecimal() else _DEFAULT_TIMEOUT)
 
@@ -214,7 +226,9 @@ def _wait_for_conditions(live: Properties, log: OperationLog) -> list[readiness.
         wishes = [wish]
     for each in wishes:
         if not each.startswith("condition="):
-            raise PluginError(f"the sandbox's stand-in waits only for a condition=..., not for {each}")
+            raise PluginError(
+                f"the sandbox's stand-in plugin does not implement waitFor {each}. It accepts: condition=..."
+            )
     return [readiness.ConditionReadiness(live, log, each.removeprefix("condition=")) for each in wishes]
 
 
@@ -228,10 +242,10 @@ def _timed_out(state: readiness.Readiness) -> str:
     return f"'{state.live['metadata']['name']}' timed out waiting to be Ready"
 
 
-def _show(told: "SimpleQueue[Event]", live: Properties, log: OperationLog) -> None:
-    """Show the warnings that the cluster has about an object; without the right to read them, none."""
-    while not told.empty():
-        change, event = told.get()
+def _show_events(event_queue: "SimpleQueue[Event]", live: Properties, log: OperationLog) -> None:
+    """Show the Kubernetes events of an object. Without permission to read them, none."""
+    while not event_queue.empty():
+        change, event = event_queue.get()
         about = event.get("involvedObject", {}).get("uid") == live["metadata"].get("uid", "unknown")
         if change != "ERROR" and about:
             severity = "WARNING" if event.get("type") == "Warning" else "DEBUG"

@@ -1,40 +1,40 @@
-"""What a plugin tells the user while it works: messages that stay, and the status beside a resource's name.
+"""Messages of a plugin to the user: log lines, and the status beside a resource's name.
 
-As in logging/dedup_logger.go of the official provider, an operation says nothing twice.
+As in logging/dedup_logger.go of the official provider, an operation repeats no message.
 """
 
 from collections.abc import Callable
 
-Tell = Callable[[str, str, bool], None]
-"""Severity, text, and whether it is a status, which the next one replaces."""
+Send = Callable[[str, str, bool], None]
+"""Takes severity, text, and whether the text is a status, which the next status replaces."""
 
 
 class OperationLog:
-    """What one operation tells of one resource."""
+    """Messages of one operation on one resource."""
 
-    def __init__(self, tell: Tell = lambda severity, text, is_status: None) -> None:
-        self.tell, self._sent = tell, set[tuple[str, str, bool]]()
+    def __init__(self, send: Send = lambda severity, text, is_status: None) -> None:
+        self.send, self._sent = send, set[tuple[str, str, bool]]()
 
     def status(self, severity: str, text: str) -> None:
-        """Show what is going on."""
+        """Show a status, once."""
         self._once(severity, text, True)
 
     def message(self, severity: str, text: str) -> None:
-        """Leave a message that stays."""
+        """Log a message, once."""
         self._once(severity, text, False)
 
     def clear(self) -> None:
-        """Show no status any more."""
-        self.tell("INFO", "", True)
+        """Remove the status."""
+        self.send("INFO", "", True)
 
     def _once(self, severity: str, text: str, is_status: bool) -> None:
         if (severity, text, is_status) not in self._sent:
             self._sent.add((severity, text, is_status))
-            self.tell(severity, text, is_status)
+            self.send(severity, text, is_status)
 
 
 class Engine:
-    """The engine's end, at the address that it gave to the plugin."""
+    """Connection to the engine."""
 
     def __init__(self, address: str) -> None:
         import grpc  # type: ignore[import-untyped]  # publishes no types
@@ -42,8 +42,8 @@ class Engine:
 
         self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
-    def tell(self, urn: str, severity: str, text: str, is_status: bool) -> None:
-        """Show something beside a resource or, unless it is a status, below them all."""
+    def send(self, urn: str, severity: str, text: str, is_status: bool) -> None:
+        """Show a status beside a resource, or a message below all resources."""
         from pulumi.runtime.proto.engine_pb2 import LogRequest, LogSeverity
 
         self._stub.Log(LogRequest(urn=urn, severity=LogSeverity.Value(severity), message=text, ephemeral=is_status))

@@ -1,7 +1,7 @@
-"""Who owns the fields of an object: `fixCSAFieldManagers` and `patchForce` in the official provider's await/await.go.
+"""Owners of an object's fields: `fixCSAFieldManagers` and `patchForce` in the official provider's await/await.go.
 
-An object is created by a plain request, under the provider's common name. The first update hands what that name owns, and what kubectl
-owns, to the object's own field manager, which then applies. Whatever anybody else owns is a conflict.
+An object is created by a plain request under the provider's common field manager. The first update moves the fields of that manager and of
+kubectl to the object's own field manager, which then applies. Fields of other managers are a conflict.
 """
 
 import copy
@@ -19,7 +19,7 @@ _OWN = ("pulumi-resource-kubernetes", "pulumi-kubernetes")
 
 
 def takeover_patch(live: Properties, manager: str) -> list[Value]:
-    """Return the JSON patch that gives to a manager what it takes over; an empty one if there is nothing."""
+    """JSON patch that moves fields to a manager. Empty if there are none to move."""
     fields = live["metadata"].get("managedFields") or []
     mine = next((each for each in fields if (each["manager"], each["operation"]) == (manager, "Apply")), None)
     entry, others, changed = copy.deepcopy(mine), [], False
@@ -38,7 +38,7 @@ def takeover_patch(live: Properties, manager: str) -> list[Value]:
 
 
 def may_force(live: Properties, annotations: Properties, *, preview: bool) -> bool:
-    """Tell whether an apply takes fields from their owners."""
+    """Whether an apply may take fields from other managers."""
     fields = live["metadata"].get("managedFields") or []
     ours = any(each["manager"] in _OWN and each["operation"] == "Update" for each in fields)
     return annotations.get("pulumi.com/patchForce") == "true" or (preview and ours) or not fields

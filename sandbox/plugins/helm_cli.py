@@ -1,4 +1,4 @@
-"""Runs the real `helm` on the cluster of KUBECONFIG. Owns its processes, its errors and what it reads."""
+"""Runs `helm` on the cluster in KUBECONFIG."""
 
 import json
 import subprocess
@@ -21,22 +21,26 @@ class HelmCli:
         self._cancelled = False
 
     def run(self, *arguments: str, stdin: str = "") -> str:
-        """Run helm and return its output, or raise its message."""
+        """Run helm and return its output.
+
+        Raises:
+            HelmError: helm failed.
+        """
         pipe = subprocess.PIPE
         process = subprocess.Popen(["helm", *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         self._running.add(process)
-        if self._cancelled and arguments[0] in _CHANGES:  # cancelled while no command ran: none may begin
+        if self._cancelled and arguments[0] in _CHANGES:  # no change may start after a cancellation
             process.terminate()
         try:
             output, message = process.communicate(stdin)
         finally:
             self._running.discard(process)
         if process.returncode:
-            raise HelmError(_words(message) or f"helm ended with code {process.returncode}")
+            raise HelmError(_error(message) or f"helm exited with code {process.returncode}")
         return output
 
     def release(self, name: str, namespace: str) -> Properties | None:
-        """Return what Helm has recorded of a release's last revision, or None."""
+        """Helm's record of a release's last revision. None if there is no release."""
         place = [name, "--namespace", namespace, "--output", "json"]
         try:
             status, metadata = self.run("status", *place), self.run("get", "metadata", *place)
@@ -47,15 +51,15 @@ class HelmCli:
         return {"status": json.loads(status), "metadata": json.loads(metadata)}
 
     def cancel(self) -> None:
-        """Ask running commands to end in order: Helm then records the release as failed."""
+        """Terminate running commands. Helm then records the release as failed."""
         self._cancelled = True
         for process in list(self._running):
             process.terminate()
 
 
-def _words(message: str) -> str:
-    """Take the error from what the command printed, as the library has it that the official provider is built with."""
-    words = message[message.rfind("Error: ") :].removeprefix("Error: ").strip()
-    for verb in ("INSTALLATION FAILED: ", "UPGRADE FAILED: "):
-        words = words.removeprefix(verb)
-    return words
+def _error(output: str) -> str:
+    """Error in the output of the command, worded as by the Helm library in the official provider."""
+    error = output[output.rfind("Error: ") :].removeprefix("Error: ").strip()
+    for prefix in ("INSTALLATION FAILED: ", "UPGRADE FAILED: "):
+        error = error.removeprefix(prefix)
+    return error

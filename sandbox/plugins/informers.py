@@ -1,7 +1,7 @@
-"""One list and one watch per kind and namespace for as long as the plugin runs: client-go's shared informers.
+"""Shared informers, as in client-go: one list and one watch per kind and namespace, for the lifetime of the plugin.
 
-As in the official provider (await/informers/factory.go), whoever follows objects first sees those that are there as added, and all
-again every minute. Without the right to list or watch the official provider waits for ever; this tells it at once.
+As in the official provider (await/informers/factory.go), a subscriber first receives existing objects as added, and all objects again every
+minute. Without permission to list or watch, the official provider waits forever. This one reports the error.
 """
 
 import threading
@@ -15,16 +15,16 @@ from sandbox.plugins.kubernetes_api import KubernetesApi, KubernetesApiError
 from sandbox.plugins.property_values import Properties
 
 Event: TypeAlias = tuple[str, Properties]
-"""ADDED, MODIFIED or DELETED, and the object; or ERROR and what the server said."""
+"""ADDED, MODIFIED or DELETED, and the object. Or ERROR, and the server's message."""
 Events: TypeAlias = "SimpleQueue[Event]"
 
 _RESYNC = 60.0  # seconds
-_PATIENCE = 0.25  # seconds, between looks at whether all is cancelled
-_PAUSE = 1.0  # seconds, after a watch that broke
+_CANCEL_POLL = 0.25  # seconds
+_PAUSE = 1.0  # seconds, after a watch has ended
 
 
 class Informers:
-    """The informers of a plugin."""
+    """Informers of a plugin."""
 
     def __init__(self, api: KubernetesApi, cancelled: threading.Event) -> None:
         self._api, self._cancelled, self._lock = api, cancelled, threading.Lock()
@@ -32,15 +32,15 @@ class Informers:
 
     @contextmanager
     def follow(self, api_version: str, kind: str, namespace: str, events: Events) -> Iterator[None]:
-        """Put the objects of a kind, and what becomes of them from now on, into a queue."""
+        """Put the objects of a kind, and all further changes, into a queue."""
         place = (api_version, kind, namespace)
         with self._lock:
             informer = self._informers.get(place)
             if informer is None or informer.broken:
                 informer = self._informers[place] = _Informer(self._api, *place)
                 informer.start()
-        # Whoever asks the cluster next must not hear of an object that goes before the list is made.
-        while not (informer.listed.wait(_PATIENCE) or self._cancelled.is_set()):
+        # The caller then reads the object. Without this wait it could miss a deletion between the list and that request.
+        while not (informer.listed.wait(_CANCEL_POLL) or self._cancelled.is_set()):
             pass
         informer.subscribe(events)
         try:
@@ -81,19 +81,18 @@ class _Informer(threading.Thread):
 
     def _follow(self) -> None:
         listed, version = self._api.list(*self._place)
-        there = {_key(live): live for live in listed}
-        for key in self._known.keys() - there.keys():
-            self._tell("DELETED", self._known[key])
+        for key in self._known.keys() - {_key(live) for live in listed}:
+            self._publish("DELETED", self._known[key])
         for live in listed:
-            self._tell("MODIFIED" if _key(live) in self._known else "ADDED", live)
+            self._publish("MODIFIED" if _key(live) in self._known else "ADDED", live)
         self.listed.set()
         for change, live in self._api.watch(*self._place, version):
             if change in ("ADDED", "MODIFIED", "DELETED"):
-                self._tell(change, live)
+                self._publish(change, live)
             elif change == "ERROR":  # the version is too old: list again
                 return
 
-    def _tell(self, change: str, live: Properties) -> None:
+    def _publish(self, change: str, live: Properties) -> None:
         with self._lock:
             if change == "DELETED":
                 self._known.pop(_key(live), None)

@@ -1,7 +1,6 @@
-"""A small client of the Kubernetes API for objects of any kind.
+"""Small client of the Kubernetes API for objects of any kind.
 
-lightkube reads the kubeconfig and makes the authenticated connection; it is loaded at the first
-request, for a preview without changes makes none.
+lightkube reads the kubeconfig and authenticates. It is imported at the first request, because a preview without changes sends none.
 """
 
 import json
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from httpx2 import Client, Response
 
 _APPLY, _PATCH = "application/apply-patch+yaml", "application/json-patch+json"
-# Plural, and whether it is in a namespace. Other kinds are asked for.
+# Plural, and whether the kind is namespaced. The API server is asked about other kinds.
 _KINDS = {
     ("apps/v1", "Deployment"): ("deployments", True),
     ("apps/v1", "StatefulSet"): ("statefulsets", True),
@@ -37,7 +36,7 @@ _KINDS = {
 
 
 class KubernetesApiError(PluginError):
-    """The API server's refusal, in its words; 0 is for a server that was not reached."""
+    """Error of the API server, with its message. Status 0 means that the server is unreachable."""
 
     def __init__(self, status: int, message: str, reason: str = "", kind: str = "") -> None:
         super().__init__(message)
@@ -45,19 +44,19 @@ class KubernetesApiError(PluginError):
 
     @property
     def no_match(self) -> bool:
-        """Whether the server does not know the kind: its definition is missing."""
+        """Whether the server does not serve the kind: its CRD is missing."""
         return self.reason == "NoMatch"
 
 
 class KubernetesApi:
-    """The cluster of KUBECONFIG."""
+    """API of the cluster in KUBECONFIG."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], tuple[str, bool]] = dict(_KINDS)
 
     def serves_kind(self, api_version: str, kind: str) -> bool:
-        """Tell whether the server serves a kind; one that cannot be reached serves none."""
+        """Whether the server serves a kind. False if the server is unreachable."""
         try:
             self._plural(api_version, kind)
         except KubernetesApiError:
@@ -65,22 +64,22 @@ class KubernetesApi:
         return True
 
     def is_namespaced(self, api_version: str, kind: str) -> bool:
-        """Tell whether objects of a kind live in namespaces, as most do, without asking anybody."""
+        """Whether a kind is namespaced. Assumed for unknown kinds, without a request."""
         return self._found.get((api_version, kind), ("", True))[1]
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Properties:
-        """Return an object; that there is none is an error with status 404."""
+        """An object. Its absence is an error with status 404."""
         return self._send("GET", self._path(api_version, kind, namespace, name))
 
     def list(self, api_version: str, kind: str, namespace: str) -> tuple[list[Properties], str]:
-        """Return the objects of a namespace, or of the whole cluster if it is empty, and the version of the list."""
+        """Objects of a namespace, or of the cluster if the namespace is empty, and the version of the list."""
         answer = self._send("GET", self._path(api_version, kind, namespace))
-        # The server leaves out in a list what is the same for all items.
+        # The server omits apiVersion and kind from the items of a list.
         items = [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"] or []]
         return items, str(answer["metadata"].get("resourceVersion", ""))
 
     def watch(self, api_version: str, kind: str, namespace: str, version: str) -> Iterator[tuple[str, Properties]]:
-        """Follow the changes since the version of a list, until the server ends it."""
+        """Changes since the version of a list, until the server closes the watch."""
         import httpx2
 
         params = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
@@ -97,13 +96,13 @@ class KubernetesApi:
             raise _unreachable(error) from error
 
     def create(self, manifest: Properties, *, dry_run: bool = False) -> Properties:
-        """Create an object that does not exist yet."""
+        """Create an object."""
         metadata = manifest["metadata"]
         path = self._path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace", ""))
         return self._send("POST", path, {"fieldManager": "pulumi-kubernetes"} | _all_dry(dry_run), manifest)
 
     def apply(self, manifest: Properties, manager: str, *, force: bool = False, dry_run: bool = False) -> Properties:
-        """Change an object by server-side apply; return what it became."""
+        """Change an object by server-side apply. Returns the changed object."""
         options = {"fieldManager": manager, "force": str(force).lower()} | _all_dry(dry_run)
         return self._send("PATCH", self._place(manifest), options, manifest, _APPLY)
 
@@ -112,7 +111,7 @@ class KubernetesApi:
         return self._send("PATCH", self._place(live), None, patch, _PATCH)
 
     def delete(self, api_version: str, kind: str, namespace: str, name: str, propagation: str) -> None:
-        """Ask for deletion; return at once."""
+        """Request the deletion of an object, without waiting for it."""
         path = self._path(api_version, kind, namespace, name)
         self._send("DELETE", path, {"propagationPolicy": propagation})
 
@@ -154,7 +153,7 @@ class KubernetesApi:
         from airflow_stack.cli.kubernetes_client import ClusterError
 
         try:
-            with self._lock:  # cached_property does not guard itself
+            with self._lock:  # cached_property is not thread-safe
                 return self._client
         except ClusterError as error:
             raise _unreachable(error) from error
@@ -196,5 +195,5 @@ def _refusal(answer: "Response") -> KubernetesApiError:
         status = answer.json()
         kind = (status.get("details") or {}).get("kind", "")
         return KubernetesApiError(answer.status_code, status["message"], status.get("reason", ""), kind)
-    except (ValueError, KeyError):  # a path that the server does not know is answered in plain text
+    except (ValueError, KeyError):  # the server answers an unknown path in plain text
         return KubernetesApiError(answer.status_code, "the server could not find the requested resource", "NotFound")

@@ -1,4 +1,4 @@
-"""Stand-in for pulumi-kubernetes: the objects and the Helm release that this project makes."""
+"""Stand-in for pulumi-kubernetes, with the types that this project uses."""
 
 import os
 import threading
@@ -8,7 +8,7 @@ from sandbox.plugins.await_logic import AwaitLogic
 from sandbox.plugins.helm_cli import HelmCli
 from sandbox.plugins.kubernetes_api import KubernetesApi
 from sandbox.plugins.object_type import ObjectType
-from sandbox.plugins.protocol import Provider, take_only
+from sandbox.plugins.protocol import Provider, accept_only
 from sandbox.plugins.release_type import ReleaseType
 
 _KINDS = {
@@ -29,8 +29,8 @@ class _Kubernetes(Provider):
         super().__init__("kubernetes", {})
 
     def configure(self, settings: Mapping[str, str]) -> None:
-        take_only(("enableSecretMutable", "kubeconfig"), settings)
-        # A path. The client and Helm read the variable, and each provider is a process of its own.
+        accept_only(("enableSecretMutable", "kubeconfig"), settings)
+        # A path. Client and Helm read the variable, and each provider has its own process.
         if file := settings.get("kubeconfig"):
             os.environ["KUBECONFIG"] = file
         mutable = settings.get("enableSecretMutable") == "true"

@@ -1,7 +1,7 @@
-"""The form in which the official provider keeps and compares the inputs of an object: `normalizeInputs` in its provider.go.
+"""Normal form of an object's inputs: `normalizeInputs` in the official provider's provider.go.
 
-A built-in kind goes through its Go type and back: what is empty, or has no place in the type, falls away, and quantities get their
-canonical form. A Secret does not: only its texts become data. A custom resource stays as it is, with its empty maps.
+The official provider converts a built-in kind to its Go type and back. That drops empty and unknown fields, and makes quantities canonical. In
+a Secret, only `stringData` becomes `data`. A custom resource stays unchanged, including empty maps.
 """
 
 import base64
@@ -19,7 +19,7 @@ READ_ONLY = (
     *("generation", "managedFields", "resourceVersion", "uid"),
 )
 
-# What Go keeps when it is zero or not, from types.go of k8s.io/api: an optional field keeps a zero only behind a pointer.
+# Zero values in Go, from types.go of k8s.io/api: an optional field keeps a zero only if it is a pointer.
 _ZERO_FALLS_AWAY = set(
     "hostNetwork hostPID hostIPC readOnly stdin stdinOnce tty publishNotReadyAddresses paused hostPort nodePort healthCheckNodePort "
     "minReadySeconds initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold number".split()
@@ -33,11 +33,11 @@ _DECIMAL = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
 
 
 class _MisfitError(Exception):
-    """A value that the type cannot hold: the official provider then leaves the whole object as it is."""
+    """A value has the wrong type. The official provider then leaves the whole object unchanged."""
 
 
 def normalized(inputs: Properties) -> Properties:
-    """Return the inputs of an object in the form in which they are kept and compared."""
+    """Normal form of an object's inputs."""
     inputs = dict(inputs)
     if not has_unknown(inputs):
         if inputs.get("apiVersion") == "v1" and inputs.get("kind") == "Secret":
@@ -55,7 +55,7 @@ def _secret(inputs: Properties) -> Properties:
     if texts and isinstance(texts, dict):
         encoded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
         return {key: value for key, value in inputs.items() if key != "stringData"} | {"data": (data or {}) | encoded}
-    if data:  # as the API server writes it again
+    if data:  # as the API server encodes it
         return inputs | {"data": {key: _encoded_again(value) for key, value in data.items()}}
     return inputs
 
@@ -67,8 +67,8 @@ def _encoded_again(value: Value) -> Value:
         return value
 
 
-def _model(api_version: str, kind: str) -> Any:  # noqa: ANN401  a class of lightkube, which has no common base
-    """Find the type of a built-in kind; custom ones have none."""
+def _model(api_version: str, kind: str) -> Any:  # noqa: ANN401  classes of lightkube have no common base
+    """Class of a built-in kind. None for a custom resource."""
     group, _, version = api_version.rpartition("/")
     module = f"{group.removesuffix('.k8s.io') or 'core'}_{version}".replace(".", "_")
     try:
@@ -82,7 +82,7 @@ def _through(model: Any, value: Value) -> Properties:  # noqa: ANN401  as above
         raise _MisfitError
     kept = {}
     for attribute, hint in typing.get_type_hints(model).items():
-        name = attribute.removesuffix("_")  # lightkube's way with words of Python, such as `from`
+        name = attribute.removesuffix("_")  # lightkube's suffix for keywords of Python, such as `from`
         if (given := value.get(name)) is None:
             continue
         types = [each for each in typing.get_args(hint) if each is not type(None)]
@@ -109,7 +109,7 @@ def _field(name: str, hint: Any, value: Value) -> Value:  # noqa: ANN401  as abo
         if type(value) is not hint:
             raise _MisfitError
         return value
-    # What is left is of a class of the model, or a time, or a number or text.
+    # Otherwise the value is an object of the model, a time, a number or a string.
     return _through(hint, value) if isinstance(hint, type) and typing.get_type_hints(hint) else value
 
 
@@ -122,7 +122,7 @@ def _falls_away(name: str, hint: Any, value: Value) -> bool:  # noqa: ANN401  as
 
 
 def canonical_quantity(value: Value) -> Value:
-    """Write a quantity as Kubernetes does: the largest unit in which it is a whole number."""
+    """Canonical quantity of Kubernetes: in the largest unit with a whole number."""
     found = re.fullmatch(r"([+-]?\d*\.?\d*)(?:e([+-]?\d+)|([KMGTPE]i|[numkMGTPE])?)", str(value), re.IGNORECASE)
     if isinstance(value, bool) or not found or not re.search(r"\d", found[1]):
         raise _MisfitError

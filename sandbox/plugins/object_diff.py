@@ -1,4 +1,4 @@
-"""What a change of inputs means for an object: the official provider's `Diff` in provider.go and its table in diff.go."""
+"""Changed and replacing paths of an object: `Diff` in provider.go and the table in diff.go of the official provider."""
 
 from sandbox.plugins.property_values import Path, Properties, Value, changes, dotted
 from sandbox.plugins.protocol import ResourceDiff
@@ -20,13 +20,13 @@ _REPLACING = {
 
 
 def diff_object(live: Properties, new: Properties, *, mutable: bool) -> ResourceDiff:
-    """Compare the state of an object, cut to the shape of its inputs, with new inputs."""
+    """Compare the state of an object, pruned to the shape of its inputs, with new inputs."""
     secret = ("type", "data", "stringData") if new.get("kind") == "Secret" and not mutable else ()
     replacing = [tuple(each.split(".")) for each in (*_ALWAYS, *_REPLACING.get(new.get("kind", ""), ()), *secret)]
     paths, replaces = {}, []
     for path, kind in changes(live, new):
         value = None if kind == "DELETE" else _at(new, path)
-        # A null in the inputs deletes, even what is not there. What is deleted was an input; other old values are the state's.
+        # A null in the inputs is a deletion, even of a missing value. Deleted values were inputs, other old values are from the state.
         paths[dotted(path)] = ("DELETE", True) if value is None else (kind, False)
         if any(_touches(path, value, each) for each in replacing):
             replaces.append(dotted(path))

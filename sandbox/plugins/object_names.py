@@ -11,17 +11,17 @@ OPTION_PREFIX = "pulumi.com/"
 """Prefix of annotations that configure the provider."""
 
 
-def with_name(metadata: Properties, subject: Request) -> Properties:
-    """With a made-up name where none is given, which stays until the object is replaced: provider/pkg/metadata/naming.go."""
+def with_name(metadata: Properties, request: Request) -> Properties:
+    """Metadata with an automatic name if it has none. The name stays until the object is replaced."""
     if metadata.get("name"):
         return metadata
-    if subject.old_inputs:
-        name = plain(subject.old_inputs)["metadata"]["name"]
-        if option(plain(subject.old_inputs), "autonamed") != "true":
-            return metadata  # it had a name of its own, and is to be replaced
+    if request.old_inputs:
+        name = plain(request.old_inputs)["metadata"]["name"]
+        if option(plain(request.old_inputs), "autonamed") != "true":
+            return metadata  # the explicit name was removed, so the object is replaced
     else:
-        made_of = subject.seed or secrets.token_bytes(8)
-        name = f"{subject.name}-{hashlib.sha256(made_of).hexdigest()[:8]}"
+        made_of = request.seed or secrets.token_bytes(8)
+        name = f"{request.name}-{hashlib.sha256(made_of).hexdigest()[:8]}"
     annotations = {**(metadata.get("annotations") or {}), f"{OPTION_PREFIX}autonamed": "true"}
     return {**metadata, "name": name, "annotations": annotations}
 

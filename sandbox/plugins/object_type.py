@@ -1,9 +1,9 @@
-"""Kubernetes objects of one kind as resources, with the rules of the official provider: provider/pkg/provider/provider.go.
+"""Resource type of a Kubernetes kind, with the rules of the official provider: provider/pkg/provider/provider.go.
 
-Changes are told from the state alone, so a preview without changes asks no cluster; what drifted is found at a refresh.
+A diff compares inputs and state, so a preview without changes sends no request. Only a refresh finds drift.
 """
 
-# ruff: noqa: D102  (the methods are described in protocol.Resource)
+# ruff: noqa: D102  (ResourceType describes the methods)
 
 import os
 import threading
@@ -11,7 +11,14 @@ from dataclasses import replace
 
 from sandbox.plugins import object_messages
 from sandbox.plugins.await_logic import AwaitError, AwaitLogic, option
-from sandbox.plugins.checkpoint import checkpoint, field_manager, initial_version, inputs_and_live, marked, pruned
+from sandbox.plugins.checkpoint import (
+    checkpoint,
+    field_manager,
+    initial_version,
+    inputs_and_live,
+    pruned,
+    with_secrets_marked,
+)
 from sandbox.plugins.engine_log import OperationLog
 from sandbox.plugins.field_managers import may_force, takeover_patch
 from sandbox.plugins.kubernetes_api import KubernetesApi, KubernetesApiError
@@ -19,10 +26,10 @@ from sandbox.plugins.normalize import READ_ONLY, normalized
 from sandbox.plugins.object_diff import diff_object
 from sandbox.plugins.object_names import OPTION_PREFIX, namespace_and_name, object_id, with_name
 from sandbox.plugins.property_values import Properties, has_unknown, plain
-from sandbox.plugins.protocol import NotReadyError, PluginError, Request, ResourceDiff, ResourceType, take_only
+from sandbox.plugins.protocol import NotReadyError, PluginError, Request, ResourceDiff, ResourceType, accept_only
 from sandbox.plugins.readiness import FailedError, JobReadiness
 
-_RETRIES = 6  # a namespace or a definition may be on its way
+_RETRIES = 6  # the namespace or the CRD may appear soon
 _OPTIONS = (
     "autonamed",
     "deletionPropagationPolicy",
@@ -36,12 +43,12 @@ _SKIP_AT_DELETION = ("Job", "Namespace", "StatefulSet")
 _PROPAGATION = {"orphan": "Orphan", "background": "Background"}
 
 
-class _UntoldError(Exception):
-    """A preview that cannot know what the API server would say."""
+class _UnknownInPreviewError(Exception):
+    """A preview cannot know the answer of the API server."""
 
 
 class ObjectType(ResourceType):
-    """Objects of one kind. `mutable` lets the data of a Secret change in place."""
+    """Objects of one kind. With `mutable`, the data of a Secret changes in place."""
 
     def __init__(
         self,
@@ -55,22 +62,22 @@ class ObjectType(ResourceType):
         self._api, self._awaits, self._cancelled = api, awaits, cancelled
         self._api_version, self._kind, self._mutable = api_version, kind, mutable
 
-    def check(self, subject: Request) -> Properties:
-        given = {"apiVersion": self._api_version, "kind": self._kind, **subject.inputs}
+    def check(self, request: Request) -> Properties:
+        given = {"apiVersion": self._api_version, "kind": self._kind, **request.inputs}
         inputs = plain(given)
-        metadata = inputs["metadata"] = with_name(inputs.get("metadata") or {}, subject)
+        metadata = inputs["metadata"] = with_name(inputs.get("metadata") or {}, request)
         asked = [
             key.removeprefix(OPTION_PREFIX)
             for key in metadata.get("annotations") or {}
             if key.startswith(OPTION_PREFIX)
         ]
-        take_only(_OPTIONS, asked)
-        # What was kept already needs no second look, and a preview without changes not the types of Kubernetes.
-        return marked(inputs if inputs == plain(subject.old_inputs) else normalized(inputs), given)
+        accept_only(_OPTIONS, asked)
+        # Unchanged inputs are already normalized. So a preview without changes does not import the types of Kubernetes.
+        return with_secrets_marked(inputs if inputs == plain(request.old_inputs) else normalized(inputs), given)
 
-    def diff(self, subject: Request) -> ResourceDiff:
-        new = plain(subject.inputs)
-        old_inputs, live = inputs_and_live(subject.outputs)
+    def diff(self, request: Request) -> ResourceDiff:
+        new = plain(request.inputs)
+        old_inputs, live = inputs_and_live(request.outputs)
         old = pruned(live, old_inputs)
         old.setdefault("metadata", {})["name"] = live["metadata"]["name"]
         for each in (old, new):
@@ -79,97 +86,99 @@ class ObjectType(ResourceType):
             if self._api.is_namespaced(self._api_version, self._kind):
                 metadata["namespace"] = namespace
         found = diff_object(old, new, mutable=self._mutable)
-        replaces = found.replaces + self._unready(new, live, subject.log)
+        replaces = found.replaces + self._unready(new, live, request.log)
         return replace(found, replaces=replaces, delete_first=bool(replaces) and object_id(new) == object_id(live))
 
-    def create(self, subject: Request) -> tuple[str, Properties]:
-        inputs = plain(subject.inputs)
-        if subject.preview and not self._can_be_tried(inputs):
-            return "", subject.inputs
+    def create(self, request: Request) -> tuple[str, Properties]:
+        inputs = plain(request.inputs)
+        if request.preview and not self._can_be_tried(inputs):
+            return "", request.inputs
         try:
-            live = self._created(inputs, subject)
-        except _UntoldError:
-            return "", subject.inputs
+            live = self._created(inputs, request)
+        except _UnknownInPreviewError:
+            return "", request.inputs
         except KubernetesApiError as error:
             if error.status == 0:
                 raise
             if error.no_match:
-                what = f'creation of resource "{subject.urn}" with kind {self._api_version}/{self._kind}'
+                what = f'creation of resource "{request.urn}" with kind {self._api_version}/{self._kind}'
                 raise PluginError(f"{what} {object_messages.NO_MATCH}: {error}") from error
             exists = object_messages.EXISTS if error.reason == "AlreadyExists" else ""
-            what = f'resource "{subject.urn}" was not successfully created by the Kubernetes API server'
+            what = f'resource "{request.urn}" was not successfully created by the Kubernetes API server'
             raise PluginError(f"{what}: {error}{exists}") from error
         manager, version, failure = field_manager({}), inputs["apiVersion"], None
-        subject.log.clear()
-        if subject.preview:
+        request.log.clear()
+        if request.preview:
             live.pop("status", None)
         else:
-            live, failure = self._awaited(inputs, live, subject, created=True)
-        outputs = checkpoint(inputs, live, subject.inputs, version, manager)
+            live, failure = self._awaited(inputs, live, request, created=True)
+        outputs = checkpoint(inputs, live, request.inputs, version, manager)
         if failure:
-            what = f'resource "{subject.urn}" was successfully created, but the Kubernetes API server reported that it'
+            what = f'resource "{request.urn}" was successfully created, but the Kubernetes API server reported that it'
             raise NotReadyError(
                 object_id(live), None, outputs, _reasons(f"{what} {object_messages.NOT_LIVE}", failure)
             ) from failure
         return object_id(live), outputs
 
-    def read(self, subject: Request) -> tuple[str, Properties, Properties] | None:
-        imported = not subject.outputs
+    def read(self, request: Request) -> tuple[str, Properties, Properties] | None:
+        imported = not request.outputs
         try:
-            live = self._api.get(self._api_version, self._kind, *namespace_and_name(subject.id))
+            live = self._api.get(self._api_version, self._kind, *namespace_and_name(request.id))
         except KubernetesApiError as error:
-            if error.status == 404 or self._is_to_be_forgotten(error, subject.log):
+            if error.status == 404 or self._is_to_be_forgotten(error, request.log):
                 return None
             if error.status == 0:
                 raise PluginError(
                     f"failed to read resource state due to unreachable cluster. {object_messages.FORGET}"
                 ) from error
             raise
-        old_inputs = plain(subject.inputs)
+        old_inputs = plain(request.inputs)
         failure = None
         if not imported:
             try:
-                self._awaits.check_now(old_inputs, live, subject.log)
+                self._awaits.check_now(old_inputs, live, request.log)
             except AwaitError as error:
                 failure = error
         inputs = _importable(live) if imported else pruned(live, normalized(old_inputs))
-        version, manager = initial_version(subject.outputs, old_inputs or live), field_manager(subject.outputs)
-        outputs = checkpoint(inputs, live, subject.inputs, version, manager)
+        version, manager = initial_version(request.outputs, old_inputs or live), field_manager(request.outputs)
+        outputs = checkpoint(inputs, live, request.inputs, version, manager)
         if failure:
-            raise NotReadyError(subject.id, marked(inputs, subject.inputs), outputs, failure.reasons) from failure
-        return subject.id, marked(inputs, subject.inputs), outputs
+            raise NotReadyError(
+                request.id, with_secrets_marked(inputs, request.inputs), outputs, failure.reasons
+            ) from failure
+        return request.id, with_secrets_marked(inputs, request.inputs), outputs
 
-    def update(self, subject: Request) -> Properties:
-        inputs, (old_inputs, old_live) = plain(subject.inputs), inputs_and_live(subject.outputs)
-        if subject.preview and not self._can_be_tried(inputs):
-            return subject.inputs
-        manager, failure = field_manager(subject.outputs), None
+    def update(self, request: Request) -> Properties:
+        inputs, (old_inputs, old_live) = plain(request.inputs), inputs_and_live(request.outputs)
+        if request.preview and not self._can_be_tried(inputs):
+            return request.inputs
+        manager, failure = field_manager(request.outputs), None
         try:
-            live = self._applied(inputs, old_live, manager, preview=subject.preview)
+            live = self._applied(inputs, old_live, manager, preview=request.preview)
         except KubernetesApiError as error:
-            if subject.preview and error.status in (0, 403):
-                return subject.inputs
+            if request.preview and error.status in (0, 403):
+                return request.inputs
             if error.status == 0:
                 raise
             if error.no_match:
-                raise PluginError(f'update of resource "{subject.urn}" {object_messages.NO_MATCH}: {error}') from error
+                raise PluginError(f'update of resource "{request.urn}" {object_messages.NO_MATCH}: {error}') from error
             live, failure = (
-                self._seen(old_live, subject, error),
+                self._live_after_failure(old_live, request, error),
                 AwaitError(old_live, object_messages.update_refused(error, manager)),
             )
         else:
-            if not subject.preview:
-                live, failure = self._awaited(inputs, live, subject, created=False)
-        version = initial_version(subject.outputs, old_inputs)
-        outputs = checkpoint(inputs, live, subject.inputs, version, manager)
+            if not request.preview:
+                live, failure = self._awaited(inputs, live, request, created=False)
+        version = initial_version(request.outputs, old_inputs)
+        outputs = checkpoint(inputs, live, request.inputs, version, manager)
         if failure:
             what = f'the Kubernetes API server reported that "{object_id(live)}" {object_messages.NOT_LIVE}'
             raise NotReadyError(object_id(live), None, outputs, _reasons(what, failure)) from failure
         return outputs
 
-    def delete(self, subject: Request) -> None:
-        inputs, live = inputs_and_live(subject.outputs)
-        namespace, name = namespace_and_name(subject.id)
+    def delete(self, request: Request) -> None:
+        inputs, live = inputs_and_live(request.outputs)
+        namespace, name = namespace_and_name(request.id)
         if not live:
             live = {"apiVersion": self._api_version, "kind": self._kind}
             live["metadata"] = {"name": name} | ({"namespace": namespace} if namespace else {})
@@ -177,7 +186,7 @@ class ObjectType(ResourceType):
         try:
             self._api.delete(self._api_version, self._kind, namespace, name, propagation)
         except KubernetesApiError as error:
-            if error.status == 404 or self._is_to_be_forgotten(error, subject.log):
+            if error.status == 404 or self._is_to_be_forgotten(error, request.log):
                 return
             if error.status == 0:
                 raise PluginError(f"configured Kubernetes cluster is unreachable. {object_messages.FORGET}") from error
@@ -185,33 +194,33 @@ class ObjectType(ResourceType):
         if option(inputs, "skipAwait") == "true" and self._kind in _SKIP_AT_DELETION:
             return
         try:
-            self._awaits.until_gone(live, subject.timeout, inputs, subject.log)
+            self._awaits.until_gone(live, request.timeout, inputs, request.log)
         except AwaitError as error:
             raise PluginError(str(error)) from error
-        subject.log.clear()
+        request.log.clear()
 
     @staticmethod
     def _is_to_be_forgotten(error: KubernetesApiError, log: OperationLog) -> bool:
-        """Warn of a cluster that is not reached, and tell whether the user says that it is gone."""
+        """Warn of an unreachable cluster. Returns whether the user has declared it deleted."""
         if error.status == 0:
             log.message("WARNING", str(error))
         return error.status == 0 and os.environ.get("PULUMI_K8S_DELETE_UNREACHABLE") == "true"
 
     def _can_be_tried(self, inputs: Properties) -> bool:
-        """Tell whether a preview can ask the API server what it would do."""
+        """Whether a preview can do a dry run."""
         return not has_unknown(inputs) and self._api.serves_kind(self._api_version, self._kind)
 
-    def _created(self, inputs: Properties, subject: Request) -> Properties:
+    def _created(self, inputs: Properties, request: Request) -> Properties:
         for attempt in range(_RETRIES):
             try:
-                return self._api.create(inputs, dry_run=subject.preview)
+                return self._api.create(inputs, dry_run=request.preview)
             except KubernetesApiError as error:
                 is_to_come = error.status == 404 and error.kind == "namespaces"
-                if subject.preview and (error.status == 0 or is_to_come):
-                    raise _UntoldError from error
-                subject.log.tell("INFO", f"Retry #{attempt}; creation failed: {error}", True)
-                if subject.preview and (error.status == 403 or error.reason == "AlreadyExists"):
-                    raise _UntoldError from error
+                if request.preview and (error.status == 0 or is_to_come):
+                    raise _UnknownInPreviewError from error
+                request.log.send("INFO", f"Retry #{attempt}; creation failed: {error}", True)
+                if request.preview and (error.status == 403 or error.reason == "AlreadyExists"):
+                    raise _UnknownInPreviewError from error
                 if error.status != 404:
                     raise
                 failure = error
@@ -226,31 +235,31 @@ class ObjectType(ResourceType):
         force = may_force(live, annotations, preview=preview)
         return self._api.apply(inputs, manager, force=force, dry_run=preview)
 
-    def _seen(self, old_live: Properties, subject: Request, failure: KubernetesApiError) -> Properties:
+    def _live_after_failure(self, old_live: Properties, request: Request, failure: KubernetesApiError) -> Properties:
         try:
             return self._awaits.fetch(old_live)
         except KubernetesApiError as error:
-            what = f'update of resource "{subject.urn}" failed: {failure}'
+            what = f'update of resource "{request.urn}" failed: {failure}'
             raise PluginError(f"{what}\nunable to get cluster state: {error}") from error
 
     def _awaited(
-        self, inputs: Properties, live: Properties, subject: Request, *, created: bool
+        self, inputs: Properties, live: Properties, request: Request, *, created: bool
     ) -> tuple[Properties, AwaitError | None]:
         try:
-            live = self._awaits.until_ready(inputs, live, subject.timeout, subject.log, created=created)
+            live = self._awaits.until_ready(inputs, live, request.timeout, request.log, created=created)
         except AwaitError as error:
             return error.live, error
         except KubernetesApiError as error:
             return live, AwaitError(live, str(error))
-        subject.log.clear()
+        request.log.clear()
         return live, None
 
     def _unready(self, new: Properties, live: Properties, log: OperationLog) -> list[str]:
-        """Name a reason for a new Job although no input changed: the old one is not complete."""
+        """Path that replaces an incomplete Job although no input changed."""
         if option(new, "replaceUnready") != "true":
             return []
         if self._kind != "Job":
-            log.tell("WARNING", "replaceUnready annotation is not supported for this resource", False)
+            log.send("WARNING", "replaceUnready annotation is not supported for this resource", False)
             return []
         try:
             job = JobReadiness(self._awaits.fetch(live), OperationLog())
@@ -259,7 +268,7 @@ class ObjectType(ResourceType):
             pass
         except KubernetesApiError as error:
             if error.status == 0:
-                log.tell("WARNING", "Cluster is unreachable, skipping replaceUnready check", False)
+                log.send("WARNING", "Cluster is unreachable, skipping replaceUnready check", False)
             return []
         return [] if job.done else [f'.metadata.annotations["{OPTION_PREFIX}replaceUnready"]']
 

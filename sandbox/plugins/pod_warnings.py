@@ -1,4 +1,4 @@
-"""What hinders a pod, in the words of the official provider: await/checker/pod/check.go."""
+"""Warnings about pods that are not ready, with the messages of the official provider: await/checker/pod/check.go."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from sandbox.plugins.property_values import Properties
 
 
 def warnings(pod: Properties) -> list[str]:
-    """Say why a pod is not initialized or not ready; nothing before it is scheduled."""
+    """Reasons that a pod is not initialized or not ready. Empty before it is scheduled."""
     status = pod.get("status", {})
     conditions = {each["type"]: each for each in status.get("conditions") or []}
     if conditions.get("PodScheduled", {}).get("status") != "True":
@@ -26,13 +26,13 @@ def warnings(pod: Properties) -> list[str]:
 
 
 def full_name(live: Properties) -> str:
-    """Name an object with its namespace, unless that is the default one."""
+    """Name of an object, with its namespace unless that is `default`."""
     namespace, name = live["metadata"].get("namespace", ""), live["metadata"]["name"]
     return name if namespace in ("", "default") else f"{namespace}/{name}"
 
 
 def is_owned_by(live: Properties, owner: Properties) -> bool:
-    """Tell whether an object was made by another."""
+    """Whether an object belongs to an owner."""
     owners = live["metadata"].get("ownerReferences") or []
     return any(each["uid"] == owner["metadata"]["uid"] for each in owners)
 

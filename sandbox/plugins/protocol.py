@@ -1,7 +1,4 @@
-"""What a stand-in has to say for itself: a provider is a table of small `Resource`s.
-
-Knows neither gRPC (server.py) nor any cloud.
-"""
+"""Interface of a stand-in: a provider is a table of resource types. Independent of gRPC (server.py) and of any cluster."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,11 +8,11 @@ from sandbox.plugins.property_values import Properties, changes, dotted, plain
 
 
 class PluginError(Exception):
-    """Something for the user to read. Nothing was changed, or the state tells already what was."""
+    """An error for the user. Nothing was changed, or the state already has the change."""
 
 
 class InvalidInputError(PluginError):
-    """An input that can never be right; raised before anything is touched. Without a property the reason says it all."""
+    """An invalid input, found before any change. An empty property means that the reason is complete."""
 
     def __init__(self, prop: str, reason: str) -> None:
         super().__init__(reason)
@@ -23,9 +20,9 @@ class InvalidInputError(PluginError):
 
 
 class NotReadyError(PluginError):
-    """The object exists, so the engine must remember it, but it is not what it should be.
+    """The object exists, so the engine must save it, but it is not ready.
 
-    The first reason says what happened, the others what is known about why. Without inputs the engine keeps those it sent.
+    The first reason names the event, the others its causes. Without inputs, the engine saves those that it sent.
     """
 
     def __init__(self, id_: str, inputs: Properties | None, outputs: Properties, reasons: list[str]) -> None:
@@ -33,89 +30,100 @@ class NotReadyError(PluginError):
         self.id, self.inputs, self.outputs, self.reasons = id_, inputs, outputs, reasons
 
 
-def take_only(known: Iterable[str], given: Iterable[str]) -> None:
-    """Refuse what the stand-in would not honour."""
-    for key in sorted(set(given) - set(known)):
-        raise InvalidInputError(key, f"the sandbox's stand-in takes only {', '.join(sorted(known))}, not {key}")
+def accept_only(known: Iterable[str], keys: Iterable[str]) -> None:
+    """Refuse inputs that the stand-in does not implement."""
+    for key in sorted(set(keys) - set(known)):
+        allowed = ", ".join(sorted(known)) or "nothing"
+        raise InvalidInputError(key, f"the sandbox's stand-in plugin does not implement {key}. It accepts: {allowed}")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What one request is about. Which fields are filled depends on the request."""
+    """A request of the engine. The method decides which fields are set."""
 
     id: str = ""
     inputs: Properties = field(default_factory=dict)
     old_inputs: Properties = field(default_factory=dict)
     outputs: Properties = field(default_factory=dict)
-    """As the state has them."""
+    """Outputs in the state."""
     preview: bool = False
-    timeout: float = 0  # seconds; 0 leaves it to the resource
+    timeout: float = 0  # seconds; 0 for the default of the resource type
     urn: str = ""
     seed: bytes = b""
-    """What a made-up name is to be made of, where the engine wants the same one again."""
+    """Seed of an automatic name. Empty for a random one."""
     log: OperationLog = field(default_factory=OperationLog)
 
     @property
     def name(self) -> str:
-        """The resource's name in the program."""
+        """Name of the resource in the program."""
         return self.urn.rpartition("::")[2]
 
 
 @dataclass(frozen=True)
 class ResourceDiff:
-    """What changes. A path has the kind of its change (ADD, UPDATE, DELETE), and whether the old value is an input's."""
+    """Difference between state and inputs."""
 
     paths: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    """Changed paths. Each has the kind of its change (ADD, UPDATE, DELETE), and whether the old value is an input."""
     replaces: list[str] = field(default_factory=list)
-    """The paths for which a new object is needed; of those that are no changed path the user sees no value."""
+    """Paths that require a replacement. They need not be changed paths."""
     delete_first: bool = False
+    """Whether the old object is deleted before the new one is created."""
     detailed: bool = True
-    """Whether the user sees the paths; else the engine compares the states as a whole."""
+    """Whether the preview shows the paths. Otherwise the engine compares the states as a whole."""
 
 
 class ResourceType:
-    """One kind of resource. The defaults suit a value that lives in state only and that any changed input replaces."""
+    """A type of resource. The defaults suit a value that exists only in the state and is replaced on each change."""
 
-    def check(self, subject: Request) -> Properties:
-        """Return the inputs completed, or raise `InvalidInputError`."""
+    def check(self, request: Request) -> Properties:
+        """Complete the inputs.
+
+        Raises:
+            InvalidInputError: An input is invalid or not implemented.
+        """
         raise NotImplementedError
 
-    def diff(self, subject: Request) -> ResourceDiff:
+    def diff(self, request: Request) -> ResourceDiff:
         """Compare the inputs with the state."""
-        old, new = plain(subject.old_inputs), plain(subject.inputs)
+        old, new = plain(request.old_inputs), plain(request.inputs)
         paths = {dotted(path): (kind, True) for path, kind in changes(old, new)}
         return ResourceDiff(paths, list(paths))
 
-    def create(self, subject: Request) -> tuple[str, Properties]:
-        """Make the object; return its id and outputs. A preview only returns what it can know."""
+    def create(self, request: Request) -> tuple[str, Properties]:
+        """Create the object, except in a preview. Returns id and outputs, as far as they are known."""
         raise NotImplementedError
 
-    def read(self, subject: Request) -> tuple[str, Properties, Properties] | None:
-        """Return id, inputs and outputs as they are now, or None when the object is gone.
+    def read(self, request: Request) -> tuple[str, Properties, Properties] | None:
+        """Id, inputs and outputs of the existing object. None if it no longer exists.
 
-        Without old outputs it is an import.
+        A request without outputs is an import.
         """
-        if not subject.outputs:
-            raise PluginError("the sandbox's stand-in cannot import this type")
-        return subject.id, subject.inputs, subject.outputs
+        if not request.outputs:
+            raise PluginError("the sandbox's stand-in plugin cannot import this type")
+        return request.id, request.inputs, request.outputs
 
-    def update(self, subject: Request) -> Properties:
-        """Change the object in place; return its outputs. A preview changes nothing."""
+    def update(self, request: Request) -> Properties:
+        """Update the object in place, except in a preview. Returns the outputs."""
         raise NotImplementedError
 
-    def delete(self, subject: Request) -> None:
-        """Remove the object; that it is gone already is no error."""
+    def delete(self, request: Request) -> None:
+        """Delete the object if it exists."""
 
 
 class Provider:
-    """A table of resources by their type tokens."""
+    """Resource types by type token."""
 
     def __init__(self, name: str, resources: Mapping[str, ResourceType]) -> None:
         self.name, self.resources = name, resources
 
     def configure(self, settings: Mapping[str, str]) -> None:
-        """Take the provider's settings, or raise `InvalidInputError`."""
-        take_only((), settings)
+        """Apply the provider's settings.
+
+        Raises:
+            InvalidInputError: A setting is not implemented.
+        """
+        accept_only((), settings)
 
     def cancel(self) -> None:
-        """End what is under way, as far as it can be ended in order."""
+        """Cancel running operations that can be cancelled cleanly."""

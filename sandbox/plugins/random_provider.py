@@ -1,52 +1,52 @@
-"""Stand-in for pulumi-random: passwords and bytes. What the state holds is as the official plugin has it, but for `bcryptHash`."""
+"""Stand-in for pulumi-random: passwords and bytes, with the state of the official plugin except `bcryptHash`."""
 
 import base64
 import secrets
 import string
 
 from sandbox.plugins.property_values import UNKNOWN, Properties, changes, dotted, plain, secret
-from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, take_only
+from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, accept_only
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"  # the official provider's set
 
 
 def _without(*inputs: str) -> Properties:
-    """Note for the bridge to Terraform, which the official plugin is, that inputs were not given."""
+    """Mark inputs as not set, for the Terraform bridge in the official plugin."""
     return {"__pulumi_raw_state_delta": {"obj": {"ps": {key: secret({"replace": {"raw": None}}) for key in inputs}}}}
 
 
 class _Generated(ResourceType):
-    """A secret value of some length, made once."""
+    """A secret value of a given length, generated once."""
 
     inputs: tuple[str, ...] = ("length",)
     defaults: Properties = {}
 
-    def check(self, subject: Request) -> Properties:
-        take_only(self.inputs, subject.inputs)
-        length = plain(subject.inputs.get("length"))
+    def check(self, request: Request) -> Properties:
+        accept_only(self.inputs, request.inputs)
+        length = plain(request.inputs.get("length"))
         if length != UNKNOWN and (not length or length < 1):
             raise InvalidInputError(
                 "",
                 f"Invalid Attribute Value. Attribute length value must be at least 1, got: {length}. "
-                f"Examine values at '{subject.name}.length'.",
+                f"Examine values at '{request.name}.length'.",
             )
-        return subject.inputs
+        return request.inputs
 
-    def diff(self, subject: Request) -> ResourceDiff:
-        old, new = (self.defaults | plain(inputs) for inputs in (subject.old_inputs, subject.inputs))
+    def diff(self, request: Request) -> ResourceDiff:
+        old, new = (self.defaults | plain(inputs) for inputs in (request.old_inputs, request.inputs))
         paths = {dotted(path): (kind, False) for path, kind in changes(old, new)}
         return ResourceDiff(paths, list(paths), detailed=False)
 
-    def create(self, subject: Request) -> tuple[str, Properties]:
-        given = self.defaults | subject.inputs
-        if subject.preview:
+    def create(self, request: Request) -> tuple[str, Properties]:
+        given = self.defaults | request.inputs
+        if request.preview:
             return "", given | self.unknown
         return self.outputs(given, self.generated(plain(given)))
 
-    def read(self, subject: Request) -> tuple[str, Properties, Properties] | None:
-        if subject.outputs:
-            return super().read(subject)
-        inputs, value = self.imported(subject.id)
+    def read(self, request: Request) -> tuple[str, Properties, Properties] | None:
+        if request.outputs:
+            return super().read(request)
+        inputs, value = self.imported(request.id)
         id_, outputs = self.outputs(self.defaults | inputs, value)
         return id_, inputs, outputs
 
@@ -63,7 +63,7 @@ class _Generated(ResourceType):
 
 
 class _Password(_Generated):
-    """Letters, digits and, unless they are declined, special signs."""
+    """Letters, digits and, by default, special characters."""
 
     inputs = ("length", "special")
     defaults = dict.fromkeys(("lower", "number", "numeric", "special", "upper"), True) | dict.fromkeys(
@@ -72,8 +72,8 @@ class _Password(_Generated):
     unknown = {"id": UNKNOWN, "result": secret(UNKNOWN)}
 
     def generated(self, inputs: Properties) -> str:
-        signs = string.ascii_letters + string.digits + (_SPECIAL if inputs["special"] else "")
-        return "".join(secrets.choice(signs) for _ in range(inputs["length"]))
+        characters = string.ascii_letters + string.digits + (_SPECIAL if inputs["special"] else "")
+        return "".join(secrets.choice(characters) for _ in range(inputs["length"]))
 
     def imported(self, value: str) -> tuple[Properties, str]:
         return {"length": len(value)} | {key: on for key, on in self.defaults.items() if on}, value
@@ -84,7 +84,7 @@ class _Password(_Generated):
 
 
 class _Bytes(_Generated):
-    """Bytes in two notations. The official plugin makes one of them the id, which no state hides; so does this."""
+    """Bytes in two notations. As in the official plugin, one of them is the id, which is plain in the state."""
 
     unknown = {"base64": secret(UNKNOWN), "hex": secret(UNKNOWN)}
 

@@ -1,9 +1,9 @@
-"""When an object is ready, and what it still lacks, kind by kind and in the official provider's words: the files of its folder `await`.
+"""Readiness of each kind of object, with the messages of the official provider: the files of its folder `await`.
 
-Each is told what happens to the objects that it follows; none asks the cluster.
+A readiness receives the changes of the objects that it follows. It sends no request.
 """
 
-# ruff: noqa: D102  (the methods are described in Readiness)
+# ruff: noqa: D102  (Readiness describes the methods)
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from sandbox.plugins.engine_log import OperationLog
 from sandbox.plugins.pod_warnings import full_name, is_owned_by, warnings
 from sandbox.plugins.property_values import Properties
 
-_SETTLING = 10.0  # seconds that the endpoints of a Service get after every change
-_LASTING = ("BackoffLimitExceeded", "DeadlineExceeded")
+_SETTLING = 10.0  # seconds from a change of a Service's endpoints until they count as settled
+_PERMANENT = ("BackoffLimitExceeded", "DeadlineExceeded")
 _NO_PODS = "Service does not target any Pods. Selected Pods may not be ready, or field '.spec.selector' may not match labels on any Pods"
 
 
@@ -21,43 +21,43 @@ class FailedError(Exception):
 
 
 class Readiness:
-    """What one kind of object is asked."""
+    """Readiness of one object."""
 
     follows: Sequence[tuple[str, str]] = ()
-    """API version and kind of the objects to be told of."""
+    """API version and kind of the objects to follow."""
     restarts_clock = False
-    """Whether the time begins anew with everything that happens."""
+    """Whether each change restarts the timeout."""
     done = False
 
     def __init__(self, live: Properties, log: OperationLog) -> None:
         self.live, self.log = live, log
 
     def begin(self) -> None:
-        """Say that a wait begins."""
+        """Show the status at the start of a wait."""
 
     def see(self, change: str, live: Properties, now: float) -> None:
-        """Take in a change of an object."""
+        """Process a change of a followed object."""
         raise NotImplementedError
 
-    def look(self, now: float) -> bool:
-        """Tell whether the object is ready, and show how far it is."""
+    def is_ready(self, now: float) -> bool:
+        """Whether the object is ready. Shows the progress."""
         return self.done
 
-    def lacking(self) -> list[str]:
-        """Say what is missing."""
+    def missing(self) -> list[str]:
+        """Messages about missing parts of the readiness."""
         return []
 
-    def done_at_last(self) -> bool:
-        """Tell whether time that is up is no failure."""
+    def ready_on_timeout(self) -> bool:
+        """Whether a timeout counts as success."""
         return False
 
-    def is_it(self, live: Properties) -> bool:
-        """Tell whether something is the awaited object itself."""
+    def is_self(self, live: Properties) -> bool:
+        """Whether an object is the awaited one."""
         return bool(live["kind"] == self.live["kind"] and live["metadata"]["name"] == self.live["metadata"]["name"])
 
 
 class JobReadiness(Readiness):
-    """Started and complete (await/job.go). A pod's troubles are shown while it runs."""
+    """A Job has started and is complete (await/job.go). Warnings of its pods are shown meanwhile."""
 
     follows = (("batch/v1", "Job"), ("v1", "Pod"))
     restarts_clock = True
@@ -70,9 +70,9 @@ class JobReadiness(Readiness):
         if live["kind"] == "Pod":
             for message in warnings(live) if is_owned_by(live, self.live) else []:
                 self._note(message)
-                if "containers with unready status" not in message:  # any Job has such a time
+                if "containers with unready status" not in message:  # true of each Job for a moment
                     self.log.status("WARNING", message)
-        elif self.is_it(live):
+        elif self.is_self(live):
             self._see_itself(live)
 
     def _see_itself(self, live: Properties) -> None:
@@ -83,7 +83,7 @@ class JobReadiness(Readiness):
             counts = " | ".join(f"{key}: {status.get(key.lower(), 0)}" for key in ("Active", "Succeeded", "Failed"))
             self.log.status("INFO", f'Waiting for Job "{name}" to succeed ({counts})')
             failed = _condition(live, "Failed")
-            if failed.get("status") == "True" and failed.get("reason") in _LASTING:
+            if failed.get("status") == "True" and failed.get("reason") in _PERMANENT:
                 self._note(f"[{failed['reason']}] {failed.get('message', '')}")
                 raise FailedError
             self.done = _condition(live, "Complete").get("status") == "True"
@@ -93,12 +93,12 @@ class JobReadiness(Readiness):
         if message not in self._messages:
             self._messages.append(message)
 
-    def lacking(self) -> list[str]:
+    def missing(self) -> list[str]:
         return self._messages
 
 
 class StatefulSetReadiness(Readiness):
-    """All replicas are there, ready and of the current revision (await/statefulset.go)."""
+    """All replicas exist, are ready and have the current revision (await/statefulset.go)."""
 
     follows = (("apps/v1", "StatefulSet"), ("v1", "Pod"))
 
@@ -117,7 +117,7 @@ class StatefulSetReadiness(Readiness):
                     self._pods[live["metadata"]["name"]] = live
             return
         self._revised = self._complete = False
-        if not self.is_it(live) or live["metadata"].get("generation", 0) < self._first or change == "DELETED":
+        if not self.is_self(live) or live["metadata"].get("generation", 0) < self._first or change == "DELETED":
             return
         self.live, self._generation = live, live["metadata"].get("generation", 0)
         status = live.get("status", {})
@@ -134,7 +134,7 @@ class StatefulSetReadiness(Readiness):
         self._revised = by_hand or (self._revisions[0] != "" and self._revisions[0] == self._revisions[1])
         self._ready = ready if self._revised else min(ready, status.get("updatedReplicas", 0))
 
-    def look(self, now: float) -> bool:
+    def is_ready(self, now: float) -> bool:
         counts = f"({self._ready}/{self._wanted} Pods ready)"
         if self._complete and self._revised:
             self.log.status("INFO", "StatefulSet initialization complete")
@@ -155,7 +155,7 @@ class StatefulSetReadiness(Readiness):
     def _troubles(self) -> list[str]:
         return [message for pod in self._pods.values() for message in warnings(pod)]
 
-    def lacking(self) -> list[str]:
+    def missing(self) -> list[str]:
         messages = []
         if not self._complete:
             messages.append(f"{self._ready} out of {self._wanted} replicas succeeded readiness checks")
@@ -166,7 +166,7 @@ class StatefulSetReadiness(Readiness):
 
 
 class ServiceReadiness(Readiness):
-    """Its endpoints had time to settle, and none is pending (await/service.go). One without a selector or an address is not awaited."""
+    """The endpoints have settled and none is pending (await/service.go). A Service without selector or address is not awaited."""
 
     follows = (("v1", "Service"), ("v1", "Endpoints"))
 
@@ -196,10 +196,10 @@ class ServiceReadiness(Readiness):
         self._pending = any(each.get("notReadyAddresses") for each in subsets)
 
     def settle(self) -> None:
-        """Take the endpoints as they are: a refresh waits for nothing."""
+        """Accept the endpoints immediately: a refresh does not wait."""
         self._settled = True
 
-    def look(self, now: float) -> bool:
+    def is_ready(self, now: float) -> bool:
         if not self._awaits_pods():
             return self._there
         if any(timer <= now for timer in self._timers):
@@ -211,10 +211,10 @@ class ServiceReadiness(Readiness):
             self.log.status("INFO", "[2/3] Attempting to allocate IP address to Service")
         return False
 
-    def done_at_last(self) -> bool:
+    def ready_on_timeout(self) -> bool:
         return self._there and not self._pending
 
-    def lacking(self) -> list[str]:
+    def missing(self) -> list[str]:
         if self._is_headless() or self._type == "ExternalName":
             return []
         messages = [] if self._ready else [_NO_PODS]
@@ -231,7 +231,7 @@ class ServiceReadiness(Readiness):
 
 
 class ConditionReadiness(Readiness):
-    """What the annotation pulumi.com/waitFor names (await/condition/custom.go)."""
+    """The condition in the annotation pulumi.com/waitFor is met (await/condition/custom.go)."""
 
     def __init__(self, live: Properties, log: OperationLog, wanted: str) -> None:
         super().__init__(live, log)
@@ -241,7 +241,7 @@ class ConditionReadiness(Readiness):
 
     def see(self, change: str, live: Properties, now: float) -> None:
         generation = live["metadata"].get("generation", 0)
-        if self.is_it(live) and generation >= self.live["metadata"].get("generation", 0):
+        if self.is_self(live) and generation >= self.live["metadata"].get("generation", 0):
             self.live = live
             self.done = self._is_met(generation)
 

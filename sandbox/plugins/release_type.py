@@ -1,11 +1,10 @@
-"""`helm.sh/v3:Release` by the real Helm, with the official provider's semantics: provider/pkg/provider/helm_release.go.
+"""`helm.sh/v3:Release` with the real Helm and the official provider's semantics: provider/pkg/provider/helm_release.go.
 
-A create installs, an update upgrades. A failed one is remembered, for the next update to mend,
-and the previous revision goes on serving. Values go to Helm by its standard input; credentials
-of a chart repository are refused, for Helm takes them as arguments only.
+A create installs, an update upgrades. A failed revision stays in the state until the next update, and the previous one keeps running. Helm
+receives the values on standard input. Credentials of a chart repository are refused, because Helm takes them only as arguments.
 """
 
-# ruff: noqa: D102  (the methods are described in protocol.Resource)
+# ruff: noqa: D102  (ResourceType describes the methods)
 
 import json
 import re
@@ -32,13 +31,13 @@ from sandbox.plugins.protocol import (
     Request,
     ResourceDiff,
     ResourceType,
-    take_only,
+    accept_only,
 )
 
 _DEFAULT_TIMEOUT = 300  # seconds
-_NEEDED = ("chart", "name", "namespace")
-_HONOURED = (*_NEEDED, "createNamespace", "maxHistory", "repositoryOpts", "skipAwait", "timeout", "values", "version")
-# A release has every input in its state, with what it is when nobody gave it.
+_REQUIRED = ("chart", "name", "namespace")
+_ACCEPTED = (*_REQUIRED, "createNamespace", "maxHistory", "repositoryOpts", "skipAwait", "timeout", "values", "version")
+# The state of a release has all inputs, with their defaults.
 _DEFAULTS: Properties = dict.fromkeys(
     "allowNullValues atomic cleanupOnFail createNamespace dependencyUpdate devel disableCRDHooks disableOpenapiValidation disableWebhooks "
     "forceUpdate lint recreatePods renderSubchartNotes replace resetValues reuseValues skipAwait skipCrds verify waitForJobs".split(),
@@ -55,15 +54,15 @@ class ReleaseType(ResourceType):
     def __init__(self, helm: HelmCli) -> None:
         self._helm = helm
 
-    def check(self, subject: Request) -> Properties:
-        given = {"timeout": _DEFAULT_TIMEOUT, **subject.inputs}
+    def check(self, request: Request) -> Properties:
+        given = {"timeout": _DEFAULT_TIMEOUT, **request.inputs}
         for key in _SENT_BY_SDK:
             given.pop(key, None)
-        take_only(_HONOURED, [key for key, value in plain(given).items() if value or key not in _DEFAULTS])
-        take_only(("repo",), [key for key, value in (plain(given.get("repositoryOpts")) or {}).items() if value])
-        for key in _NEEDED:
+        accept_only(_ACCEPTED, [key for key, value in plain(given).items() if value or key not in _DEFAULTS])
+        accept_only(("repo",), [key for key, value in (plain(given.get("repositoryOpts")) or {}).items() if value])
+        for key in _REQUIRED:
             if not given.get(key):
-                raise InvalidInputError(key, f"the sandbox's stand-in for a Release needs its {key}")
+                raise InvalidInputError(key, f"the sandbox's stand-in plugin requires {key} of a Release")
         inputs = _DEFAULTS | given
         if isinstance(options := plain(inputs.get("repositoryOpts")), dict):
             inputs["repositoryOpts"] = _REPOSITORY | options
@@ -71,43 +70,43 @@ class ReleaseType(ResourceType):
             inputs["version"] = self._version(plain(inputs))
         return with_secrets_of(plain(inputs), inputs)
 
-    def diff(self, subject: Request) -> ResourceDiff:
-        new, state = plain(subject.inputs), plain(subject.outputs)
+    def diff(self, request: Request) -> ResourceDiff:
+        new, state = plain(request.inputs), plain(request.outputs)
         old_inputs = state.pop(INPUTS, {})
         paths = {}
         for path, kind in changes(state, new):
-            # The state has more than the inputs: only what was given can be taken away.
+            # The state has more than the inputs. Only a former input can be deleted.
             if kind != "DELETE" or _has(old_inputs, path):
                 paths[dotted(path)] = kind, kind == "DELETE"
         return ResourceDiff(paths, [path for path in paths if path in ("name", "namespace")])
 
-    def create(self, subject: Request) -> tuple[str, Properties]:
-        more = ["--create-namespace"] if plain(subject.inputs).get("createNamespace") else []
-        return _id(plain(subject.inputs)), self._run("install", subject, *more)
+    def create(self, request: Request) -> tuple[str, Properties]:
+        more = ["--create-namespace"] if plain(request.inputs).get("createNamespace") else []
+        return _id(plain(request.inputs)), self._run("install", request, *more)
 
-    def update(self, subject: Request) -> Properties:
-        return self._run("upgrade", subject, "--history-max", str(plain(subject.inputs).get("maxHistory", 0)))
+    def update(self, request: Request) -> Properties:
+        return self._run("upgrade", request, "--history-max", str(plain(request.inputs).get("maxHistory", 0)))
 
-    def read(self, subject: Request) -> tuple[str, Properties, Properties] | None:
-        namespace, _, name = subject.id.rpartition("/")
+    def read(self, request: Request) -> tuple[str, Properties, Properties] | None:
+        namespace, _, name = request.id.rpartition("/")
         release = self._helm.release(name, namespace)
         if release is None:
             return None
-        if subject.outputs:
-            given = subject.inputs
-            inputs = plain(subject.outputs)
+        if request.outputs:
+            given = request.inputs
+            inputs = plain(request.outputs)
             inputs.pop(INPUTS, None)
         else:
             chart = release["metadata"]
             inputs = _DEFAULTS | {"name": name, "namespace": namespace, "chart": _local(chart)}
             given = inputs = inputs | {"values": release["status"].get("config") or {}, "version": chart["version"]}
-        return subject.id, given, _outputs(inputs, given, release)
+        return request.id, given, _outputs(inputs, given, release)
 
-    def delete(self, subject: Request) -> None:
-        namespace, _, name = subject.id.rpartition("/")
-        told = self._helm.run("uninstall", name, "--namespace", namespace, *_waiting(plain(subject.outputs)))
-        if kept := re.sub(r'^release ".*" uninstalled$', "", told, flags=re.MULTILINE).strip():
-            subject.log.message("WARNING", f"Helm uninstall returned information: {json.dumps(kept)}")
+    def delete(self, request: Request) -> None:
+        namespace, _, name = request.id.rpartition("/")
+        output = self._helm.run("uninstall", name, "--namespace", namespace, *_waiting(plain(request.outputs)))
+        if notes := re.sub(r'^release ".*" uninstalled$', "", output, flags=re.MULTILINE).strip():
+            request.log.message("WARNING", f"Helm uninstall returned information: {json.dumps(notes)}")
 
     def _version(self, inputs: Properties) -> str:
         try:
@@ -118,11 +117,11 @@ class ReleaseType(ResourceType):
         found = re.search(r"^version: ['\"]?([^'\"\s]+)", shown, re.MULTILINE)
         return found[1] if found else str(inputs["version"])
 
-    def _run(self, verb: str, subject: Request, *more: str) -> Properties:
-        inputs = plain(subject.inputs)
-        if subject.preview:
+    def _run(self, verb: str, request: Request, *more: str) -> Properties:
+        inputs = plain(request.inputs)
+        if request.preview:
             later = {"resourceNames": UNKNOWN, "status": UNKNOWN}
-            return subject.inputs | later | {INPUTS: secret(subject.inputs)}
+            return request.inputs | later | {INPUTS: secret(request.inputs)}
         name, namespace = inputs["name"], inputs["namespace"]
         before = self._helm.release(name, namespace)
         command = [verb, name, *_chart(inputs), "--namespace", namespace, *_waiting(inputs), *more]
@@ -133,17 +132,19 @@ class ReleaseType(ResourceType):
             failure = error
         release = self._helm.release(name, namespace)
         if release is None or (failure and before and _revision(before) == _revision(release)):
-            raise PluginError(str(failure)) from failure  # Helm refused before it did anything
-        outputs = _outputs(inputs, subject.inputs, release)
+            raise PluginError(str(failure)) from failure  # Helm changed nothing
+        outputs = _outputs(inputs, request.inputs, release)
         if failure:
-            raise NotReadyError(_id(inputs), None, outputs, [_told(verb, inputs, failure, subject)]) from failure
+            raise NotReadyError(
+                _id(inputs), None, outputs, [_failure_message(verb, inputs, failure, request)]
+            ) from failure
         return outputs
 
 
-def _told(verb: str, inputs: Properties, failure: HelmError, subject: Request) -> str:
+def _failure_message(verb: str, inputs: Properties, failure: HelmError, request: Request) -> str:
     how = "failed to initialize completely"
     if verb == "install":
-        subject.log.message(
+        request.log.message(
             "WARNING",
             f'Helm release "{inputs["name"]}" was created but has a failed status. Use the `helm` command to investigate the error, '
             f"correct it, then retry. Reason: {failure}",
@@ -162,7 +163,7 @@ def _chart(inputs: Properties) -> list[str]:
 
 
 def _local(chart: Properties) -> str:
-    """Find the chart of a release that is imported, beside the program or by its name."""
+    """Chart of an imported release: a path beside the program, or its name."""
     name = f"{chart['chart']}-{chart['version']}"
     found = (each for each in (name, f"{name}.tgz", chart["chart"], f"{chart['chart']}.tgz") if Path(each).exists())
     return next(found, str(chart["chart"]))
@@ -184,7 +185,7 @@ def _revision(release: Properties) -> int:
 def _has(value: Value, path: tuple[Any, ...]) -> bool:
     for step in path:
         if isinstance(step, int):
-            return True  # a list is given as a whole
+            return True  # a list is an input as a whole
         if not isinstance(value, dict) or step not in value:
             return False
         value = value[step]
@@ -212,7 +213,7 @@ def _outputs(inputs: Properties, given: Properties, release: Properties) -> Prop
 
 
 def _overlaid(values: Properties, config: Properties) -> Properties:
-    """Lay what Helm has recorded over the values that were given."""
+    """Values of the inputs, overridden by those that Helm has recorded."""
     merged = values | config
     for key in values.keys() & config.keys():
         if isinstance(values[key], dict) and isinstance(config[key], dict):
@@ -221,8 +222,8 @@ def _overlaid(values: Properties, config: Properties) -> Properties:
 
 
 def _names(manifest: str) -> dict[str, list[str]]:
-    """Name the objects of a release by kind and API version."""
-    import yaml  # late: a preview has no use for it
+    """Names of a release's objects, by kind and API version."""
+    import yaml  # not at the top, because a preview does not need it
 
     names: dict[str, set[str]] = {}
     for each in filter(None, yaml.safe_load_all(manifest)):

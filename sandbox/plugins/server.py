@@ -1,10 +1,8 @@
-"""Serves a `Provider` to the Pulumi engine over gRPC, and ends with it.
+"""Serves a `Provider` to the Pulumi engine over gRPC, and exits with the engine.
 
-Owns the translation of messages, errors and partial failures, and keeps secrets out of every
-error. Functions, components and schemas are not served: a program that needs those needs the
-official plugin.
+Translates messages, errors and partial failures, and removes secrets from errors. Functions, components and schemas need the official plugin.
 """
-# ruff: noqa: N802  (the methods are named by provider.proto)
+# ruff: noqa: N802  (provider.proto names the methods)
 
 import json
 import os
@@ -30,11 +28,11 @@ from sandbox.plugins.property_values import Properties, redacted
 from sandbox.plugins.protocol import InvalidInputError, NotReadyError, PluginError, Provider, Request, ResourceType
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024  # bytes, as in the engine
-_THREADS = 64  # most of them sleep in an await
+_THREADS = 64  # most of them wait
 
 
 def serve(provider: Provider, address: str) -> None:
-    """Print the port, then serve until the engine at the address is gone or asks to end."""
+    """Print the port, then serve until the engine at `address` exits or sends SIGTERM."""
     options = [("grpc.max_receive_message_length", _MESSAGE_LIMIT)]
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
     guarded = cast(_Servicer, _Guarded(_Servicer(provider, Engine(address)), provider.name))
@@ -49,11 +47,11 @@ def serve(provider: Provider, address: str) -> None:
             server.wait_for_termination(timeout=1)
     finally:
         provider.cancel()
-        os._exit(0)  # a thread that still waits for a cluster must not keep the process
+        os._exit(0)  # does not wait for threads that wait for the cluster
 
 
 class _Guarded:
-    """Turns the exceptions of a servicer into what the engine shows, with no secret of the request in it."""
+    """Turns exceptions into gRPC errors without the secrets of the request."""
 
     def __init__(self, servicer: "_Servicer", plugin: str) -> None:
         self._servicer, self._plugin = servicer, plugin
@@ -75,13 +73,13 @@ class _Guarded:
             )
         except PluginError as error:
             message = safe(error)
-        except NotImplementedError:  # a method that the engine can do without, such as Handshake
+        except NotImplementedError:  # an optional method, such as Handshake
             status = grpc.StatusCode.UNIMPLEMENTED
-            message = f"not part of the sandbox's stand-in for the {self._plugin} plugin"
+            message = f"not implemented by the sandbox's stand-in for the {self._plugin} plugin"
         except Exception as error:
             traceback.print_exc()
             status = grpc.StatusCode.INTERNAL
-            message = f"a fault in the sandbox's stand-in for the {self._plugin} plugin: "
+            message = f"bug in the sandbox's stand-in for the {self._plugin} plugin: "
             message += safe(f"{type(error).__name__}: {error}")
         context.abort(status, message)
         raise AssertionError("abort raises")
@@ -100,7 +98,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._provider, self._engine = provider, engine
 
     def GetPluginInfo(self, request: Empty, context: object) -> PluginInfo:
-        return PluginInfo(version="999.0.0-standin")  # the engine warns of one below the SDK's
+        return PluginInfo(version="999.0.0-standin")  # the engine warns if the SDK is newer
 
     def Configure(self, request: pb.ConfigureRequest, context: object) -> pb.ConfigureResponse:
         prefix = f"{self._provider.name}:config:"
@@ -154,13 +152,12 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._provider.cancel()
         return Empty()
 
-    def _resource(self, request: Any) -> ResourceType:  # noqa: ANN401  every request has a message type of its own
+    def _resource(self, request: Any) -> ResourceType:  # noqa: ANN401  each request has its own message type
         found = self._provider.resources.get(request.type)
         if found is None:
             raise PluginError(
-                f"the type {request.type} is not implemented: this is the sandbox's stand-in for the "
-                f"{self._provider.name} plugin, and it knows only "
-                f"{', '.join(self._provider.resources)}. Use the official plugin for anything else."
+                f"the sandbox's stand-in for the {self._provider.name} plugin does not implement {request.type}. "
+                f"It implements: {', '.join(self._provider.resources)}. Other types need the official plugin."
             )
         return found
 
@@ -184,12 +181,12 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def _log(self, request: Any) -> OperationLog:  # noqa: ANN401  as above
-        """Open the log of a request; no secret of it gets there."""
+        """Log of a request. Its secrets are redacted."""
 
-        def tell(severity: str, text: str, is_status: bool) -> None:
-            self._engine.tell(request.urn, severity, redacted(text, MessageToDict(request)), is_status)
+        def send(severity: str, text: str, is_status: bool) -> None:
+            self._engine.send(request.urn, severity, redacted(text, MessageToDict(request)), is_status)
 
-        return OperationLog(tell)
+        return OperationLog(send)
 
 
 def _dict(message: Struct | None) -> Properties:
@@ -197,7 +194,7 @@ def _dict(message: Struct | None) -> Properties:
 
 
 def _number(text: str) -> float:
-    """Give whole numbers back as such: a Struct knows only floats, Kubernetes tells them apart."""
+    """Whole numbers as `int`: a Struct has only floats, but Kubernetes distinguishes them."""
     number = float(text)
     return int(number) if number.is_integer() else number
 

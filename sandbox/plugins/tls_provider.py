@@ -1,4 +1,4 @@
-"""Stand-in for pulumi-tls: ED25519 keys, in every notation and with the state that the official plugin has."""
+"""Stand-in for pulumi-tls: ED25519 keys with the notations and the state of the official plugin."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from sandbox.plugins.property_values import UNKNOWN, Properties, changes, dotted, plain, secret
-from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, take_only
+from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, accept_only
 
 _DEFAULTS = {"ecdsaCurve": "P224", "rsaBits": 2048}
 _PUBLIC = ("id", "publicKeyFingerprintMd5", "publicKeyFingerprintSha256", "publicKeyOpenssh", "publicKeyPem")
@@ -15,29 +15,31 @@ _PRIVATE = ("privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8")
 
 
 class _PrivateKey(ResourceType):
-    """A key pair, made once."""
+    """A key pair, generated once."""
 
-    def check(self, subject: Request) -> Properties:
-        take_only(("algorithm",), subject.inputs)
-        algorithm = plain(subject.inputs.get("algorithm"))
+    def check(self, request: Request) -> Properties:
+        accept_only(("algorithm",), request.inputs)
+        algorithm = plain(request.inputs.get("algorithm"))
         if algorithm in ("RSA", "ECDSA"):
-            raise InvalidInputError("algorithm", f"the sandbox's stand-in makes only ED25519 keys, not {algorithm}")
+            raise InvalidInputError(
+                "algorithm", f"the sandbox's stand-in plugin does not implement {algorithm}. It accepts: ED25519"
+            )
         if algorithm != "ED25519":
             raise InvalidInputError(
                 "",
                 "Invalid Attribute Value Match. Attribute algorithm value must be one of: "
-                f'["RSA" "ECDSA" "ED25519"], got: "{algorithm}". Examine values at \'{subject.name}.algorithm\'.',
+                f'["RSA" "ECDSA" "ED25519"], got: "{algorithm}". Examine values at \'{request.name}.algorithm\'.',
             )
-        return subject.inputs
+        return request.inputs
 
-    def diff(self, subject: Request) -> ResourceDiff:
-        found = changes(plain(subject.old_inputs), plain(subject.inputs))
+    def diff(self, request: Request) -> ResourceDiff:
+        found = changes(plain(request.old_inputs), plain(request.inputs))
         paths = {dotted(path): (kind, False) for path, kind in found}
         return ResourceDiff(paths, list(paths), detailed=False)
 
-    def create(self, subject: Request) -> tuple[str, Properties]:
-        known = _DEFAULTS | subject.inputs
-        if subject.preview:
+    def create(self, request: Request) -> tuple[str, Properties]:
+        known = _DEFAULTS | request.inputs
+        if request.preview:
             secrets = dict.fromkeys(_PRIVATE, secret(UNKNOWN))
             return "", known | dict.fromkeys(_PUBLIC, UNKNOWN) | secrets
         outputs = _notations(Ed25519PrivateKey.generate())

@@ -140,7 +140,7 @@ def test_a_plain_pulumi_up_that_cannot_roll_out_ends_early_with_the_cause(projec
 @pytest.mark.usefixtures("kept")
 def test_the_data_outlive_a_down_that_keeps_them(project: Project) -> None:
     before = project.secrets()
-    assert "the data is kept" in project.sandbox("down", "--keep")
+    assert "Data is kept" in project.sandbox("down", "--keep")
     project.up()
     assert project.secrets() == before
     project.preview_is_unchanged()

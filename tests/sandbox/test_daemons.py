@@ -1,4 +1,4 @@
-"""Processes of the sandbox are found and ended by their mark, and no others."""
+"""Background processes are found and stopped by their mark. Other processes are not touched."""
 
 import os
 import subprocess
@@ -21,9 +21,7 @@ def wait_for(text: str, log: Path) -> None:
         time.sleep(0.01)
 
 
-def test_a_process_is_found_ended_and_gone_even_when_it_ignores_the_signal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_ignores_sigterm_is_found_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemons, "_TERMINATE_SECONDS", 0.1)
     daemons.start(tmp_path, "stubborn", [sys.executable, "-c", STUBBORN])
     wait_for("up", daemons.log_file(tmp_path, "stubborn"))
@@ -33,7 +31,7 @@ def test_a_process_is_found_ended_and_gone_even_when_it_ignores_the_signal(
     assert daemons.stop(tmp_path) == []
 
 
-def test_processes_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_processes_of_another_folder_are_not_touched(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     with subprocess.Popen(
@@ -50,11 +48,11 @@ def test_processes_of_others_are_left_alone(tmp_path: Path) -> None:
         process.kill()
 
 
-def test_a_process_that_starts_its_child_anew_ends_with_it(tmp_path: Path) -> None:
-    again = "while :; do echo up; sleep 60; done"
-    daemons.start(tmp_path, "again", ["sh", "-c", again])
-    wait_for("up", daemons.log_file(tmp_path, "again"))
+def test_a_process_that_restarts_its_child_is_stopped_with_it(tmp_path: Path) -> None:
+    loop = "while :; do echo up; sleep 60; done"
+    daemons.start(tmp_path, "loop", ["sh", "-c", loop])
+    wait_for("up", daemons.log_file(tmp_path, "loop"))
     began = time.monotonic()
-    assert daemons.stop(tmp_path) == ["again"]
+    assert daemons.stop(tmp_path) == ["loop"]
     assert time.monotonic() - began < 2
-    assert daemons.pids(tmp_path, "again") == []
+    assert daemons.pids(tmp_path, "loop") == []

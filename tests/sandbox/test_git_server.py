@@ -1,4 +1,4 @@
-"""The project's own `dags/` by SSH: git and OpenSSH themselves find a repository to read, and nothing else."""
+"""The SSH server of the project's `dags/`, tested with git and OpenSSH: one readable repository, and nothing else."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ Files = dict[Path, bytes]
 
 
 def git(folder: Path, *arguments: str, ssh: str = "false", check: bool = True) -> str:
-    """Run git as a user without configuration does; what it said."""
+    """Run git without a user configuration. Returns its output."""
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_SSH_COMMAND": ssh, "GIT_CONFIG_NOSYSTEM": "1"}
     who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
     done = subprocess.run(
@@ -34,7 +34,7 @@ def git(folder: Path, *arguments: str, ssh: str = "false", check: bool = True) -
 
 
 def write_project(folder: Path) -> Path:
-    """A project that is a checkout, and has something in it that is not committed."""
+    """A checkout with an uncommitted file."""
     (folder / "dags").mkdir(parents=True)
     (folder / "dags" / "smoke.py").write_text("first\n")
     git(folder, "init", "--quiet", "--initial-branch=work")
@@ -64,16 +64,16 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "state" / "git"
 
 
-def test_what_is_committed_is_served_on_every_branch_that_a_stack_follows(project: Path, home: Path) -> None:
+def test_commits_are_served_on_all_branches_that_stacks_follow(project: Path, home: Path) -> None:
     before = files(project)
     git_repository.prepare(home, project)
-    assert files(project) == before, "the user's checkout is not ours to write to"
+    assert files(project) == before, "the user's checkout is unchanged"
     head = git(project, "rev-parse", "HEAD")
     assert [git(home / "dags.git", "rev-parse", branch) for branch in ("main", "release", "HEAD")] == [head] * 3
     assert git(home / "dags.git", "ls-tree", "-r", "--name-only", "main") == "dags/smoke.py"
 
 
-def test_what_the_user_has_pushed_and_the_keys_stay(project: Path, home: Path) -> None:
+def test_pushed_commits_and_keys_are_kept(project: Path, home: Path) -> None:
     git_repository.prepare(home, project)
     commit(project)
     git(project, "push", str(home / "dags.git"), "HEAD:main")
@@ -84,7 +84,7 @@ def test_what_the_user_has_pushed_and_the_keys_stay(project: Path, home: Path) -
     assert "dags/draft.py" not in git(home / "dags.git", "ls-tree", "-r", "--name-only", "release")
 
 
-def test_a_shallow_clone_is_served_and_pushes_too(project: Path, home: Path, tmp_path: Path) -> None:
+def test_a_shallow_clone_is_served_and_accepts_pushes(project: Path, home: Path, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{project}", str(shallow))
     git_repository.prepare(home, shallow)
@@ -94,7 +94,7 @@ def test_a_shallow_clone_is_served_and_pushes_too(project: Path, home: Path, tmp
     assert git(home / "dags.git", "rev-parse", "main") == git(shallow, "rev-parse", "HEAD")
 
 
-def test_an_archive_is_served_even_when_it_was_unpacked_inside_a_checkout(project: Path, home: Path) -> None:
+def test_an_archive_is_served_even_inside_another_checkout(project: Path, home: Path) -> None:
     archive = project / "archive"
     shutil.copytree(project / "dags", archive / "dags")
     git_repository.prepare(home, archive)
@@ -102,7 +102,7 @@ def test_an_archive_is_served_even_when_it_was_unpacked_inside_a_checkout(projec
     assert not (archive / ".git").exists()
 
 
-def test_no_configuration_hook_or_variable_of_the_user_gets_in_between(
+def test_configuration_hooks_and_variables_of_the_user_have_no_effect(
     project: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (hook := tmp_path / "template" / "hooks" / "reference-transaction").parent.mkdir(parents=True)
@@ -122,7 +122,7 @@ def test_no_configuration_hook_or_variable_of_the_user_gets_in_between(
     assert not (home / "dags.git" / "hooks").exists()
 
 
-def test_a_prepare_that_was_killed_is_made_good_by_the_next(project: Path, home: Path) -> None:
+def test_a_killed_prepare_is_completed_by_the_next(project: Path, home: Path) -> None:
     git_repository.prepare(home, project)
     (home / "dags.git").rename(home / "new.git")
     git_repository.prepare(home, project)
@@ -130,8 +130,8 @@ def test_a_prepare_that_was_killed_is_made_good_by_the_next(project: Path, home:
     assert not (home / "new.git").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_root_serves_the_checkout_of_another_who_can_push_then(project: Path, home: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of files")
+def test_root_serves_the_checkout_of_another_user_who_can_push(project: Path, home: Path) -> None:
     for path in (project, *project.rglob("*")):
         os.chown(path, 12345, 12345)
     git_repository.prepare(home, project)
@@ -142,7 +142,7 @@ def test_root_serves_the_checkout_of_another_who_can_push_then(project: Path, ho
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs, and how OpenSSH gets in with the right keys."""
+    """A running server, and the OpenSSH command that logs in."""
 
     home: Path
     port: int
@@ -196,13 +196,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_it_is_cloned_and_a_push_is_fetched(server: Server, tmp_path: Path) -> None:
+def test_the_repository_can_be_cloned_and_a_push_fetched(server: Server, tmp_path: Path) -> None:
     server.git("clone", "--quiet", server.url, str(tmp_path / "whole"))
     server.git("clone", "--quiet", "--depth=1", "--branch=main", server.url, str(tmp_path / "shallow"))
     assert git(tmp_path / "whole", "rev-list", "--count", "HEAD") == "2"
     assert git(tmp_path / "shallow", "rev-list", "--count", "HEAD") == "1"
     user = server.home.parent / "project"
-    (user / "dags" / "large.bin").write_bytes(os.urandom(4_000_000))  # more than every buffer and window on the way
+    (user / "dags" / "large.bin").write_bytes(os.urandom(4_000_000))  # larger than all buffers and windows
     commit(user)
     git(user, "push", str(server.home / "dags.git"), "HEAD:main")
     server.git("-C", str(tmp_path / "shallow"), "fetch", "--quiet", "--depth=1")
@@ -210,25 +210,25 @@ def test_it_is_cloned_and_a_push_is_fetched(server: Server, tmp_path: Path) -> N
     git(tmp_path / "shallow", "fsck", "--strict")
 
 
-def test_another_key_or_user_is_refused_and_the_log_says_who(server: Server, tmp_path: Path) -> None:
+def test_another_key_or_user_is_refused_and_logged(server: Server, tmp_path: Path) -> None:
     other = tmp_path / "other"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
     assert "Permission denied" in server.git("ls-remote", server.url, key=other, check=False)
     assert "Permission denied" in server.git("ls-remote", server.url.replace("git@", "root@"), check=False)
     refusals = [line.split(" ", 1)[1] for line in server.log.read_text().splitlines() if "deploy key" in line]
-    assert refusals == [f"127.0.0.1 refused user {user!r}: it has not shown the deploy key" for user in ("git", "root")]
+    assert refusals == [f"127.0.0.1 refused user {user!r} without the deploy key" for user in ("git", "root")]
 
 
-def test_a_client_that_pins_another_host_key_does_not_go_on(server: Server) -> None:
+def test_a_client_with_another_pinned_host_key_refuses_the_server(server: Server) -> None:
     known = f"[127.0.0.1]:{server.port} {git_repository.public_key(server.home)}\n"
     assert "Host key verification failed" in server.git("ls-remote", server.url, known=known, check=False)
 
 
 def test_a_push_is_refused(server: Server) -> None:
-    said = server.git(
+    output = server.git(
         "-C", str(server.home.parent / "project"), "push", server.url, "HEAD:refs/heads/other", check=False
     )
-    assert "read only" in said
+    assert "read-only" in output
     assert "other" not in git(server.home / "dags.git", "branch")
 
 
@@ -244,26 +244,26 @@ def test_a_push_is_refused(server: Server) -> None:
 def test_nothing_else_is_served(server: Server, words: str) -> None:
     done = server.run("git@127.0.0.1", *([words] if words else []))
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"read only" in done.stderr
+    assert b"read-only" in done.stderr
     assert max(map(len, server.log.read_text().splitlines())) < 200
 
 
 @pytest.mark.parametrize("words", ["-s git@127.0.0.1 sftp", "-s git@127.0.0.1 other", "-W 127.0.0.1:1 git@127.0.0.1"])
-def test_no_subsystem_and_no_forwarding(server: Server, words: str) -> None:
+def test_subsystems_and_forwarding_are_refused(server: Server, words: str) -> None:
     done = server.run(*words.split())
     assert done.returncode in (1, 255)
     assert done.stdout == b""
 
 
-def test_many_are_served_at_once(server: Server) -> None:
+def test_many_clients_are_served_at_once(server: Server) -> None:
     env = {"PATH": os.environ["PATH"], "HOME": str(server.home.parent), "GIT_SSH_COMMAND": " ".join(server.ssh())}
-    asked = [subprocess.Popen(["git", "ls-remote", server.url], env=env, stdout=-1) for _ in range(20)]
-    answers = {one.communicate(timeout=20)[0] for one in asked}
+    clients = [subprocess.Popen(["git", "ls-remote", server.url], env=env, stdout=-1) for _ in range(20)]
+    answers = {client.communicate(timeout=20)[0] for client in clients}
     assert len(answers) == 1
     assert b"refs/heads/main" in answers.pop()
 
 
-def test_a_client_that_is_killed_leaves_no_process_behind(server: Server) -> None:
+def test_a_killed_client_leaves_no_process_behind(server: Server) -> None:
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
     before = server.log.read_text().count("git-upload-pack: ")
     command = [*server.ssh(), "git@127.0.0.1", "git-upload-pack '/dags.git'"]
@@ -275,7 +275,7 @@ def test_a_client_that_is_killed_leaves_no_process_behind(server: Server) -> Non
     wait_for(lambda: not children.exists() or not children.read_text())
 
 
-def test_it_ends_when_told_to_though_a_client_is_in_session(project: Path, home: Path) -> None:
+def test_sigterm_stops_the_server_during_a_session(project: Path, home: Path) -> None:
     git_repository.prepare(home, project)
     with serving(home) as server:
         command = [*server.ssh(), "git@127.0.0.1", "git-upload-pack '/dags.git'"]
@@ -287,7 +287,7 @@ def test_it_ends_when_told_to_though_a_client_is_in_session(project: Path, home:
         assert "Traceback" not in server.log.read_text()
 
 
-def test_the_keys_are_in_openssh_form_and_never_in_the_log(server: Server) -> None:
+def test_the_keys_have_the_openssh_format_and_are_never_logged(server: Server) -> None:
     private, public = git_repository.deploy_key(server.home), git_repository.public_key(server.home)
     assert private.startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     assert private.endswith("-----END OPENSSH PRIVATE KEY-----\n")

@@ -1,4 +1,4 @@
-"""What holds of the toolchain on every machine, on caches and programs made up for it."""
+"""The toolchain, with caches and programs of the tests."""
 
 import hashlib
 import io
@@ -13,6 +13,7 @@ import pytest
 
 from sandbox import SandboxError, pins, tool_sources, toolchain
 from sandbox.pins import Tool
+from tests.support.golden import Golden
 
 ALL = pins.ALL.values()
 TOOL = Tool("helm", "3.20.2", "example.com/helm", 1, "https://x/helm", "https://x/sums", minimum="3.19")
@@ -39,7 +40,7 @@ def seed(cache: Path, tool: Tool) -> None:
     (folder / "origin.json").write_text(json.dumps({"version": tool.version, "origin": "built here"}))
 
 
-def test_a_cached_tool_is_taken_as_it_is(cache: Path) -> None:
+def test_a_cached_tool_is_used(cache: Path) -> None:
     seed(cache, TOOL)
     found = toolchain.ensure([TOOL], cache)["helm"]
     assert (found.version, found.origin) == ("3.20.2", "built here")
@@ -53,22 +54,23 @@ def test_an_installed_tool_comes_before_the_cache(cache: Path, tmp_path: Path) -
     assert (cache / "bin" / "helm").readlink() == tmp_path / "path" / "helm"
 
 
-def test_an_installed_tool_that_is_too_old_is_passed_over(cache: Path, tmp_path: Path) -> None:
+def test_an_installed_tool_that_is_too_old_is_ignored(cache: Path, tmp_path: Path) -> None:
     seed(cache, TOOL)
     program(tmp_path / "path" / "helm", "print('v3.9.0')")
     assert toolchain.ensure([TOOL], cache)["helm"].origin == "built here"
 
 
-def test_our_own_link_on_the_path_is_no_installed_tool(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_of_the_cache_on_path_is_not_an_installed_tool(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seed(cache, TOOL)
     toolchain.ensure([TOOL], cache)
     monkeypatch.setenv("PATH", str(cache / "bin"))
     assert toolchain.ensure([TOOL], cache)["helm"].origin == "built here"
 
 
-def test_without_go_and_internet_the_ways_out_are_named(cache: Path) -> None:
-    with pytest.raises(SandboxError, match=r"install Go(.|\n)*install helm 3\.19(.|\n)*internet"):
+def test_without_go_and_internet_the_options_are_named(cache: Path, golden: Golden) -> None:
+    with pytest.raises(SandboxError) as refused:
         toolchain.ensure([TOOL], cache)
+    assert str(refused.value) == golden
 
 
 FAKE_GO = """
@@ -81,7 +83,7 @@ if sys.argv[1] == "build":
 """
 
 
-def test_a_broken_build_leaves_nothing_that_looks_whole(cache: Path, tmp_path: Path) -> None:
+def test_a_failed_build_leaves_nothing_in_the_cache(cache: Path, tmp_path: Path) -> None:
     program(tmp_path / "path" / "go", FAKE_GO)
     broken = tmp_path / "path" / "broken"
     broken.touch()
@@ -108,9 +110,7 @@ def serve(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool_sources, "_open", opened)
 
 
-def test_the_official_download_is_taken_when_its_checksum_is_the_published_one(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_official_download_with_the_published_checksum_is_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sums = f"{'0' * 64}  helm-other\n{hashlib.sha256(b'official').hexdigest()}  helm\n"
     serve(published(b"official", sums), monkeypatch)
     found = toolchain.ensure([TOOL], cache)["helm"]
@@ -120,12 +120,12 @@ def test_the_official_download_is_taken_when_its_checksum_is_the_published_one(
 
 def test_a_download_with_another_checksum_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(published(b"tampered", "0" * 64), monkeypatch)
-    with pytest.raises(SandboxError, match="not used"):
+    with pytest.raises(SandboxError, match="wrong checksum"):
         toolchain.ensure([TOOL], cache)
     assert not list((cache / "tools").iterdir())
 
 
-def test_what_is_not_published_for_this_machine_is_built(
+def test_a_tool_without_a_download_for_this_machine_is_built(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve({}, monkeypatch)

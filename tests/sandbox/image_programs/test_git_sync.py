@@ -1,4 +1,4 @@
-"""The git-sync stand-in keeps git-sync's rules, on repositories of this machine."""
+"""The stand-in for git-sync follows git-sync's rules, on local repositories."""
 
 import base64
 import http.server
@@ -32,12 +32,12 @@ _SECONDS = 10
 
 @dataclass
 class Remote:
-    """A repository that pods follow."""
+    """Repository that pods follow."""
 
     folder: Path
 
     def git(self, *arguments: str) -> str:
-        """Run git in it."""
+        """Run git in the repository."""
         identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
         command = ["git", *identity, *arguments]
         done = subprocess.run(
@@ -46,7 +46,7 @@ class Remote:
         return done.stdout.strip()
 
     def commit(self, text: str) -> str:
-        """Commit a file of this content."""
+        """Commit a file with this content. Returns the commit."""
         (self.folder / "dag.py").write_text(text)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", text)
@@ -55,18 +55,18 @@ class Remote:
 
 @dataclass
 class Pod:
-    """A container of the stand-in, and the volume that it fills."""
+    """Container of the stand-in with its volume."""
 
     remote: Remote
     root: Path
 
     @property
     def dag(self) -> str:
-        """The content that Airflow would see."""
+        """Content of the DAG file for Airflow."""
         return (self.root / "repo" / "dag.py").read_text()
 
     def command(self, **variables: str) -> tuple[list[str], dict[str, str]]:
-        """How it is started."""
+        """Command and environment of the container."""
         own = {
             "PATH": os.environ["PATH"],
             "GITSYNC_REPO": f"file://{self.remote.folder}",
@@ -77,13 +77,13 @@ class Pod:
         return [sys.executable, "-I", git_sync.__file__], {**_GIT, **own, **variables}
 
     def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run it until it ends by itself."""
+        """Run one sync."""
         command, environment = self.command(GITSYNC_ONE_TIME="true", **variables)
         return subprocess.run(command, env=environment, text=True, capture_output=True, timeout=_SECONDS, check=False)
 
     @contextmanager
     def running(self, **variables: str) -> Iterator[subprocess.Popen[str]]:
-        """Run it beside the test."""
+        """Run the container during the block."""
         command, environment = self.command(**variables)
         with subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE) as process:
             try:
@@ -122,11 +122,11 @@ def test_the_branch_wins_over_the_ref(remote: Remote, pod: Pod) -> None:
     assert pod.dag == "on release"
 
 
-def test_a_branch_is_not_taken_for_another_with_the_same_ending(remote: Remote, pod: Pod) -> None:
+def test_a_branch_is_not_confused_with_one_of_the_same_suffix(remote: Remote, pod: Pod) -> None:
     remote.git("switch", "--quiet", "--create", "z/main")
     remote.commit("on z/main")
     assert pod.run(GITSYNC_REF="main").returncode == 0
-    assert pod.run(GITSYNC_REF="main").stdout == "", "nothing changed, nothing is done"
+    assert pod.run(GITSYNC_REF="main").stdout == "", "nothing has changed"
     assert pod.dag == "on main"
 
 
@@ -151,25 +151,25 @@ def test_a_tag_or_a_commit_is_followed_without_a_branch(remote: Remote, pod: Pod
         ({"GITSYNC_DEPTH": "all"}, "GITSYNC_DEPTH must be a whole number"),
     ],
 )
-def test_settings_that_cannot_be_followed_are_fatal(pod: Pod, variables: dict[str, str], message: str) -> None:
+def test_invalid_settings_are_fatal(pod: Pod, variables: dict[str, str], message: str) -> None:
     ended = pod.run(**variables)
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["msg"].startswith("FATAL: ")
     assert message in ended.stdout
 
 
-def test_a_missing_branch_is_named_and_ends_the_container_at_the_first_failure(pod: Pod) -> None:
+def test_a_missing_branch_is_named_and_stops_the_container_at_the_first_failure(pod: Pod) -> None:
     ended = pod.run(GIT_SYNC_BRANCH="nowhere", GITSYNC_MAX_FAILURES="0")
     assert ended.returncode == 1
     assert "couldn't find remote ref nowhere" in json.loads(ended.stdout)["error"]
 
 
-def test_so_many_failures_in_a_row_end_the_container(pod: Pod) -> None:
+def test_the_maximum_of_consecutive_failures_stops_the_container(pod: Pod) -> None:
     ended = pod.run(GIT_SYNC_BRANCH="nowhere", GITSYNC_MAX_FAILURES="3")
     assert [json.loads(line)["failCount"] for line in ended.stdout.splitlines()] == [1, 2, 3]
 
 
-def test_without_a_limit_a_failure_is_retried_until_it_is_mended(remote: Remote, pod: Pod) -> None:
+def test_without_a_limit_a_failure_is_retried_until_it_is_resolved(remote: Remote, pod: Pod) -> None:
     with pod.running(GIT_SYNC_BRANCH="soon", GITSYNC_ONE_TIME="true", GITSYNC_MAX_FAILURES="-1") as process:
         assert process.stdout is not None
         assert "will retry" in process.stdout.readline()
@@ -178,13 +178,13 @@ def test_without_a_limit_a_failure_is_retried_until_it_is_mended(remote: Remote,
     assert pod.dag == "on main"
 
 
-def test_a_push_is_seen_whole_by_every_reader_and_the_old_tree_goes(remote: Remote, pod: Pod) -> None:
+def test_readers_always_see_a_complete_tree_and_old_trees_are_deleted(remote: Remote, pod: Pod) -> None:
     with pod.running(GIT_SYNC_BRANCH="main") as process:
         eventually((pod.root / "repo").exists)
         last = ""
         for number in range(3):
             last = remote.commit(f"push {number}")
-            eventually(lambda number=number: pod.dag == f"push {number}")  # type: ignore[misc]  # never without a file
+            eventually(lambda number=number: pod.dag == f"push {number}")  # type: ignore[misc]  # the file always exists
         eventually(lambda: [tree.name for tree in (pod.root / ".worktrees").iterdir()] == [last])
         process.send_signal(signal.SIGTERM)
         assert process.wait(_SECONDS) == 0
@@ -201,13 +201,13 @@ def test_a_rewritten_branch_is_followed(remote: Remote, pod: Pod) -> None:
 
 
 @pytest.mark.parametrize(("depth", "commits"), [("1", "1"), ("0", "2")])
-def test_the_depth_is_kept_and_nought_is_the_whole_history(remote: Remote, pod: Pod, depth: str, commits: str) -> None:
+def test_depth_limits_the_history_and_0_fetches_all_of_it(remote: Remote, pod: Pod, depth: str, commits: str) -> None:
     remote.commit("second")
     assert pod.run(GIT_SYNC_BRANCH="main", GITSYNC_DEPTH=depth).returncode == 0
     assert Remote(pod.root / "repo").git("rev-list", "--count", "HEAD") == commits
 
 
-def test_half_a_tree_of_a_killed_container_is_made_again(remote: Remote, pod: Pod) -> None:
+def test_an_incomplete_tree_of_a_killed_container_is_replaced(remote: Remote, pod: Pod) -> None:
     commit = remote.git("rev-parse", "HEAD")
     (pod.root / ".worktrees" / commit).mkdir(parents=True)
     assert pod.run(GIT_SYNC_BRANCH="main").returncode == 0
@@ -233,7 +233,7 @@ def test_the_container_is_live_after_its_first_sync(remote: Remote, pod: Pod) ->
         eventually(lambda: answer() == 200)
 
 
-def test_ssh_takes_the_key_and_the_pinned_hosts(pod: Pod, tmp_path: Path) -> None:
+def test_ssh_uses_the_key_and_the_pinned_host_keys(pod: Pod, tmp_path: Path) -> None:
     ssh = tmp_path / "bin" / "ssh"
     ssh.parent.mkdir()
     ssh.write_text('#!/bin/sh\necho "$*" >&2; echo "Host key verification failed." >&2; exit 255\n')
@@ -255,7 +255,7 @@ def test_ssh_takes_the_key_and_the_pinned_hosts(pod: Pod, tmp_path: Path) -> Non
     assert "StrictHostKeyChecking=no" in pod.run(**given, GITSYNC_SSH_KNOWN_HOSTS="false").stdout
 
 
-def test_a_password_reaches_the_server_and_not_the_log(pod: Pod) -> None:
+def test_a_password_reaches_the_server_but_not_the_log(pod: Pod) -> None:
     seen: list[str] = []
 
     class Server(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What the stand-in for kubernetes hears of the objects that it follows, and how it waits until one is gone."""
+"""Informers, and the wait for a deletion."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def live(name: str, **metadata: object) -> Properties:
 
 
 class Cluster(KubernetesApi):
-    """A cluster with objects, and with changes that a test gives it."""
+    """A cluster with objects and changes of the test."""
 
     def __init__(self, *objects: Properties, refusal: KubernetesApiError | None = None) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Cluster(KubernetesApi):
             yield event
 
 
-def heard(events: "SimpleQueue[Event]") -> tuple[str, str]:
+def next_change(events: "SimpleQueue[Event]") -> tuple[str, str]:
     change, thing = events.get(timeout=10)
     return change, thing["metadata"]["name"]
 
@@ -57,45 +57,43 @@ def cancelled() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_who_follows_hears_of_what_is_there_and_of_what_becomes_of_it(cancelled: threading.Event) -> None:
+def test_a_subscriber_receives_existing_objects_and_their_changes(cancelled: threading.Event) -> None:
     cluster, events = Cluster(live("old")), SimpleQueue[Event]()
     with Informers(cluster, cancelled).follow("v1", "Secret", "space", events):
-        assert heard(events) == ("ADDED", "old")
+        assert next_change(events) == ("ADDED", "old")
         cluster.changes.put(("MODIFIED", live("old")))
         cluster.changes.put(("BOOKMARK", live("")))
         cluster.changes.put(("DELETED", live("old")))
-        assert [heard(events), heard(events)] == [("MODIFIED", "old"), ("DELETED", "old")]
+        assert [next_change(events), next_change(events)] == [("MODIFIED", "old"), ("DELETED", "old")]
 
 
-def test_what_went_while_the_watch_was_broken_is_told(cancelled: threading.Event) -> None:
+def test_deletions_during_an_interrupted_watch_are_reported(cancelled: threading.Event) -> None:
     cluster, events = Cluster(live("old")), SimpleQueue[Event]()
     with Informers(cluster, cancelled).follow("v1", "Secret", "space", events):
-        assert heard(events) == ("ADDED", "old")
+        assert next_change(events) == ("ADDED", "old")
         cluster.objects = [live("new")]
         cluster.changes.put(None)  # the server ends the watch
-        assert [heard(events), heard(events)] == [("DELETED", "old"), ("ADDED", "new")]
+        assert [next_change(events), next_change(events)] == [("DELETED", "old"), ("ADDED", "new")]
 
 
-def test_a_deletion_is_waited_for(cancelled: threading.Event) -> None:
-    cluster, told = Cluster(live("old")), list[str]()
+def test_a_deletion_is_awaited(cancelled: threading.Event) -> None:
+    cluster, messages = Cluster(live("old")), list[str]()
     cluster.after_get = [("MODIFIED", live("old", deletionTimestamp="now"))]
     cluster.after_get += [("DELETED", live("other")), ("DELETED", live("old"))]
-    log = OperationLog(lambda severity, text, is_status: told.append(text))
+    log = OperationLog(lambda severity, text, is_status: messages.append(text))
     AwaitLogic(cluster, cancelled).until_gone(live("old"), 10, {}, log)
-    assert told == ["Resource scheduled for deletion"]
+    assert messages == ["Resource scheduled for deletion"]
 
 
-def test_a_deletion_that_takes_too_long_says_what_may_prevent_it(cancelled: threading.Event) -> None:
-    cluster, told = Cluster(live("old", finalizers=["keep"])), list[str]()
-    log = OperationLog(lambda severity, text, is_status: told.append(text))
+def test_a_deletion_that_times_out_names_the_finalizers(cancelled: threading.Event) -> None:
+    cluster, messages = Cluster(live("old", finalizers=["keep"])), list[str]()
+    log = OperationLog(lambda severity, text, is_status: messages.append(text))
     with pytest.raises(AwaitError, match="timed out waiting for the condition"):
         AwaitLogic(cluster, cancelled).until_gone(cluster.objects[0], 0.01, {}, log)
-    assert told == ["finalizers might be preventing deletion (keep)"]
+    assert messages == ["finalizers might be preventing deletion (keep)"]
 
 
-def test_without_the_right_to_list_a_wait_ends_with_what_is_missing(cancelled: threading.Event) -> None:
+def test_without_permission_to_list_a_wait_ends_with_the_missing_permission(cancelled: threading.Event) -> None:
     cluster = Cluster(live("old"), refusal=KubernetesApiError(403, "secrets is forbidden", "Forbidden"))
-    with pytest.raises(
-        AwaitError, match=r"secrets is forbidden: .* must be allowed to list and watch .* namespace space"
-    ):
+    with pytest.raises(AwaitError, match=r"secrets is forbidden: .* permission to list and watch .* namespace space"):
         AwaitLogic(cluster, cancelled).until_gone(live("old"), 10, {}, OperationLog())

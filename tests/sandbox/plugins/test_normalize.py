@@ -1,4 +1,4 @@
-"""The form in which the stand-in for kubernetes keeps inputs: that of the official provider."""
+"""Normal form of inputs, as in the official provider."""
 
 from typing import Any
 
@@ -22,12 +22,14 @@ def thing(api_version: str, kind: str, **fields: Any) -> Properties:
         ("postgresql.cnpg.io/v1", "Cluster", True),
     ],
 )
-def test_empty_labels_fall_away_but_in_secrets_and_custom_resources(api_version: str, kind: str, kept: bool) -> None:
+def test_empty_labels_are_dropped_except_in_secrets_and_custom_resources(
+    api_version: str, kind: str, kept: bool
+) -> None:
     given = thing(api_version, kind) | {"metadata": {"name": "name", "labels": {}}}
     assert ("labels" in normalized(given)["metadata"]) is kept
 
 
-def test_a_built_in_kind_keeps_what_its_type_can_hold_and_empty_structures() -> None:
+def test_a_built_in_kind_keeps_the_fields_of_its_type_and_empty_structures() -> None:
     volumes = [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {"sizeLimit": "1024Mi"}}]
     mount = {"name": "v", "mountPath": "/v", "readOnly": False}
     container = {
@@ -70,22 +72,22 @@ def test_a_built_in_kind_keeps_what_its_type_can_hold_and_empty_structures() -> 
     }
 
 
-def test_a_field_that_is_a_word_of_python_is_kept() -> None:
+def test_a_field_named_like_a_keyword_of_python_is_kept() -> None:
     spec = {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}]}
     assert normalized(thing("networking.k8s.io/v1", "NetworkPolicy", spec=spec))["spec"] == spec
 
 
-def test_what_the_type_cannot_hold_or_no_preview_knows_stays_as_it_is() -> None:
+def test_values_of_a_wrong_type_and_unknown_values_stay_unchanged() -> None:
     for spec in ({"ports": "none", "selector": {}}, {"type": UNKNOWN, "selector": {}}):
         assert normalized(thing("v1", "Service", spec=spec))["spec"] == spec
 
 
-def test_the_cluster_s_own_fields_are_no_inputs() -> None:
+def test_fields_that_the_cluster_sets_are_not_inputs() -> None:
     given = thing("v1", "Secret") | {"metadata": {"name": "name", "uid": "1", "creationTimestamp": None}}
     assert normalized(given)["metadata"] == {"name": "name"}
 
 
-def test_texts_win_over_data_and_data_is_written_as_the_server_writes_it() -> None:
+def test_string_data_overrides_data_and_data_is_encoded_as_by_the_server() -> None:
     assert normalized(thing("v1", "Secret", data={"a": "eA=="}, stringData={"a": "1"}))["data"] == {"a": "MQ=="}
     assert normalized(thing("v1", "Secret", data={"a": "eA==\n", "b": "no base64!"}))["data"] == {
         "a": "eA==",
@@ -107,5 +109,5 @@ def test_texts_win_over_data_and_data_is_written_as_the_server_writes_it() -> No
         ("0", "0"),
     ],
 )
-def test_a_quantity_is_written_as_kubernetes_writes_it(given: object, expected: str) -> None:
+def test_a_quantity_is_canonical(given: object, expected: str) -> None:
     assert canonical_quantity(given) == expected

@@ -1,4 +1,4 @@
-"""What the stand-in plugins make of property values: marks, differences, redaction."""
+"""Property values: marks, differences and redaction."""
 
 import base64
 from typing import Any
@@ -39,7 +39,7 @@ json_values = st.recursive(
         ({"a": None}, {}, {"a": "DELETE"}),
     ],
 )
-def test_a_difference_names_each_changed_path_as_the_engine_reads_it(
+def test_a_difference_has_each_changed_path_in_the_notation_of_the_engine(
     old: dict[str, Any], new: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert {dotted(path): kind for path, kind in changes(old, new)} == expected
@@ -51,33 +51,33 @@ def test_a_value_does_not_differ_from_itself(value: Any) -> None:
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=3))
-def test_marks_of_secrecy_survive_a_round_and_change_no_value(value: dict[str, Any]) -> None:
+def test_secret_marks_can_be_removed_and_restored(value: dict[str, Any]) -> None:
     marked = {key: secret(item) for key, item in value.items()}
     assert plain(marked) == value
     assert with_secrets_of(value, marked) == marked
 
 
-def test_secrets_are_marked_where_the_program_gave_them_and_a_list_as_a_whole() -> None:
+def test_secrets_of_the_program_are_marked_and_a_list_as_a_whole() -> None:
     given = {"env": [{"name": "A", "value": secret("a")}], "plain": {"a": 1, "b": secret(2)}}
     live = {**plain(given), "status": {}}
     marked = with_secrets_of(live, given)
-    assert marked["env"] == secret(live["env"]), "the cluster may have put the items into another order"
+    assert marked["env"] == secret(live["env"]), "the cluster may reorder the items"
     assert marked["plain"] == given["plain"]
     assert plain(marked) == live
 
 
-def test_an_unknown_is_found_in_any_depth() -> None:
+def test_an_unknown_value_is_found_at_any_depth() -> None:
     assert has_unknown({"a": [{"b": secret(UNKNOWN)}]})
     assert not has_unknown({"a": [{"b": secret("known")}]})
 
 
-def test_a_message_loses_every_secret_in_plain_and_in_base64() -> None:
+def test_secrets_in_a_message_are_redacted_in_plain_and_in_base64() -> None:
     request = {"news": {"data": secret({"key": "hunter2!"}), "name": "visible"}}
     encoded = base64.b64encode(b"hunter2!").decode()
     text = redacted(f"visible: hunter2! is {encoded}", request)
     assert text == "visible: [secret] is [secret]"
 
 
-def test_what_a_release_hides_with_all_its_inputs_is_no_secret_by_that() -> None:
+def test_an_input_of_a_release_is_not_redacted_unless_it_is_secret_itself() -> None:
     state = {"__inputs": secret({"namespace": "airflow", "values": {"key": secret("hunter2!")}})}
     assert redacted("airflow hunter2!", state) == "airflow [secret]"

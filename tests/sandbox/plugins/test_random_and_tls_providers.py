@@ -1,4 +1,4 @@
-"""The values that the stand-ins for random and tls make."""
+"""Values that the stand-ins for random and tls generate."""
 
 import base64
 from typing import Any
@@ -26,29 +26,29 @@ def served(type_: str) -> ResourceType:
 
 
 def created(type_: str, **inputs: Any) -> tuple[str, Properties]:
-    subject = Request(inputs=inputs)
-    assert served(type_).check(subject) == inputs
-    return served(type_).create(subject)
+    request = Request(inputs=inputs)
+    assert served(type_).check(request) == inputs
+    return served(type_).create(request)
 
 
-def refusal(type_: str, **inputs: Any) -> str:
+def error(type_: str, **inputs: Any) -> str:
     with pytest.raises(InvalidInputError) as refused:
         served(type_).check(Request(inputs=inputs))
     return str(refused.value)
 
 
 @given(st.integers(1, 60))
-def test_a_password_without_special_signs_has_its_length_and_none_of_them(length: int) -> None:
+def test_a_password_without_special_characters_has_its_length_and_none_of_them(length: int) -> None:
     text = plain(created("RandomPassword", length=length, special=False)[1]["result"])
     assert len(text) == length
     assert text.isalnum()
 
 
-def test_a_password_has_special_signs_unless_they_are_declined() -> None:
+def test_a_password_has_special_characters_by_default() -> None:
     assert not plain(created("RandomPassword", length=500)[1]["result"]).isalnum()
 
 
-def test_what_is_made_is_secret_but_for_the_id_of_bytes_that_the_official_plugin_shows_too() -> None:
+def test_generated_values_are_secret_except_the_id_of_bytes_as_in_the_official_plugin() -> None:
     id_, password = created("RandomPassword", length=20)
     assert is_secret(password["result"])
     assert id_ == "none"
@@ -57,13 +57,13 @@ def test_what_is_made_is_secret_but_for_the_id_of_bytes_that_the_official_plugin
     assert is_secret(some_bytes["hex"])
 
 
-def test_the_state_of_a_password_has_every_input_with_its_default() -> None:
+def test_the_state_of_a_password_has_all_inputs_with_their_defaults() -> None:
     shown = created("RandomPassword", length=20, special=False)[1]
     expected = {"length": 20, "special": False, "lower": True, "numeric": True, "minUpper": 0, "id": "none"}
     assert expected.items() <= shown.items()
 
 
-def test_bytes_are_the_same_in_every_notation() -> None:
+def test_bytes_are_the_same_in_both_notations() -> None:
     some = plain(created("RandomBytes", length=32)[1])
     assert base64.b64decode(some["base64"]).hex() == some["hex"]
 
@@ -89,29 +89,30 @@ def test_a_refresh_returns_the_state(type_: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("type_", "drawn"), [("RandomPassword", "result"), ("RandomBytes", "hex"), ("PrivateKey", "privateKeyPem")]
+    ("type_", "generated"), [("RandomPassword", "result"), ("RandomBytes", "hex"), ("PrivateKey", "privateKeyPem")]
 )
-def test_a_preview_draws_nothing(type_: str, drawn: str) -> None:
+def test_a_preview_generates_nothing(type_: str, generated: str) -> None:
     id_, outputs = served(type_).create(Request(inputs={"length": 3}, preview=True))
     assert id_ == ""
-    assert outputs[drawn] == secret(UNKNOWN)
+    assert outputs[generated] == secret(UNKNOWN)
 
 
-def test_an_input_that_is_given_with_its_default_is_no_change() -> None:
-    subject = Request(inputs={"length": 8}, old_inputs={"length": 8, "lower": True, "special": True})
-    assert not served("RandomPassword").diff(subject).paths
+def test_an_input_with_its_default_value_is_no_change() -> None:
+    request = Request(inputs={"length": 8}, old_inputs={"length": 8, "lower": True, "special": True})
+    assert not served("RandomPassword").diff(request).paths
     changed = served("RandomPassword").diff(Request(inputs={"length": 9}, old_inputs={"length": 8}))
     assert changed.replaces == ["length"]
 
 
-def test_wrong_inputs_are_refused_with_what_is_allowed() -> None:
-    assert "Attribute length value must be at least 1, got: 0" in refusal("RandomPassword", length=0)
-    assert refusal("RandomPassword", length=3, minUpper=4).endswith("takes only length, special, not minUpper")
-    assert 'must be one of: ["RSA" "ECDSA" "ED25519"], got: "DSA"' in refusal("PrivateKey", algorithm="DSA")
-    assert refusal("PrivateKey", algorithm="RSA").endswith("makes only ED25519 keys, not RSA")
+def test_invalid_inputs_are_refused_with_the_allowed_ones() -> None:
+    assert "Attribute length value must be at least 1, got: 0" in error("RandomPassword", length=0)
+    minimum = error("RandomPassword", length=3, minUpper=4)
+    assert minimum.endswith("does not implement minUpper. It accepts: length, special")
+    assert 'must be one of: ["RSA" "ECDSA" "ED25519"], got: "DSA"' in error("PrivateKey", algorithm="DSA")
+    assert error("PrivateKey", algorithm="RSA").endswith("does not implement RSA. It accepts: ED25519")
 
 
-def test_a_key_is_the_same_in_every_notation_with_its_last_newline() -> None:
+def test_a_key_is_the_same_in_all_notations_with_a_trailing_newline() -> None:
     _, marked = created("PrivateKey", algorithm="ED25519")
     private = {"privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"}
     assert {key for key, value in marked.items() if is_secret(value)} == private

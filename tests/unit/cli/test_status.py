@@ -1,10 +1,8 @@
 """What `up` says while pods come up, and when it gives up, on pods, events and log lines recorded from real failures."""
 
-import sys
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +12,9 @@ from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.pod_state import Container, doing, pulls
 from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
-from airflow_stack.cli.status.progress import Look, Watch, doings, summary
+from airflow_stack.cli.status.progress import Watch, doings, summary
 from airflow_stack.cli.status.render import status_of
 from airflow_stack.errors import UserError
-from sandbox import observed_run
 from tests.support.golden import Golden
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
@@ -337,59 +334,6 @@ def test_a_change_is_told_once_and_tasks_of_other_dags_never(golden: Golden) -> 
     assert "\n".join(watch.look().changes) == golden(name="first look")
     assert not watch.look().changes
     assert "\n".join(watch.look("etl").changes) == golden(name="with the tasks of a DAG")
-
-
-# -- beside Pulumi
-
-PULUMI = """
-import signal, sys, time
-def end(*_):
-    print("cancelled, state saved", flush=True)
-    sys.exit(1)
-signal.signal(signal.SIGINT, end)
-print("updating", flush=True)
-time.sleep(60)
-"""
-
-
-def test_a_lasting_problem_is_printed_and_ends_pulumi_in_order(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = tmp_path / "log"
-    monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
-
-    def look() -> Look:
-        if "updating" not in log.read_text():
-            return Look(changes=["scheduler: starting"])
-        return Look(problems=[Problem("no key", "why", "way out")])
-
-    assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
-    printed = capfd.readouterr().out
-    assert printed.index("scheduler: starting") < printed.index("error: no key") < printed.index("It has ended")
-    assert "cancelled, state saved" in log.read_text()
-
-
-def test_an_interrupt_of_the_user_ends_pulumi_in_order_and_only_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = tmp_path / "log"
-    monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
-
-    def look() -> Look:
-        if "updating" in log.read_text():
-            raise KeyboardInterrupt
-        return Look()
-
-    assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
-    assert log.read_text().count("cancelled, state saved") == 1
-
-
-def test_the_lines_of_pulumi_are_passed_on_and_its_success_is_told(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    command = [sys.executable, "-c", "print('first\\nlast')"]
-    assert observed_run.run_observed(command, tmp_path, {}, tmp_path / "log", Look)
-    assert "first\nlast\n" in capfd.readouterr().out
 
 
 def test_restarts_from_before_a_settled_watch_are_no_crashes_of_now() -> None:

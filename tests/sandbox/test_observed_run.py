@@ -1,0 +1,60 @@
+"""Runs of Pulumi with an observer."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_stack.cli.status.causes import Problem
+from airflow_stack.cli.status.progress import Look
+from sandbox import observed_run
+
+PULUMI = """
+import signal, sys, time
+def end(*_):
+    print("cancelled, state saved", flush=True)
+    sys.exit(1)
+signal.signal(signal.SIGINT, end)
+print("updating", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_permanent_problem_is_printed_and_stops_pulumi_cleanly(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
+
+    def look() -> Look:
+        if "updating" not in log.read_text():
+            return Look(changes=["scheduler: starting"])
+        return Look(problems=[Problem("no key", "reason", "fix")])
+
+    assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
+    printed = capfd.readouterr().out
+    assert printed.index("scheduler: starting") < printed.index("error: no key") < printed.index("Stopped.")
+    assert "cancelled, state saved" in log.read_text()
+
+
+def test_an_interrupt_of_the_user_stops_pulumi_cleanly_and_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
+
+    def look() -> Look:
+        if "updating" in log.read_text():
+            raise KeyboardInterrupt
+        return Look()
+
+    assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
+    assert log.read_text().count("cancelled, state saved") == 1
+
+
+def test_the_output_of_pulumi_is_printed_and_its_success_returned(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-c", "print('first\\nlast')"]
+    assert observed_run.run_observed(command, tmp_path, {}, tmp_path / "log", Look)
+    assert "first\nlast\n" in capfd.readouterr().out
