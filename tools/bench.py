@@ -1,6 +1,6 @@
-"""`make bench`: what the program costs, against an empty one and against one that declares the Release alone.
+"""`make bench`: import, preview and render times of the program, compared with an empty program and with a Release alone.
 
-All are measured in one run on one throwaway cluster. A figure is the median; a ratio is to the empty program.
+All programs run on one throwaway cluster. Figures are medians. Ratios are relative to the empty program.
 """
 
 import json
@@ -49,7 +49,7 @@ for team in range(int(Path("count").read_text())):
     Airflow(f"team-{team}", {"chart": {"path": "<chart>"}, "dags": dags, **place})
 """
 COUNTS = (1, 10, 50)
-ALLOWED_GROWTH = 1.3  # of what one more costs, from the first ten to fifty: on a busy machine a quarter is noise
+ALLOWED_GROWTH = 1.3  # cost of one more Airflow at 50 relative to that at 10; on a busy machine a quarter is noise
 IMPORTS = {
     "empty": "import pulumi",
     "release alone": "import pulumi, pulumi_kubernetes as k8s; k8s.helm.v3.Release",
@@ -58,8 +58,8 @@ IMPORTS = {
 
 
 def main() -> None:
-    """Measure, and print one table for each question."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every run would compile its imports anew
+    """Measure and print the tables."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # otherwise each run compiles its imports
     console = Console()
     settings = stack_settings("dev", CHART)
     console.print(_table("Import", "seconds", _imports()), _memory(), sep="\n")
@@ -69,9 +69,9 @@ def main() -> None:
         _show_many(console, *_many(Path(folder), cluster))
     over = previews["this program"] - previews["release alone"]
     verdict = "within" if over <= ALLOWED_OVER_RELEASE else "OVER"
-    console.print(f"over the release alone: {over:.2f} s, {verdict} the {ALLOWED_OVER_RELEASE} s allowed")
+    console.print(f"more than the release alone: {over:.2f} s, {verdict} the limit of {ALLOWED_OVER_RELEASE} s")
     if over > ALLOWED_OVER_RELEASE:
-        console.print(_table("Where it goes: imports, by package", "seconds", _profile()))
+        console.print(_table("Slowest imports, by package", "seconds", _profile()))
     renders = {name: _median(partial(_render, name)) for name in ("dev", "staging", "prod")}
     console.print(_table("Render a stack", "seconds", renders))
 
@@ -85,14 +85,14 @@ def _imports() -> dict[str, float]:
 
 
 def _memory() -> Table:
-    # Not getrusage: its maximum begins with that of the process which started this one.
+    # getrusage would include the maximum of the parent process.
     measure = "; import re; print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
     peak = {name: int(_python(code + measure)) / 1024 for name, code in IMPORTS.items()}
     return _table("Memory", "MiB", peak)
 
 
 def _profile() -> dict[str, float]:
-    """Seconds that each package takes to import, the slowest first."""
+    """Import time of each package in seconds, slowest first."""
     command = [sys.executable, "-X", "importtime", "-c", IMPORTS["this program"]]
     lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stderr.splitlines()
     spent: dict[str, float] = defaultdict(float)
@@ -127,7 +127,7 @@ def _previews(folder: Path, settings: Settings, cluster: SimulatedCluster) -> di
 
 
 def _many(folder: Path, cluster: SimulatedCluster) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds of a preview that makes so many Airflows, and MiB of its program."""
+    """Seconds of a preview with many Airflows, and MiB of its program, by number of Airflows."""
     project = folder / "many"
     project.mkdir()
     (project / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "many", "runtime": "python"}))
@@ -152,7 +152,7 @@ def _show_many(console: Console, seconds: dict[str, float], memory: dict[str, fl
         one, ten, fifty = figures.values()
         early, late = (ten - one) / (COUNTS[1] - COUNTS[0]), (fifty - ten) / (COUNTS[2] - COUNTS[1])
         verdict = "linear" if late <= ALLOWED_GROWTH * early else "MORE THAN LINEAR"
-        console.print(f"one more costs {early:.2f} {unit} up to ten and {late:.2f} {unit} up to fifty: {verdict}")
+        console.print(f"one more Airflow costs {early:.2f} {unit} up to 10, {late:.2f} {unit} up to 50: {verdict}")
 
 
 def _stack(project: Path, home: Path, cluster: SimulatedCluster) -> SandboxStack:
@@ -175,7 +175,7 @@ def _project(folder: Path, program: str, settings: Settings) -> Path:
     folder.mkdir(parents=True)
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "bench", "runtime": "python"}))
     (folder / "__main__.py").write_text(program)
-    values = chart_values(settings.model_copy(update={"logs": Logs()}))  # whose volume is not the release's own
+    values = chart_values(settings.model_copy(update={"logs": Logs()}))  # the volume of logs is a resource of its own
     (folder / "values.json").write_text(json.dumps({**values, "chart": str(CHART)}))
     return folder
 

@@ -1,7 +1,7 @@
-"""`make bench-real`: what a user waits for, on real pods of this machine, in one run.
+"""`make bench-real`: waiting times of a user and memory, on real pods of this machine.
 
-From nothing to ready, and against plain Helm with the same chart, values and images; from a push to the DAG in the list; from a trigger
-to the end of a run; and the memory that it takes. A checkout and a cluster of its own; nothing else should run beside it.
+Measures `make up` and compares it with plain Helm (same chart, values and images). Measures the times from a push to the listed DAG and from a
+trigger to the end of a run. Uses its own checkout and cluster. Nothing else should run on the machine.
 """
 
 import base64
@@ -42,8 +42,8 @@ def {name}():
 
 
 def main() -> None:
-    """Measure, and print one table."""
-    table = Table("what", "median", "95th percentile", "runs", "bar")
+    """Measure and print one table."""
+    table = Table("measurement", "median", "95th percentile", "runs", "bar")
     with tempfile.TemporaryDirectory(prefix="airflow-bench-") as folder:
         project = Project.copy(Path(folder) / "checkout", "node")
         try:
@@ -60,17 +60,21 @@ def _measure(project: Project, table: Table) -> None:
     began = time.monotonic()
     output = project.up(dags=dags)
     table.add_row(
-        "`make up`, tools and images cached, to the green run", _seconds(time.monotonic() - began), "", "1", "120 s"
+        "`make up` with cached tools and images, including the smoke run",
+        _seconds(time.monotonic() - began),
+        "",
+        "1",
+        "120 s",
     )
     deployed = _duration(output)
     memory = _memory(project)
     _runs(project, table, "KubernetesExecutor")
     _pushes(project, table)
-    if "AIRFLOW_CHART" in os.environ:  # the stand-in chart has no Jobs, and is no measure
+    if "AIRFLOW_CHART" in os.environ:  # the stand-in chart has no Jobs to compare with
         helm = _plain_helm(project)
         bar = f"1.05 x {helm:.1f} s + 10 s = {1.05 * helm + 10:.1f} s"
-        table.add_row("`helm install --wait` of the same chart and values", _seconds(helm), "", "1", "")
-        table.add_row("`pulumi up` of the whole stack, database and all", _seconds(deployed), "", "1", bar)
+        table.add_row("`helm install --wait` with the same chart and values", _seconds(helm), "", "1", "")
+        table.add_row("`pulumi up` of the whole stack, including the database", _seconds(deployed), "", "1", bar)
     project.up(dags=dags, executor="LocalExecutor")
     _runs(project, table, "LocalExecutor")
     for what, size in memory.items():
@@ -78,7 +82,7 @@ def _measure(project: Project, table: Table) -> None:
 
 
 def _pushes(project: Project, table: Table) -> None:
-    """Push new DAG files, at no fixed beat with the polls, until each is listed."""
+    """Push DAG files at varying times between polls, and wait until each is listed."""
     took = []
     for number in range(PUSHES):
         name = f"pushed_{number}"
@@ -99,12 +103,12 @@ def _runs(project: Project, table: Table, executor: str) -> None:
 
 
 def _plain_helm(project: Project) -> float:
-    """Install the same release by Helm alone, with the chart's own Jobs, beside the stack while that rests."""
+    """Install the same release with Helm and the chart's own Jobs, while the stack is scaled to zero. Returns the seconds."""
     kubectl = _Kubectl(project)
     values = json.loads(kubectl.tool("helm", "get", "values", "airflow", f"--namespace={NAMESPACE}", "--output=json"))
     job = {"enabled": True, "useHelmHooks": False, "applyCustomEnv": False}
     values |= {"migrateDatabaseJob": job, "createUserJob": job}
-    for component in ("apiServer", "scheduler", "dagProcessor", "triggerer"):  # whose pods must wait for that Job
+    for component in ("apiServer", "scheduler", "dagProcessor", "triggerer"):  # their pods must wait for the migration
         values[component]["waitForMigrations"] = {"enabled": True}
     kubectl("create", "namespace", PLAIN)
     for secret in json.loads(kubectl("get", "secrets", f"--namespace={NAMESPACE}", "--output=json"))["items"]:
@@ -170,7 +174,7 @@ def _at(thing: dict[str, Any]) -> dict[str, Any]:
 
 
 def _memory(project: Project) -> dict[str, int]:
-    """Resident memory of the pods and of the node's own processes, in bytes."""
+    """Resident memory of the pods and of the node's processes, in bytes."""
     home = str(project.state / "cluster")
     own = sum(_resident(pid) for pid in Path("/proc").iterdir() if pid.name.isdigit() and home in _environ(pid))
     pods = 0
@@ -178,7 +182,7 @@ def _memory(project: Project) -> dict[str, int]:
         for file in root.glob("airflow-sandbox-*/kubepods/memory.stat"):
             found = re.search(r"^(?:total_rss|anon) (\d+)$", file.read_text(), re.MULTILINE)
             pods = max(pods, int(found[1]) if found else 0)
-    return {"the pods": pods, "the node's own processes": own}
+    return {"the pods": pods, "the node's processes": own}
 
 
 def _environ(process: Path) -> str:
@@ -196,7 +200,7 @@ def _resident(process: Path) -> int:
 
 
 def _duration(output: str) -> float:
-    """Read how long Pulumi took."""
+    """Seconds of the deployment, as printed by Pulumi."""
     found = re.search(r"Duration: (?:(\d+)m)?(\d+)s", output)
     assert found, output
     return int(found[1] or 0) * 60 + int(found[2])

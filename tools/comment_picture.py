@@ -1,4 +1,4 @@
-"""The picture of a pull request's comment in the environments guide: a real diff of two edits, rendered to HTML; behind `make pictures`."""
+"""Picture of a pull request comment for the environments guide: a real diff, rendered to HTML. Part of `make pictures`."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from sandbox import SandboxError
 from sandbox.session import ROOT, STAND_IN_CHART
 from tools.pictures import PICTURES, browser, take
 
-# What the pull request of the picture changes, by stack.
+# Changes of the pull request, by stack.
 EDITS = {
     "staging": {"airflow:executor": "CeleryExecutor"},
     "prod": {"airflow:images": {"airflow": {"tag": "3.3.3"}}, "airflow:rotation": {"jwt": 2}},
@@ -28,7 +28,7 @@ table { border-collapse: collapse; } td, th { border: 1px solid #d1d9e0; padding
 
 
 def comment(folder: Path) -> str:
-    """Make a pull request in a clone, and the comment that CI would post on it."""
+    """Comment that CI would post on a pull request with the edits."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     for stack, edits in EDITS.items():
         file = folder / f"Pulumi.{stack}.yaml"
@@ -47,7 +47,7 @@ def comment(folder: Path) -> str:
         check=False,
     )
     if done.returncode not in (2, 3):
-        raise SandboxError(f"the diff could not be made: {done.stderr}")
+        raise SandboxError(f"`airflow-stack diff` failed: {done.stderr}")
     return done.stdout
 
 

@@ -1,7 +1,7 @@
-"""The schema of the served component, and what a change to it means to those who use it.
+"""Schema of the served component, and the compatibility of its changes.
 
-The SDK's analyzer reads types, enums and docstrings off `Airflow` and `AirflowArgs`; added here is what annotations cannot say: secrets,
-defaults, and names without `Args`, which every SDK adds by itself.
+The SDK's analyzer reads types, enums and docstrings of `Airflow` and `AirflowArgs`. This module adds secrets and defaults, and removes the
+suffix `Args`, which each SDK adds to the names.
 """
 
 import json
@@ -38,8 +38,8 @@ def component_schema(
     """Pulumi package schema of `Airflow`.
 
     Args:
-        documentation: Docstring of every argument, by TypedDict and name.
-        models: The model of each TypedDict, which knows the defaults.
+        documentation: Docstring of each argument, by TypedDict and name.
+        models: Model of each TypedDict, with the defaults.
     """
     inferred = ComponentProvider([Airflow], PACKAGE, version=version()).schema
     text = re.sub(rf"({PACKAGE}:index:\w+?)Args\b", r"\1", inferred or "")
@@ -52,7 +52,7 @@ def component_schema(
         for name, description in described.items():
             if to_camel(name) in properties:
                 default = _default(models.get(typed_dict), name)
-                text = re.sub(rf"`{PROJECT}:(\w+)`", r"`\1`", description)  # inherited ones are not inferred
+                text = re.sub(rf"`{PROJECT}:(\w+)`", r"`\1`", description)  # the analyzer skips inherited fields
                 properties[to_camel(name)]["description"] = text + default
     for key in SECRETS:
         airflow["inputProperties"][key]["secret"] = True
@@ -68,7 +68,7 @@ def version() -> str:
 
 
 def _as_the_engine_shows(node: object) -> object:
-    """A part of the schema without what `pulumi package get-schema` drops, so that its answer is the committed file."""
+    """Part of the schema without the fields that `pulumi package get-schema` drops. So its output equals the committed file."""
     if isinstance(node, list):
         return [_as_the_engine_shows(inner) for inner in node]
     if not isinstance(node, dict):
@@ -87,18 +87,18 @@ def _default(model: type[BaseModel] | None, name: str) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """One difference between two schemas, as a user of the component meets it."""
+    """A difference between two schemas, for users of the component."""
 
     what: str
     breaking: bool
 
     def __str__(self) -> str:
-        """The kind of change, and the change."""
+        """Compatibility and description."""
         return f"{'breaking' if self.breaking else 'compatible'}: {self.what}"
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    """Every difference, most harmful first."""
+    """Differences between two schemas, breaking ones first."""
     return sorted(_changes(old, new), key=lambda change: (not change.breaking, change.what))
 
 
@@ -138,7 +138,15 @@ def _came_and_went(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) ->
 def _properties(
     kind: str, was: dict[str, Any], now: dict[str, Any], schemas: tuple[Any, Any], *, given: bool
 ) -> Iterator[Change]:
-    """Differences in properties that users give (the new schema must take what the old took), or read (the other way round)."""
+    """Differences in properties.
+
+    Args:
+        kind: Kind of the properties.
+        was: Old type.
+        now: New type.
+        schemas: Old and new schema.
+        given: Whether users set the properties: then the new type must accept all values of the old one. For outputs it is the reverse.
+    """
     old, new = was.get("properties", {}), now.get("properties", {})
     yield from _came_and_went(kind, old, new)
     required, before = set(now.get("required", ())), set(was.get("required", ()))
@@ -160,7 +168,7 @@ def _type(prop: Mapping[str, Any]) -> str:
 
 
 def _takes(wide: Mapping[str, Any], narrow: Mapping[str, Any], schema: dict[str, Any]) -> bool:
-    """Whether every value of one type, which stands in `schema`, is one of the other."""
+    """Whether type `wide` accepts all values of `narrow`, a type in `schema`."""
     if wide.get("plain") and not narrow.get("plain"):
         return False
     if wide.get("$ref") == _ANY:

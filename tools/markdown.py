@@ -1,35 +1,35 @@
-"""The little Markdown that generated pages need, as GitHub reads it."""
+"""Markdown for generated pages, as rendered by GitHub."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 
 def anchor(heading: str) -> str:
-    """What GitHub makes of a heading for links."""
+    """Anchor of a heading on GitHub."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def link(text: str, heading: str) -> str:
-    """A link to a heading of the same page."""
+    """Link to a heading on the same page."""
     return f"[{text}](#{anchor(heading)})"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a bar within a cell would end it, in code too."""
+    """Table. Bars in cells are escaped, in code as well."""
     lines = [head, ["---"] * len(head), *([" ".join(cell.split()).replace("|", r"\|") for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def code(text: str) -> str:
-    """The text as code; nothing stays nothing."""
+    """Text as a code span. An empty text stays empty."""
     return f"`{text}`" if text else ""
 
 
 def fenced(text: str, language: str) -> str:
-    """A block of code."""
+    """Code block."""
     return f"```{language}\n{text.rstrip()}\n```\n"
 
 
 def flowchart(direction: str, lines: Iterable[str]) -> str:
-    """A picture that GitHub draws from its text (https://mermaid.js.org/syntax/flowchart.html)."""
+    """Mermaid flowchart (https://mermaid.js.org/syntax/flowchart.html)."""
     return fenced("\n".join([f"flowchart {direction}", *(f"  {line}" for line in lines)]), "mermaid")

@@ -1,6 +1,6 @@
-"""The pictures of the README, taken by a headless Chromium from the stack that is up; behind `make pictures`.
+"""Pictures of the README: screenshots of a deployed stack by a headless Chromium. Part of `make pictures`.
 
-Brings nothing up: it runs one DAG of an Airflow that is there, and looks at its pages as a user would.
+Deploys nothing. It runs one DAG of the deployed Airflow and opens its pages like a user.
 """
 
 import shutil
@@ -27,31 +27,31 @@ _OPTIONS = """--headless=new --window-size=1280,800 --hide-scrollbars --lang=en-
 
 
 def take(browser: Chrome, file: Path, *selectors: str) -> None:
-    """Take a picture once the page has all the elements, and nothing in it loads or moves any more."""
+    """Take a screenshot when the page has all elements and no longer changes."""
     wait = WebDriverWait(browser, _LIMIT_SECONDS, poll_frequency=1)
     wait.until(
         lambda _: all(browser.find_elements(By.CSS_SELECTOR, each) for each in selectors), f"{file}: {selectors}"
     )
-    browser.execute_script("document.activeElement.blur()")  # else the caret blinks
+    browser.execute_script("document.activeElement.blur()")  # a focused caret blinks
     last = b""
 
-    def rests(_: Chrome) -> bool:
+    def is_still(_: Chrome) -> bool:
         nonlocal last
         before, last = last, browser.get_screenshot_as_png()
         return bool(before == last)
 
-    wait.until(rests, f"{file}: the page does not come to rest")
+    wait.until(is_still, f"{file}: the page does not stop changing")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(last)
     say(f"{file.relative_to(ROOT)}: {len(last) // 1000} kB")
 
 
-def main(stack: Annotated[str, typer.Option(help="The stack, as in Pulumi.<stack>.yaml.")] = "dev") -> None:
-    """Take the pictures of the README from a stack that is up."""
+def main(stack: Annotated[str, typer.Option(help="Name of the stack: Pulumi.<stack>.yaml.")] = "dev") -> None:
+    """Take the pictures of the README from a deployed stack."""
     there = clusters.present(STATE, None)
     session = Session(there) if there and there.running() and there.runs_pods else None
     if session is None or stack not in stacks(session.cluster.stacks, session.env()):
-        raise SandboxError(f"no Airflow is running; `make up STACK={stack}` first, where pods really run")
+        raise SandboxError(f"no Airflow is running. Run `make up STACK={stack}` on a cluster with real pods")
     opened = session.stack(stack)
     outputs = opened.outputs(secrets=True)
     page = session.forward(stack, session.namespace(opened))
@@ -77,7 +77,7 @@ def browser() -> Chrome:
         raise SandboxError(
             f"{' and '.join(missing)} not found; on Debian: `apt-get install chromium chromium-driver fonts-noto-color-emoji`"
         )
-    options = ChromeOptions()  # the profile is a new one that goes with the browser
+    options = ChromeOptions()  # with a temporary profile
     options.binary_location = str(programs["chromium"])
     for option in _OPTIONS.split():
         options.add_argument(option)
@@ -88,9 +88,9 @@ def _green_run(browser: Chrome, api: AirflowApi) -> str:
     api.unpause(DAG)
     run = api.trigger(DAG)
     ended = WebDriverWait(browser, _LIMIT_SECONDS, poll_frequency=1)
-    ended.until(lambda _: api.run_state(DAG, run) in ("success", "failed"), f"run {run} of {DAG} does not end")
+    ended.until(lambda _: api.run_state(DAG, run) in ("success", "failed"), f"run {run} of {DAG} did not end")
     if api.run_state(DAG, run) == "failed":
-        raise SandboxError(f"run {run} of {DAG} failed; its log: `make open`")
+        raise SandboxError(f"run {run} of DAG {DAG} failed. For its log run `make open`")
     return run
 
 

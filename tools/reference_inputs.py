@@ -1,7 +1,7 @@
-"""The inputs of `Airflow`, for the reference: a section for each object, with a table, the closed values and examples.
+"""Inputs of `Airflow` in the reference: a section per object with a table, the allowed values and examples.
 
-Names, types and texts come from the schema of the component, defaults and limits from the models, examples from
-`docs/reference-examples.yaml`. Secrets are left to a table of their own: they are set by a command, and no file holds them.
+Names, types and texts come from the component's schema, defaults and limits from the models, examples from `docs/reference-examples.yaml`.
+Secrets have a table of their own, because commands set them and no file contains them.
 """
 
 import json
@@ -30,7 +30,7 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Example:
-    """Settings as they stand in a stack file, the section that shows them, and what they do."""
+    """Settings of a stack file as an example of a section."""
 
     section: str
     caption: str
@@ -39,13 +39,13 @@ class Example:
 
 @cache
 def examples() -> Sequence[Example]:
-    """The examples of every section."""
+    """Examples of all sections."""
     found = re.findall(r"^--- # (\S+): (.*)\n((?:(?!---).*\n)+)", EXAMPLES.read_text(), re.MULTILINE)
     return [Example(*parts) for parts in found]
 
 
 def inputs(schema: Schema) -> Iterator[str]:
-    """The sections, each object below the one that it is part of."""
+    """Sections of the objects, each below its parent."""
     drawn: set[type[BaseModel]] = set()
     for path, model in models():
         if model not in drawn:
@@ -53,7 +53,7 @@ def inputs(schema: Schema) -> Iterator[str]:
             name, type_ = headings()[path], object_type(schema, arguments_of(model))
             yield f"{_marks(path)} `{name}`\n" if path else f"## {name}\n"
             yield f"{type_['description']}\n" if path else ""
-            yield table(("input", "type", "default", "what it is"), _rows(path, model, type_, schema))
+            yield table(("input", "type", "default", "description"), _rows(path, model, type_, schema))
             yield from _closed_values(type_["properties"], schema)
             yield "" if path else _presets()
             for example in examples():
@@ -63,7 +63,7 @@ def inputs(schema: Schema) -> Iterator[str]:
 
 @cache
 def headings() -> Mapping[str, str]:
-    """The heading of every object, by its path. One kind of object in several places has one, under the name of the kind."""
+    """Heading of each object, by path. Objects of the same model share one heading with the model's name."""
     paths = {model: [path for path, other in models() if other is model] for _, model in models()}
     return {
         path: (path if [path] == paths[model] else f"{path.rpartition('.')[0]}.<{model.__name__.lower()}>") or "Inputs"
@@ -72,7 +72,7 @@ def headings() -> Mapping[str, str]:
 
 
 def object_type(schema: Schema, typed_dict: str) -> Schema:
-    """The schema's type of a TypedDict; of `AirflowArgs` the inputs."""
+    """Schema type of a TypedDict. For `AirflowArgs`, the inputs of the component."""
     if typed_dict == "AirflowArgs":
         airflow = schema["resources"][TOKEN]
         return {**airflow, "properties": airflow["inputProperties"], "required": airflow["requiredInputs"]}
@@ -80,7 +80,7 @@ def object_type(schema: Schema, typed_dict: str) -> Schema:
 
 
 def type_of(prop: Schema, schema: Schema) -> str:
-    """The type of a property in words."""
+    """Readable type of a property."""
     if inner := prop.get("items"):
         return f"list of {type_of(inner, schema)}"
     if inner := prop.get("additionalProperties"):
@@ -134,7 +134,7 @@ def _closed_values(properties: Schema, schema: Schema) -> Iterator[str]:
     for name, prop in properties.items():
         values = [value for value in _values(prop, schema) if "description" in value]
         if values:
-            yield table((code(name), "what it is"), [(code(value["value"]), value["description"]) for value in values])
+            yield table((code(name), "description"), [(code(value["value"]), value["description"]) for value in values])
 
 
 def _presets() -> str:
@@ -145,6 +145,6 @@ def _presets() -> str:
         rows.append((code(size), *(f"{pod.replicas} / {pod.cpu} / {pod.memory}" for pod in pods)))
     head = (code("size"), *(link(to_camel(component), "components") for component in Components.model_fields))
     return (
-        "Each size as replicas / CPU / memory, with the KubernetesExecutor. Where tasks run in the scheduler (LocalExecutor) or in standing "
-        "workers (CeleryExecutor), these have the memory for it.\n\n" + table(head, rows)
+        "Each size as replicas / CPU / memory, with the KubernetesExecutor. The LocalExecutor's scheduler and the CeleryExecutor's workers "
+        "run the tasks, and have more memory for them.\n\n" + table(head, rows)
     )

@@ -1,10 +1,8 @@
-"""`make released`: keeps what a release leaves in the state and in the cluster, for the test of upgrades (docs/decisions/0010).
+"""`make released`: saves the states of a release, from which tests/engine/test_upgrade.py upgrades (docs/decisions/0010).
 
-`tools/released/<version>/` has each stack's settings and state, as they were at the release: they are written once. Of objects the state keeps
-the inputs; `restore` makes the objects anew in a cluster, and completes the state with what they became. All secrets in there are made up, or
-random and gone with their cluster, and therefore in plain text.
-
-Judges no upgrade: that is tests/engine/test_upgrade.py.
+`tools/released/<version>/` has the settings and the state of each stack. It is written once per release. The saved state has only the inputs of
+Kubernetes objects: `restore` creates the objects in a cluster and adds their outputs. Secrets are in plain text, because they are placeholders,
+or random values of a deleted cluster.
 """
 
 import json
@@ -28,24 +26,24 @@ from tests.support.cases import CONTRACT_CHART, GIVEN, ROOT, SERVED, STACKS
 
 RELEASED = ROOT / "tools" / "released"
 _CHART = "<chart>"
-_OF_THE_DAY = {"created", "modified", "sourcePosition", "stackTrace"}
-_MADE_ANEW = {"id", "outputs"}
+_VOLATILE = {"created", "modified", "sourcePosition", "stackTrace"}
+_RESTORED = {"id", "outputs"}
 
 
 def version() -> str:
-    """The version of this checkout."""
+    """Version of this checkout."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
 def configure(stack: SandboxStack, settings: Path, chart: str) -> None:
-    """Give a stack its settings and made-up secrets."""
+    """Configure a stack with settings and placeholder secrets."""
     config_copy.write(settings, stack.config_file, throwaway=True, chart=chart)
     for key in config_copy.missing_secrets(stack.config_file):
         stack.set_secret(key, GIVEN[key.removeprefix("airflow:")])
 
 
 def read_state(stack: SandboxStack) -> dict[str, Any]:
-    """The state with its secrets in plain text."""
+    """State of a stack with secrets in plain text."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "state.json"
         _run(stack, "export", "--show-secrets", "--file", str(file))
@@ -54,7 +52,7 @@ def read_state(stack: SandboxStack) -> dict[str, Any]:
 
 
 def restore(stack: SandboxStack, state: Path, chart: str, kinds: Mapping[str, ResourceType]) -> None:
-    """Make in the cluster what a released state names, in the order of the state, and give the stack that state."""
+    """Create the objects of a released state in the cluster, in the order of the state, and import the state into the stack."""
     content = json.loads(state.read_text().replace(_CHART, chart))
     for resource in content["deployment"]["resources"]:
         if kind := kinds.get(resource["type"]):
@@ -70,12 +68,12 @@ def restore(stack: SandboxStack, state: Path, chart: str, kinds: Mapping[str, Re
 
 
 def main() -> None:
-    """Deploy each stack and keep its state, unless that was done for this version."""
+    """Deploy each stack and save its state, once per version."""
     folder = RELEASED / version()
     if folder.exists():
         sys.exit(
-            f"{folder.relative_to(ROOT)} is there, and what was released is not written again: give pyproject.toml the next "
-            "version, or remove the folder if this one was never released"
+            f"{folder.relative_to(ROOT)} exists, and released states never change. "
+            "Increase the version in pyproject.toml, or remove the folder if the version was not released"
         )
     with tempfile.TemporaryDirectory() as home:
         written = Path(home) / "released"
@@ -87,7 +85,7 @@ def main() -> None:
         finally:
             cluster.stop()
         shutil.copytree(written, folder)
-    print(f"written: {folder.relative_to(ROOT)}, to be committed with the release")
+    print(f"Wrote {folder.relative_to(ROOT)}. Commit it with the release.")
 
 
 def _write(name: str, folder: Path, home: Path, cluster: SimulatedCluster) -> None:
@@ -100,21 +98,21 @@ def _write(name: str, folder: Path, home: Path, cluster: SimulatedCluster) -> No
     if not deployed.ok:
         sys.exit(deployed.output)
     state = read_state(stack)
-    resources = [_lasting(resource) for resource in state["deployment"]["resources"]]
+    resources = [_saved(resource) for resource in state["deployment"]["resources"]]
     content = {"version": state["version"], "deployment": {"manifest": {}, "resources": resources}}
     text = json.dumps(content, indent=1, sort_keys=True).replace(str(CONTRACT_CHART), _CHART)
     (folder / f"{name}.json").write_text(f"{text}\n")
 
 
-def _lasting(resource: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is only of that day and that machine, and what an upgrade makes anew or `restore` does."""
-    lives_in_state = resource["custom"] and not resource["type"].startswith("kubernetes:")
-    dropped = _OF_THE_DAY if lives_in_state else _OF_THE_DAY | _MADE_ANEW
+def _saved(resource: dict[str, Any]) -> dict[str, Any]:
+    """Resource without fields of the day and the machine, and without fields that `restore` or an upgrade sets."""
+    only_in_state = resource["custom"] and not resource["type"].startswith("kubernetes:")
+    dropped = _VOLATILE if only_in_state else _VOLATILE | _RESTORED
     return {key: value for key, value in resource.items() if key not in dropped}
 
 
 def _run(stack: SandboxStack, *arguments: str) -> None:
-    # Beside the stack's own settings: in the project Pulumi would write a salt into those of the checkout.
+    # In the folder of the settings: in the project, Pulumi would write a salt into the checkout's stack file.
     done = stack.run("--cwd", str(stack.config_file.parent), "stack", *arguments, "--stack", stack.name)
     if not done.ok:
         raise RuntimeError(done.output)
@@ -128,13 +126,13 @@ def _to_state(mark: Value) -> Value:
     return secret(None) | {"plaintext": json.dumps(plain(mark))}
 
 
-def _secrets(turn: Callable[[Value], Value], value: Value) -> Value:
-    """Turn every secret in a value into the other notation: the state's or the plugins'."""
+def _secrets(convert: Callable[[Value], Value], value: Value) -> Value:
+    """Convert each secret in a value to the notation of the state or of the plugins."""
     if is_secret(value):
-        return turn(value)
+        return convert(value)
     if isinstance(value, dict):
-        return {key: _secrets(turn, item) for key, item in value.items()}
-    return [_secrets(turn, item) for item in value] if isinstance(value, list) else value
+        return {key: _secrets(convert, item) for key, item in value.items()}
+    return [_secrets(convert, item) for item in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Pictures of what a program registers, as Mermaid text, which GitHub draws.
+"""Graphs of the resources that a program registers, as Mermaid text.
 
-All in them comes from a recording: boxes from parents, arrows from dependencies. One between resources of different components is drawn between
-the components, and one that follows from others is left out, or a picture would be all arrows.
+A recording is the only source: parents become boxes, dependencies become arrows. A dependency between resources of different components is drawn
+between the components. An arrow that follows from others is left out.
 """
 
 import re
@@ -16,29 +16,29 @@ from airflow_stack.cli.recording import Recording
 from tools.markdown import flowchart
 
 Edge = tuple[str, str]
-"""Two URNs: of what is made first, and of what waits for it."""
+"""Two URNs: the second resource depends on the first."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The resources of one `Airflow`, each with what it waits for among its siblings."""
+    """Resources of one `Airflow`, with dependencies between siblings."""
 
     recording: Recording
 
     def components(self) -> str:
-        """One box for each part of `Airflow`, with the kinds of what it makes."""
+        """One box per part of `Airflow`, with the types of its resources."""
         (airflow,) = self._children("")
         parts = self._children(airflow)
         boxes = [self._box(part, *_counted(self._kind(inner) for inner in self._leaves(part))) for part in parts]
         return flowchart("LR", [*boxes, *self._arrows(parts)])
 
     def resources(self) -> str:
-        """Every resource by its name, in the box of its component."""
+        """One box per resource, inside the box of its component."""
         return flowchart("TB", self._drawn(self._children("")))
 
     @cached_property
     def _edges(self) -> set[Edge]:
-        """The dependencies, each lifted to the two that are siblings, but for those that follow from others."""
+        """Dependencies between siblings, without those that follow from others."""
         direct: dict[str, set[str]] = {urn: set() for urn in self.recording.resources}
         for urn, resource in self.recording.resources.items():
             for dependency in resource.depends_on:
@@ -47,7 +47,7 @@ class Graph:
         return {(a, b) for b, before in direct.items() for a in before if not _follows(a, before - {a}, direct)}
 
     def _siblings(self, first: str, second: str) -> Edge | None:
-        """The two, or those of their components, that have one parent; none if one of them is a component of the other."""
+        """The two resources, or their components, with a common parent. None if one contains the other."""
         pairs = zip(self._path(first), self._path(second), strict=False)
         return next(dropwhile(lambda pair: pair[0] == pair[1], pairs), None)
 
@@ -56,7 +56,7 @@ class Graph:
         return [*self._path(resource.parent), urn] if resource else []
 
     def _children(self, parent: str) -> list[str]:
-        """What stands directly below, in an order in which it can be made; by name where that leaves a choice."""
+        """Children in an order of creation, and by name where the order is free."""
         known = self.recording.resources
         below = sorted(urn for urn, r in known.items() if (r.parent if r.parent in known else "") == parent)
         before = {urn: [a for a, b in sorted(self._edges) if b == urn] for urn in below}
@@ -98,7 +98,7 @@ class Graph:
 
 
 def _follows(first: str, others: set[str], direct: dict[str, set[str]]) -> bool:
-    """Whether one of the others waits for `first`, at once or in a row."""
+    """Whether one of the others depends on `first`, directly or indirectly."""
     return any(first in direct[other] or _follows(first, direct[other], direct) for other in others)
 
 

@@ -1,4 +1,4 @@
-"""An Airflow that was installed by `helm install`, taken over: every key kept, nothing replaced, by the real engine and the real Helm."""
+"""Adoption of an Airflow installed with `helm install`, with the real engine and Helm: all keys are kept, nothing is replaced."""
 
 import gzip
 import json
@@ -46,7 +46,7 @@ VALUES: dict[str, Any] = {
     "env": [{"name": "COLOUR", "value": "blue"}],
     "scheduler": {"replicas": 2},
 }
-# What the official chart does unasked, and the contract chart neither does nor allows: Secrets that are part of the release.
+# Secrets in the release, which the official chart creates by default. The stand-in chart does not.
 NAMES = {
     "useStandardNaming": True,
     "apiSecretKeySecretName": "airflow-api-secret-key",
@@ -70,7 +70,7 @@ MADE = {
 def installed(
     tools: dict[str, LocatedTool], cluster: SimulatedCluster, client: Client, tmp_path: Path
 ) -> Iterator[None]:
-    """An Airflow that somebody installed with Helm."""
+    """An Airflow installed with Helm."""
     client.create(Namespace(metadata=ObjectMeta(name=NAMESPACE)))
     own = {"my-fernet": {"fernet-key": Fernet.generate_key().decode()}, "my-ssh": {"gitSshKey": KEY}}
     for name, data in own.items():
@@ -93,7 +93,7 @@ def installed(
 
 
 def contents(client: Client) -> dict[str, dict[str, str]]:
-    """What the Secrets hold, those of Helm aside."""
+    """Content of all Secrets except Helm's."""
     secrets = client.list(Secret, namespace=NAMESPACE)
     return {
         s.metadata.name: s.data or {} for s in secrets if s.metadata and s.metadata.name and "helm" not in str(s.type)
@@ -101,20 +101,20 @@ def contents(client: Client) -> dict[str, dict[str, str]]:
 
 
 def secret_texts(client: Client) -> set[str]:
-    """What must not be seen, in plain and as it is kept."""
+    """Secret values, in plain and in Base64."""
     values = {value for data in contents(client).values() for value in data.values()}
     return {text for value in values for text in (value, b64decode(value).decode()) if len(text) > 8}
 
 
 def recorded(client: Client) -> str:
-    """What Helm has of the last revision's values."""
+    """Values of the last revision, as recorded by Helm."""
     records = list(client.list(Secret, namespace=NAMESPACE, labels={"owner": "helm", "status": "deployed"}))
     return json.dumps(json.loads(gzip.decompress(b64decode(b64decode((records[0].data or {})["release"]))))["config"])
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """This project as its user has it, without stack files."""
+    """A copy of this project without stack files."""
     folder = tmp_path / "project"
     folder.mkdir()
     for each in ROOT.iterdir():
@@ -131,10 +131,10 @@ def adopted(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[tuple[SandboxStack, str, list[str]]]:
-    """The stack whose settings `adopt` wrote, what it said, and the commands in that."""
+    """Stack with the settings that `adopt` wrote, its output, and the commands in the output."""
     toolchain.ensure([pins.KUBECTL])
     env = environment(ROOT, project, cluster.kubeconfig, toolchain.cache_folder())
-    env["PULUMI_SKIP_CONFIRMATIONS"] = "true"  # instead of the user's "yes"
+    env["PULUMI_SKIP_CONFIRMATIONS"] = "true"  # answers the confirmation
     for name in env.keys() - os.environ.keys() | {"KUBECONFIG", "PATH"}:
         monkeypatch.setenv(name, env[name])
     monkeypatch.chdir(project)
@@ -151,13 +151,13 @@ def adopted(
 
 
 def take(step: str) -> str:
-    """Do as a step says, in a shell."""
+    """Run the commands of a step in a shell."""
     done = subprocess.run(["sh", "-c", step], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_replaced(
+def test_an_airflow_installed_with_helm_is_adopted_with_all_keys_and_without_replacements(
     adopted: tuple[SandboxStack, str, list[str]], client: Client
 ) -> None:
     stack, said, steps = adopted
@@ -168,7 +168,7 @@ def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_r
     ]  # fmt: skip
     done = [take(step) for step in steps]
     assert re.findall(r"(\S+) kubernetes:helm.sh/v3:Release: \((\w+)\)", done[-2]) == [("~", "update")]
-    for shown in done[-2:]:  # creations and that update, and no replacement or deletion
+    for shown in done[-2:]:  # creations and the update, without replacements and deletions
         assert re.search(r"Resources:\n +\+ \d+ (to create|created)\n +~ 1 (to update|updated)\n", shown), shown
         assert not re.search(r"\d+ (to replace|replaced|to delete|deleted)$", shown, re.MULTILINE), shown
     after = contents(client)
@@ -187,7 +187,7 @@ def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_r
     assert key.secretKeyRef
     assert key.secretKeyRef.name == "my-fernet"
     named = {each.metadata.name for each in client.list(StatefulSet, namespace=NAMESPACE) if each.metadata}
-    assert not {"airflow-triggerer", "airflow-worker"} & named, "each would run twice"
+    assert not {"airflow-triggerer", "airflow-worker"} & named, "they would run twice"
 
     seen = {
         "what was said": said,
@@ -202,7 +202,7 @@ def test_an_airflow_installed_by_hand_is_taken_over_with_every_key_and_nothing_r
 
 
 def a_fernet_key_that_is_taken_away_is_missed(stack: SandboxStack, client: Client) -> None:
-    """First the Secret that is named, then the key that was set in its place."""
+    """The named Secret first, then the key that replaces it."""
 
     def missed() -> None:
         before = contents(client)

@@ -1,4 +1,4 @@
-"""What platform teams compose, through the real engine: what exists is used as it is, stacks refer to each other, clusters and teams go side by side."""
+"""Compositions of platform teams with the real engine: existing resources, references between stacks, several clusters, several teams."""
 
 import os
 import re
@@ -26,7 +26,7 @@ OpenStack = Callable[..., SandboxStack]
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples as they stand, but for the chart, which is the one at hand."""
+    """The examples, with the available chart."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / ".venv").symlink_to(sys.prefix)
     for name in ("airflow_on_platform", "platform", "teams", "transforms"):
@@ -59,7 +59,7 @@ def labels(client: Client, namespace: str) -> dict[str, str]:
     return dict((metadata and metadata.labels) or {})
 
 
-def test_a_namespace_and_secrets_of_others_are_used_as_they_are_and_survive(
+def test_an_existing_namespace_and_existing_secrets_are_used_unchanged_and_survive(
     open_stack: OpenStack, client: Client
 ) -> None:
     theirs = {
@@ -84,7 +84,7 @@ def test_a_namespace_and_secrets_of_others_are_used_as_they_are_and_survive(
         assert not {"airflow-fernet-key-1", "airflow-jwt-secret-1", "airflow-admin-password-1", "airflow-namespace"} & {
             *state
         }
-        assert "airflow-api-secret-key-1" in state, "the one that is not named is still generated"
+        assert "airflow-api-secret-key-1" in state, "a Secret without a name in the settings is still generated"
         assert "canary" not in str(stack.export())
         assert labels(client, "theirs") == before
     finally:
@@ -113,10 +113,10 @@ for cluster in ("blue", "green"):
 """
 
 
-def test_two_clusters_in_one_program_take_each_their_own_provider(
+def test_two_clusters_in_one_program_each_use_their_own_provider(
     cluster: SimulatedCluster, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("blue", "green"):  # two kubeconfigs of one cluster: for the engine they are two
+    for name in ("blue", "green"):  # two kubeconfigs of one cluster: two clusters for the engine
         shutil.copy(cluster.kubeconfig, tmp_path / name)
         monkeypatch.setenv(name.upper(), str(tmp_path / name))
     project = tmp_path / "project"
@@ -125,7 +125,7 @@ def test_two_clusters_in_one_program_take_each_their_own_provider(
     (project / "__main__.py").write_text(TWO_CLUSTERS)
     home = tmp_path / "home"
     env = environment(ROOT, home, cluster.kubeconfig, toolchain.cache_folder())
-    env["KUBECONFIG"] = str(tmp_path / "none")  # whoever forgets the provider reaches nothing
+    env["KUBECONFIG"] = str(tmp_path / "none")  # without the provider no cluster is reachable
     stack = SandboxStack(project, "dev", home, env)
     stack.create()
     try:
@@ -151,7 +151,7 @@ Airflow("airflow", args, pulumi.ResourceOptions(protect=True, retain_on_delete=T
 """
 
 
-def test_what_is_protected_and_kept_is_upgraded_all_the_same(
+def test_protected_and_retained_resources_can_be_upgraded(
     open_stack: OpenStack, tmp_path: Path, client: Client
 ) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: kept\nruntime: python\n")
@@ -170,7 +170,7 @@ def test_what_is_protected_and_kept_is_upgraded_all_the_same(
     client.delete(Namespace, "kept")
 
 
-def test_an_airflow_stands_in_the_namespace_and_on_the_database_of_another_stack(
+def test_an_airflow_uses_the_namespace_and_the_database_of_another_stack(
     cluster: SimulatedCluster, tmp_path: Path, examples: Path, client: Client
 ) -> None:
     env = environment(ROOT, tmp_path, cluster.kubeconfig, toolchain.cache_folder())
@@ -188,7 +188,7 @@ def test_an_airflow_stands_in_the_namespace_and_on_the_database_of_another_stack
         password = platform.outputs(secrets=True)["databasePassword"]
         assert password not in str(airflow.export())
         goes(airflow)
-        assert labels(client, "data")["team"] == "data", "the platform's own stays"
+        assert labels(client, "data")["team"] == "data", "the platform's label is unchanged"
         assert client.get(ResourceQuota, "airflow", namespace="data")
     finally:
         for stack in (airflow, platform):
@@ -196,7 +196,7 @@ def test_an_airflow_stands_in_the_namespace_and_on_the_database_of_another_stack
     assert "data" not in namespaces(client)
 
 
-def test_each_team_has_a_namespace_a_label_a_quota_and_a_key_of_its_own(
+def test_each_team_has_its_own_namespace_label_quota_and_key(
     open_stack: OpenStack, examples: Path, client: Client
 ) -> None:
     stack = open_stack("dev", examples / "teams")
@@ -216,7 +216,7 @@ def test_each_team_has_a_namespace_a_label_a_quota_and_a_key_of_its_own(
         goes(stack)
 
 
-def test_company_labels_reach_every_object(open_stack: OpenStack, examples: Path, client: Client) -> None:
+def test_company_labels_are_on_every_object(open_stack: OpenStack, examples: Path, client: Client) -> None:
     stack = open_stack("dev", examples / "transforms")
     try:
         comes_up_and_stays(stack)

@@ -1,4 +1,4 @@
-"""`airflow-stack doctor` on a real API server: it finds what is missing, and the rights that it asks for are enough for `up`."""
+"""`airflow-stack doctor` on a real API server: it finds problems, and the permissions that it requires suffice for `up`."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ SETTINGS = {
 
 
 def kubeconfig_of_a_stranger(cluster: SimulatedCluster, client: Client, folder: Path) -> Path:
-    """The kubeconfig of an account that may do nothing yet."""
+    """Kubeconfig of an account without permissions."""
     client.create(ServiceAccount(metadata=ObjectMeta(name=NAME, namespace="default")))
     answer = client.create(ServiceAccountToken(metadata=ObjectMeta()), NAME, namespace="default")
     assert answer.status
@@ -51,7 +51,7 @@ def grant(client: Client, wanted: list[PolicyRule]) -> None:
     client.create(ClusterRoleBinding(metadata=ObjectMeta(name=NAME), roleRef=role, subjects=[account]))
 
 
-def test_the_rights_that_it_asks_for_are_enough_for_up(
+def test_the_permissions_that_it_requires_suffice_for_up(
     cluster: SimulatedCluster, client: Client, open_stack: Callable[..., SandboxStack], tmp_path: Path
 ) -> None:
     home = open_stack("doctor").config_file.parent

@@ -1,4 +1,4 @@
-"""Each program in examples/, run by the real engine: up, a preview that finds nothing to change, and a destroy that leaves nothing."""
+"""The programs in examples/ with the real engine: `up`, an unchanged preview, and a complete `destroy`."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from sandbox.sandbox_stack import SandboxStack
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
 OpenStack = Callable[..., SandboxStack]
-# How each language says which chart is at hand, before it says which DAGs.
+# Setting of the available chart in each language, inserted before the setting of DAGs.
 PROGRAMS = {
     "python": ("__main__.py", f'"chart": {{"path": "{CHART}"}},\n'),
     "yaml": ("Pulumi.yaml", f'chart: {{path: "{CHART}"}}\n'),
@@ -30,7 +30,7 @@ PROGRAMS = {
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place like this checkout, in which the component plugin is an executable: the Python host that is built here runs no plugins."""
+    """Like this checkout, but with an executable component plugin: a Python host built from source runs no plugins."""
     toolchain.ensure(pins.EXAMPLE_HOSTS)
     folder = tmp_path_factory.mktemp("checkout")
     (folder / ".venv").symlink_to(sys.prefix)
@@ -42,12 +42,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copied(example: str, checkout: Path) -> Path:
-    """The example with the chart that is at hand; for the rest it is as it stands."""
+    """Copy of the example with the available chart."""
     project = checkout / "examples" / example
     shutil.copytree(ROOT / "examples" / example, project, ignore=shutil.ignore_patterns("node_modules", "sdks"))
     file, chart = PROGRAMS[example]
     text, count = re.subn(r'^( +)(?="?dags"?:)', rf"\1{chart}\1", (project / file).read_text(), flags=re.MULTILINE)
-    assert count == 1, "the example has one Airflow"
+    assert count == 1, "the example contains one Airflow"
     (project / file).write_text(text)
     if example == "typescript":
         install(project)
@@ -55,7 +55,7 @@ def copied(example: str, checkout: Path) -> Path:
 
 
 def install(project: Path) -> None:
-    """Make the npm SDK and install the packages, as `pulumi install` does; then check the types of the program."""
+    """Generate the npm SDK and install the packages, like `pulumi install`. Then check the types of the program."""
     go = project.parent / "npm-sdk"
     go.mkdir()
     shutil.copy(ROOT / "tests" / "engine" / "npm_sdk.go", go)
@@ -73,7 +73,7 @@ def run(folder: Path, *command: str, text: str = "") -> None:
 
 
 @pytest.mark.parametrize("example", PROGRAMS)
-def test_an_example_comes_up_stays_unchanged_and_goes(
+def test_an_example_is_deployed_unchanged_and_destroyed(
     example: str, checkout: Path, open_stack: OpenStack, client: Client
 ) -> None:
     if example == "typescript" and not (shutil.which("npm") and shutil.which("go")):
@@ -84,7 +84,7 @@ def test_an_example_comes_up_stays_unchanged_and_goes(
         assert up.ok, up.output
         preview = stack.preview("--diff")
         assert set(preview.changes) == {"same"}, preview.output
-        assert preview.changes["same"] > 20, "a preview of nothing would be unchanged too"
+        assert preview.changes["same"] > 20, "an empty preview would be unchanged too"
         assert stack.outputs() == {"url": "http://localhost:8080", "adminPassword": "[secret]"}
         assert len(stack.outputs(secrets=True)["adminPassword"]) > 12
         namespace = client.get(Namespace, "airflow")
@@ -97,7 +97,7 @@ def test_an_example_comes_up_stays_unchanged_and_goes(
     assert "airflow" not in {found.metadata.name for found in client.list(Namespace) if found.metadata}
 
 
-def test_wrong_inputs_are_told_by_name_and_nothing_is_made(checkout: Path, open_stack: OpenStack) -> None:
+def test_wrong_inputs_are_named_and_nothing_is_created(checkout: Path, open_stack: OpenStack) -> None:
     project = checkout / "examples" / "wrong"
     shutil.copytree(ROOT / "examples" / "yaml", project)
     program = project / "Pulumi.yaml"
@@ -112,7 +112,7 @@ def test_wrong_inputs_are_told_by_name_and_nothing_is_made(checkout: Path, open_
     assert not [urn for urn in stack.export()["deployment"].get("resources", []) if "kubernetes" in urn["type"]]
 
 
-def test_a_wrong_secret_is_told_as_an_input_and_never_shown(checkout: Path, open_stack: OpenStack) -> None:
+def test_a_wrong_secret_is_named_as_an_input_and_never_shown(checkout: Path, open_stack: OpenStack) -> None:
     project = checkout / "examples" / "wrong-key"
     shutil.copytree(ROOT / "examples" / "yaml", project)
     program, secret = project / "Pulumi.yaml", "\n      gitSshKey:\n        fn::secret: canary-key"

@@ -1,4 +1,4 @@
-"""The policy pack as the real engine runs it: what it stops, before anything is touched, and what it lets pass."""
+"""The policy pack with the real engine: violations stop a deployment before any change."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ Opened = Callable[..., SandboxStack]
 
 @pytest.fixture(scope="module")
 def pack(tools: dict[str, LocatedTool], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The pack, for Pulumi's own Python host; for the host that is built here, as a runtime of another name, which it need not know."""
+    """The pack for Pulumi's Python host. A host built from source gets it as a runtime with another name."""
     if tools["pulumi-language-python"].origin != "built here":
         yield str(ROOT / "policies")
         return
@@ -41,7 +41,7 @@ def pack(tools: dict[str, LocatedTool], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def prepared(pack: str, open_stack: Opened) -> Opened:
-    """Open a stack with the settings of its file and more."""
+    """Open a stack with the settings of its file and additional ones."""
 
     def prepare(name: str, settings: dict[str, Any]) -> SandboxStack:
         stack = open_stack(name)
@@ -57,13 +57,13 @@ def prepared(pack: str, open_stack: Opened) -> Opened:
 
 
 def up(stack: SandboxStack, pack: str) -> PulumiResult:
-    """Deploy as a user does, with the preview first."""
+    """Deploy with a preview, like a user."""
     return stack.run(
         "up", "--yes", "--stack", stack.name, "--config-file", str(stack.config_file), "--policy-pack", pack
     )
 
 
-def test_a_violation_stops_the_deployment_with_the_rules_message_and_nothing_is_touched(
+def test_a_violation_stops_the_deployment_with_the_message_of_the_rule_before_any_change(
     prepared: Opened, pack: str
 ) -> None:
     stack = prepared("dev", VIOLATION)
@@ -85,12 +85,12 @@ def test_a_violation_stops_the_deployment_with_the_rules_message_and_nothing_is_
 def test_the_stacks_of_this_project_pass(name: str, prepared: Opened, pack: str) -> None:
     passed = prepared(name, {}).preview("--policy-pack", pack)
     assert passed.ok, passed.output
-    assert "airflow@v0.1.0" in passed.output, "the pack must have run"
+    assert "airflow@v0.1.0" in passed.output, "the pack has run"
     for level in ("[mandatory]", "[advisory]"):
         assert level not in passed.output, passed.output
 
 
-def test_a_good_stack_is_deployed_and_the_next_preview_is_unchanged(prepared: Opened, pack: str) -> None:
+def test_a_compliant_stack_is_deployed_and_the_next_preview_is_unchanged(prepared: Opened, pack: str) -> None:
     stack = prepared("dev", {})
     try:
         deployed = up(stack, pack)
@@ -101,7 +101,7 @@ def test_a_good_stack_is_deployed_and_the_next_preview_is_unchanged(prepared: Op
         assert stack.destroy().ok
 
 
-def test_a_stack_chooses_how_strictly_it_is_judged_and_as_what_unless_it_is_overruled(
+def test_a_stack_sets_enforcement_level_and_environment_unless_they_are_overridden(
     prepared: Opened, pack: str, tmp_path: Path
 ) -> None:
     levels = {"no-plaintext-secrets": "advisory", "production-logs": "disabled"}
@@ -125,7 +125,7 @@ def test_a_stack_chooses_how_strictly_it_is_judged_and_as_what_unless_it_is_over
     assert "production-logs" not in overruled.output
 
 
-def test_a_wrong_choice_is_told_and_nothing_runs(prepared: Opened, pack: str) -> None:
+def test_a_wrong_level_is_an_error_and_nothing_runs(prepared: Opened, pack: str) -> None:
     refused = prepared("dev", {"policies:levels": {"own-key": "advisory"}}).preview("--policy-pack", pack)
     assert not refused.ok
     assert "policies:levels.own-key is not a rule; did you mean 'own-keys'?" in refused.output, refused.output

@@ -1,4 +1,4 @@
-"""`kill -9` of `pulumi up` with all its plugins, `airflow-stack recover`, `up`: nothing is lost, and nothing was restarted."""
+"""`kill -9` of `pulumi up` with its plugins, then `airflow-stack recover` and `up`: nothing is lost, nothing restarts."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ SETTINGS = {
 
 
 class Killable:
-    """A stack whose `up` can be killed, and the environment of the user who mends it."""
+    """A stack whose `up` can be killed, and the environment for `recover`."""
 
     def __init__(self, stack: SandboxStack, env: dict[str, str], client: Client) -> None:
         self.stack, self._env, self._client = stack, env, client
@@ -75,7 +75,7 @@ class Killable:
         return subprocess.run(command, cwd=ROOT, env=self._env, stdin=none, capture_output=True, text=True, check=False)
 
     def mended(self) -> str:
-        """Recover, and see that this alone changed no key and no workload."""
+        """Run `recover`, and check that it changed no key and no workload."""
         keys, workloads = self.keys(), self.workloads()
         done = self.recover("--yes")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -111,14 +111,14 @@ class Killable:
         return {s.metadata.name or "": s.data for s in secrets if s.metadata and s.type != "helm.sh/release.v1"}
 
     def workloads(self) -> dict[str, int]:
-        """Every maker of pods, and how often its specification was changed; a roll-out that goes on by itself changes none."""
+        """Workloads with the generation of their specification, which a running rollout does not change."""
         kinds: tuple[Any, ...] = (Deployment, StatefulSet, Job)
         found = [each.metadata for kind in kinds for each in self._client.list(kind, namespace=NAMESPACE)]
         return {metadata.uid: metadata.generation for metadata in found}
 
 
 def kill(root: int) -> None:
-    """Kill a process and its descendants at one moment: all are stopped before the first dies."""
+    """Kill a process and its descendants at once: all are stopped before the first is killed."""
     stopped: set[int] = set()
     while new := {root, *(p.pid for p in find() if p.parent in stopped)} - stopped:
         for pid in new:
@@ -139,20 +139,20 @@ def killable(cluster: SimulatedCluster, client: Client, open_stack: Callable[...
     assert gone.ok, gone.output
 
 
-def test_an_install_that_is_killed_again_and_again_ends_as_if_it_had_not(killable: Killable) -> None:
+def test_a_repeatedly_killed_install_ends_like_an_undisturbed_one(killable: Killable) -> None:
     killable.configure()
     moments: list[tuple[str, Callable[[], bool]]] = [
         ("after the namespace", lambda: killable.exists(Namespace, NAMESPACE)),
         ("among the Secrets", lambda: killable.exists(Secret, "airflow-fernet-key")),
         ("during the migration", lambda: killable.has_job("migrate-database")),
-        ("during the user Job", lambda: killable.has_job("create-user")),  # Helm has begun too, or not yet
+        ("during the user Job", lambda: killable.has_job("create-user")),  # Helm may have started
         ("in Helm's install", lambda: killable.helm_is("pending-install")),
     ]
     keys: dict[str, Any] = {}
     installed: dict[str, int] = {}
     for moment, seen in moments:
         killable.killed(seen)
-        in_install = killable.helm_is("pending-install")  # which is over in a second or two
+        in_install = killable.helm_is("pending-install")  # takes a second or two
         reported = killable.mended()
         assert "locked by an update that is dead" in reported, moment
         keys |= {name: data for name, data in killable.keys().items() if name not in keys}
@@ -161,14 +161,14 @@ def test_an_install_that_is_killed_again_and_again_ends_as_if_it_had_not(killabl
             installed = killable.workloads()
     killable.ends_unchanged(keys)
     now = killable.workloads()
-    assert {uid: now[uid] for uid in installed} == installed, "Helm takes over what it had made; nothing restarts"
+    assert {uid: now[uid] for uid in installed} == installed, "Helm keeps its objects; nothing restarts"
 
 
-def test_a_killed_upgrade_goes_on_where_it_was_without_a_restart(killable: Killable) -> None:
+def test_a_killed_upgrade_continues_without_a_restart(killable: Killable) -> None:
     killable.configure()
     assert killable.stack.up().ok
     keys = killable.keys()
-    killable.configure(rotation={"jwt": 2}, environment={"TEAM": "data"})  # other Secrets, another Job, another release
+    killable.configure(rotation={"jwt": 2}, environment={"TEAM": "data"})  # changes Secrets, a Job and the release
     killable.killed(lambda: killable.helm_is("pending-upgrade"))
     in_upgrade = killable.helm_is("pending-upgrade")
     assert ("is pending-upgrade" in killable.mended()) == in_upgrade
@@ -177,10 +177,10 @@ def test_a_killed_upgrade_goes_on_where_it_was_without_a_restart(killable: Killa
     killable.ends_unchanged({name: data for name, data in keys.items() if "jwt" not in name})
 
 
-def test_a_running_update_is_left_alone_and_comes_to_its_end(killable: Killable) -> None:
+def test_a_running_update_is_not_disturbed(killable: Killable) -> None:
     killable.configure(dags={**SETTINGS["airflow:dags"], "branch": "develop"})  # type: ignore[dict-item]
     with killable.start_until(lambda: killable.helm_is("pending-upgrade")) as process:
-        os.kill(process.pid, signal.SIGSTOP)  # so that it still runs when the question is answered
+        os.kill(process.pid, signal.SIGSTOP)  # so that it still runs when `recover` answers
         refused = killable.recover("--yes")
         os.kill(process.pid, signal.SIGCONT)
         output = process.communicate()[0]

@@ -1,6 +1,6 @@
-"""The three stacks through the real engine, on a real Kubernetes API and with the real Helm: what a user sees happen.
+"""The three stacks with the real engine, a real Kubernetes API and the real Helm.
 
-The nodes are simulated, and the plugins and the chart are the official ones only where they are at hand; the expectations are the same.
+Nodes are simulated. Plugins and chart are official where they are available, with the same expectations.
 """
 
 import base64
@@ -30,7 +30,7 @@ ROLLOUT = "airflow-rollout-job"
 
 @pytest.fixture(scope="module")
 def up(open_stack: OpenStack) -> Iterator[Open]:
-    """Bring a stack up with changed settings, and take it down again at the end."""
+    """Deploy a stack with changed settings, and destroy it after the test."""
     opened: dict[tuple[str, str], SandboxStack] = {}
 
     def bring_up(
@@ -51,7 +51,7 @@ def up(open_stack: OpenStack) -> Iterator[Open]:
 
 
 def prepare(stack: SandboxStack, changes: dict[str, Any], secrets: dict[str, str]) -> None:
-    """Give a stack its settings, some of them changed, and its secrets."""
+    """Configure a stack with its settings, changes and secrets."""
     source, target = ROOT / f"Pulumi.{stack.name}.yaml", stack.config_file
     config_copy.write(source, target, throwaway=True, chart=CHART, served=SERVED)
     configure(stack, changes)
@@ -60,7 +60,7 @@ def prepare(stack: SandboxStack, changes: dict[str, Any], secrets: dict[str, str
 
 
 def configure(stack: SandboxStack, changes: dict[str, Any]) -> None:
-    """Change settings in the stack's file, by path such as `airflow:dags.branch`."""
+    """Change settings in the stack's file, by paths such as `airflow:dags.branch`."""
     content = yaml.safe_load(stack.config_file.read_text())
     for path, value in changes.items():
         *parents, last = path.split(".")
@@ -72,7 +72,7 @@ def configure(stack: SandboxStack, changes: dict[str, Any]) -> None:
 
 
 def touched(result: PulumiResult) -> dict[str, set[str]]:
-    """The resources of each operation, by logical name: without components, and without the rollout, which follows each release."""
+    """Logical names of the resources per operation, without components and without the rollout, which follows each release."""
     steps = {
         operation: {urn.rsplit("::", 1)[1] for urn in urns if "$airflow:" not in urn.rsplit("::", 1)[0][-40:]}
         for operation, urns in result.steps.items()
@@ -81,18 +81,18 @@ def touched(result: PulumiResult) -> dict[str, set[str]]:
 
 
 def last_changes(stack: SandboxStack) -> dict[str, str]:
-    """When each resource was last changed, by URN."""
+    """Time of the last change of each resource, by URN."""
     resources = stack.export()["deployment"]["resources"]
     return {resource["urn"]: resource["modified"] for resource in resources if resource["custom"]}
 
 
 @pytest.mark.parametrize("name", ["dev", "staging", "prod"])
-def test_a_stack_is_created_then_unchanged_then_gone(name: str, up: Open, client: Client, roll_out: RollOut) -> None:
+def test_a_stack_is_created_unchanged_and_destroyed(name: str, up: Open, client: Client, roll_out: RollOut) -> None:
     stack = up(name)
     preview = stack.preview("--diff")
     assert preview.ok, preview.output
     assert set(preview.changes) == {"same"}, preview.output
-    assert preview.changes["same"] > 20, "a preview of nothing would be unchanged too"
+    assert preview.changes["same"] > 20, "an empty preview would be unchanged too"
     outputs = stack.outputs()
     namespace = {"dev": "airflow", "staging": "airflow-staging", "prod": "airflow-prod"}[name]
     assert outputs["namespace"] == namespace
@@ -111,16 +111,16 @@ def test_refresh_finds_nothing_to_change(up: Open) -> None:
     assert set(refreshed.changes) == {"same"}, refreshed.output
 
 
-def test_another_branch_updates_the_release_alone(up: Open) -> None:
+def test_another_branch_updates_only_the_release(up: Open) -> None:
     stack = up("dev")
     configure(stack, {"airflow:dags.branch": "develop"})
     preview = stack.preview("--diff")
     assert touched(preview) == {"update": {"airflow-release"}}, preview.output
-    assert '"main" => "develop"' in preview.output, "the reviewer must see the change itself"
+    assert '"main" => "develop"' in preview.output, "reviewers see the change"
     assert touched(stack.up()) == {"update": {"airflow-release"}}
 
 
-def test_a_new_jwt_generation_changes_that_secret_and_the_release(up: Open) -> None:
+def test_a_new_jwt_generation_changes_its_secret_and_the_release(up: Open) -> None:
     stack = up("dev")
     configure(stack, {"airflow:rotation.jwt": 2})
     changed = stack.up()
@@ -131,7 +131,7 @@ def test_a_new_jwt_generation_changes_that_secret_and_the_release(up: Open) -> N
     }, changed.output
 
 
-def test_a_new_admin_password_runs_the_user_job_again_and_leaves_the_release(up: Open) -> None:
+def test_a_new_admin_password_reruns_the_user_job_and_does_not_change_the_release(up: Open) -> None:
     stack = up("dev")
     before = stack.outputs(secrets=True)["adminPassword"]
     configure(stack, {"airflow:rotation.adminPassword": 2})
@@ -142,7 +142,7 @@ def test_a_new_admin_password_runs_the_user_job_again_and_leaves_the_release(up:
     assert stack.outputs(secrets=True)["adminPassword"] != before
 
 
-def test_a_misspelt_chart_value_is_refused_before_anything_is_touched(up: Open) -> None:
+def test_a_misspelt_chart_value_is_refused_before_any_change(up: Open) -> None:
     stack = up("dev")
     before = last_changes(stack)
     configure(stack, {"airflow:values": {"schedulr": {"replicas": 2}}, "airflow:dags.branch": "develop"})
@@ -155,7 +155,7 @@ def test_a_misspelt_chart_value_is_refused_before_anything_is_touched(up: Open) 
     assert last_changes(stack) == before
 
 
-def test_an_upgrade_that_cannot_roll_out_leaves_the_previous_pods_serving_and_the_next_good_one_recovers(
+def test_after_a_failed_rollout_the_previous_pods_keep_serving_and_the_next_upgrade_recovers(
     up: Open, client: Client, roll_out: RollOut
 ) -> None:
     stack = up("dev")
@@ -164,8 +164,10 @@ def test_an_upgrade_that_cannot_roll_out_leaves_the_previous_pods_serving_and_th
     assert serving
     configure(stack, {"airflow:images.gitSync.tag": "does-not-exist"})
     changed = stack.up()
-    assert changed.ok, "a simulated node does not run the program that would fail"
-    assert any(urn.endswith(f"::{ROLLOUT}") for urn in changed.steps["create-replacement"]), "it is awaited again"
+    assert changed.ok, "a simulated node does not run the failing program"
+    assert any(urn.endswith(f"::{ROLLOUT}") for urn in changed.steps["create-replacement"]), (
+        "the rollout is awaited again"
+    )
     hindered = roll_out("airflow", patience=2)
     assert any("airflow-dag-processor" in line and "ImagePullBackOff" in line for line in hindered), hindered
     assert ready_pods(client, "dag-processor") == serving
@@ -177,7 +179,7 @@ def test_an_upgrade_that_cannot_roll_out_leaves_the_previous_pods_serving_and_th
 
 
 def ready_pods(client: Client, component: str, namespace: str = "airflow") -> set[str]:
-    """Names of the pods of a component that serve."""
+    """Names of the ready pods of a component."""
     pods = client.list(Pod, namespace=namespace, labels={"component": component})
     return {
         pod.metadata.name or ""
@@ -188,7 +190,7 @@ def ready_pods(client: Client, component: str, namespace: str = "airflow") -> se
     }
 
 
-def test_a_failed_migration_ends_the_up_with_its_log_and_the_next_good_one_recovers(open_stack: OpenStack) -> None:
+def test_a_failed_migration_fails_up_with_its_log_and_the_next_up_recovers(open_stack: OpenStack) -> None:
     stack = open_stack("dev")
     fails = {"SANDBOX_JOB_FAILS": "relation dag_run is locked"}
     prepare(stack, {"airflow:namespace": "other", "airflow:environment": fails}, {})
@@ -196,8 +198,8 @@ def test_a_failed_migration_ends_the_up_with_its_log_and_the_next_good_one_recov
     try:
         assert not failed.ok
         assert "relation dag_run is locked" in failed.output, failed.output
-        assert "airflow-release" not in failed.output, "the release must not have been touched"
-        assert "Traceback" not in failed.output, "Pulumi interrupts the program then"
+        assert "airflow-release" not in failed.output, "the release is unchanged"
+        assert "Traceback" not in failed.output, "Pulumi interrupts the program"
         configure(stack, {"airflow:environment": {}})
         recovered = stack.up()
         assert recovered.ok, recovered.output
@@ -205,7 +207,7 @@ def test_a_failed_migration_ends_the_up_with_its_log_and_the_next_good_one_recov
         assert stack.destroy().ok
 
 
-def test_a_destroy_by_mistake_of_a_protected_stack_stops_before_it_deletes_anything(up: Open, client: Client) -> None:
+def test_destroy_of_a_protected_stack_stops_before_any_deletion(up: Open, client: Client) -> None:
     stack = up("prod")
     before = held(stack)
     serving = ready_pods(client, "scheduler", "airflow-prod")
@@ -232,7 +234,7 @@ def test_the_commands_of_the_output_remove_a_protected_stack(open_stack: OpenSta
 
 
 def held(stack: SandboxStack) -> set[tuple[str, str]]:
-    """What the stack has: URN and id of every resource."""
+    """URN and id of each resource."""
     return {(each["urn"], each.get("id", "")) for each in stack.export()["deployment"]["resources"]}
 
 
@@ -240,7 +242,7 @@ CANARY = "canary-7f3a"
 
 
 @pytest.mark.parametrize("authentication", ["sshKey", "token", "githubApp"])
-def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open, client: Client) -> None:
+def test_no_secret_appears_in_plain_text_anywhere(authentication: str, up: Open, client: Client) -> None:
     key, secret, dags = {
         "sshKey": ("gitSshKey", GIVEN["gitSshKey"], AUTHENTICATIONS["ssh-key"]),
         "token": ("gitToken", f"{CANARY}-token", AUTHENTICATIONS["token"]),
@@ -259,9 +261,9 @@ def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open
     again.append(stack.run("stack", "--show-ids", "--show-urns", "--stack", stack.name))
 
     secrets = secret_contents(client, namespace) | generated(stack)
-    assert len(secrets) >= 12, "the generated ones count too"
-    assert any(CANARY in secret for secret in secrets), "the canaries must have arrived"
-    assert max(secret.splitlines(), key=len) in secrets, "and so must the key"
+    assert len(secrets) >= 12, "including generated secrets"
+    assert any(CANARY in secret for secret in secrets), "the canaries are in use"
+    assert max(secret.splitlines(), key=len) in secrets, "the key is in use"
     helm = client.list(Secret, namespace=namespace, labels={"owner": "helm"})
     seen = {
         "the output of Pulumi": "\n".join(result.output for result in again),
@@ -275,14 +277,14 @@ def test_no_secret_is_found_in_plain_text_anywhere(authentication: str, up: Open
             if file.is_file()
         ),
     }
-    assert "release" in unpacked(seen["the Helm release"]), "it was unpacked"
+    assert "release" in unpacked(seen["the Helm release"]), "the release is unpacked"
     for where, text in seen.items():
         assert text, f"nothing was read from {where}"
         assert leaks(secrets, text) == set(), f"in {where}"
 
 
 def secret_contents(client: Client, namespace: str) -> set[str]:
-    """Everything in the namespace's Secrets that must not be seen: each value and each line of a private key."""
+    """Secret values in the namespace: each value, and each line of a private key."""
     found: set[str] = set()
     for secret in client.list(Secret, namespace=namespace):
         if secret.type != "helm.sh/release.v1":
@@ -294,7 +296,7 @@ def secret_contents(client: Client, namespace: str) -> set[str]:
 
 
 def generated(stack: SandboxStack) -> set[str]:
-    """Every secret output of the resources that generate something."""
+    """Secret outputs of the resources that generate values."""
     state = json.loads(stack.run("stack", "export", "--show-secrets", "--stack", stack.name).output)
     outputs = [
         output

@@ -1,7 +1,7 @@
-"""An upgrade from every released version that is kept, through the real engine and on objects that are really there.
+"""Upgrades from the saved releases, with the real engine and existing objects.
 
-`tools/released/<version>/` says what a release left behind (tools/releases.py, docs/decisions/0010). It is put into the cluster and into a
-state, with the settings of that day; then this checkout is deployed over it.
+`tools/released/<version>/` has the settings and states of a release (tools/releases.py, docs/decisions/0010). They are restored in the cluster,
+and then this checkout is deployed.
 """
 
 import json
@@ -33,25 +33,25 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 PACKAGE = Path("components", "airflow_stack")
 KEPT = sorted((file.parent.name, file.stem) for file in RELEASED.glob("*/*.json"))
 HARMLESS = {"same", "update", "create"}
-# What may go and come anew, as it holds nothing.
-MAY_GO = (
+# Types that may be replaced, because they hold no data.
+REPLACEABLE = (
     "kubernetes:batch/v1:Job",  # runs again when its image or inputs change, by design (docs/decisions/0001)
-    "pulumi:providers:",  # has the version of its plugin in its name
+    "pulumi:providers:",  # its name contains the version of the plugin
 )
 MOVED = "airflow:index:Keys"
 LOST = """\
-Whoever upgrades stack {stack} from {version} would lose these:
+An upgrade of stack {stack} from {version} would lose these resources:
 {lost}
-If they were renamed or moved, give each its earlier URN: pulumi.ResourceOptions(aliases=[pulumi.Alias(name=..., type_=..., parent=...)]).
-If an input replaces them, leave that input as it was for stacks that exist. If they are to go, say so in CHANGELOG.md under "Upgrading", a
-line for each, with what becomes of its data: "- `{example}` is replaced: ...", or "is deleted"."""
+If they were renamed or moved, add their former URNs: pulumi.ResourceOptions(aliases=[pulumi.Alias(name=..., type_=..., parent=...)]).
+If an input replaces them, keep its value for existing stacks. If the loss is intended, announce each in CHANGELOG.md under "Upgrading", with the
+fate of its data: "- `{example}` is replaced: ...", or "is deleted"."""
 
 Deployed = Callable[..., SandboxStack]
 
 
 @pytest.fixture(scope="module")
 def background() -> Iterator[Executor]:
-    """Where a namespace goes while the next stack comes."""
+    """Executor that deletes namespaces during the next test."""
     with ThreadPoolExecutor() as pool:
         yield pool
 
@@ -63,59 +63,59 @@ def deployed(
     background: Executor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployed]:
-    """Bring back what a release left behind; afterwards its namespace goes with all that is in it, however far the test came."""
+    """Restore the state of a release. After the test its namespace is deleted, even if the test has failed."""
     monkeypatch.setenv("KUBECONFIG", cluster.kubeconfig)
     monkeypatch.setenv("PATH", str(toolchain.cache_folder() / "bin"), prepend=os.pathsep)
     PROVIDER.configure({"enableSecretMutable": "true"})
-    vanish, places = PROVIDER.resources["kubernetes:core/v1:Namespace"].delete, []
+    delete, requests = PROVIDER.resources["kubernetes:core/v1:Namespace"].delete, []
 
-    def bring_back(version: str, name: str, project: Path = ROOT) -> SandboxStack:
+    def restored(version: str, name: str, project: Path = ROOT) -> SandboxStack:
         settings = RELEASED / version / f"Pulumi.{name}.yaml"
-        place = Request(id=yaml.safe_load(settings.read_text())["config"].get("airflow:namespace", "airflow"))
-        vanish(place)  # that of an earlier test may be on its way still
-        places.append(place)
+        request = Request(id=yaml.safe_load(settings.read_text())["config"].get("airflow:namespace", "airflow"))
+        delete(request)  # the namespace of an earlier test may still be terminating
+        requests.append(request)
         stack = open_stack(name, project)
         releases.configure(stack, settings, CHART)
         releases.restore(stack, settings.with_name(f"{name}.json"), CHART, PROVIDER.resources)
         return stack
 
-    yield bring_back
-    for place in places:
-        background.submit(vanish, place)
+    yield restored
+    for request in requests:
+        background.submit(delete, request)
 
 
-def complaint(name: str, version: str, steps: Mapping[str, Sequence[str]]) -> str:
-    """What an upgrade replaces or deletes although it must not, and what to do; empty if there is nothing."""
-    told = told_since(version)
+def losses(name: str, version: str, steps: Mapping[str, Sequence[str]]) -> str:
+    """Message about forbidden replacements and deletions of an upgrade, with the fix. Empty if there are none."""
+    announcements = announcements_since(version)
     lost = {
         urn.split("::", 2)[-1]: operation
         for operation in sorted(steps.keys() - HARMLESS)
         for urn in steps[operation]
-        if may_not_go(urn, told)
+        if is_loss(urn, announcements)
     }
     lines = "\n".join(f"  {operation}: {urn}" for urn, operation in sorted(lost.items()))
     example = min(lost, default="").split("::")[-1]
     return LOST.format(stack=name, version=version, lost=lines, example=example) if lost else ""
 
 
-def may_not_go(urn: str, told: str) -> bool:
-    """Whether users would miss it: it holds something, and the changelog does not tell them that it goes."""
+def is_loss(urn: str, announcements: str) -> bool:
+    """Whether a resource holds data whose loss the changelog does not announce."""
     types, name = urn.split("::")[-2:]
-    announced = re.search(rf"^- `{re.escape(name)}` is (replaced|deleted)", told, re.MULTILINE)
-    return not types.split("$")[-1].startswith(MAY_GO) and not announced
+    announced = re.search(rf"^- `{re.escape(name)}` is (replaced|deleted)", announcements, re.MULTILINE)
+    return not types.split("$")[-1].startswith(REPLACEABLE) and not announced
 
 
-def told_since(version: str) -> str:
-    """What the changelog says under "Upgrading" of every version after this one."""
+def announcements_since(version: str) -> str:
+    """Changelog sections "Upgrading" of all later versions."""
     since = re.split(rf"^## \[?{re.escape(version)}\b", CHANGELOG.read_text(), flags=re.MULTILINE)[0]
     return "\n".join(re.findall(r"^### Upgrading\n(.*?)(?=^##|\Z)", since, flags=re.MULTILINE | re.DOTALL))
 
 
-def held(stack: SandboxStack, told: str = "") -> set[str]:
-    """The identity of every object, and every secret that is in the state alone, but for what may go."""
+def held(stack: SandboxStack, announcements: str = "") -> set[str]:
+    """Identity of each object, and each secret that exists only in the state, except those that may be replaced."""
     found = set()
     for resource in releases.read_state(stack)["deployment"]["resources"]:
-        if not resource["custom"] or not may_not_go(resource["urn"], told):
+        if not resource["custom"] or not is_loss(resource["urn"], announcements):
             continue
         outputs = resource["outputs"]
         if resource["type"].startswith("kubernetes:"):
@@ -128,19 +128,19 @@ def held(stack: SandboxStack, told: str = "") -> set[str]:
 @pytest.mark.parametrize(("version", "name"), KEPT)
 def test_an_upgrade_replaces_and_deletes_nothing(version: str, name: str, deployed: Deployed) -> None:
     stack = deployed(version, name)
-    before = held(stack, told_since(version))
+    before = held(stack, announcements_since(version))
     assert len(before) > 12
     preview = stack.preview("--diff")
     assert preview.ok, preview.output
-    if words := complaint(name, version, preview.steps):
+    if words := losses(name, version, preview.steps):
         pytest.fail(words, pytrace=False)
     upgraded = stack.up()
     assert upgraded.ok, upgraded.output
-    assert before <= held(stack), "the preview promised that all of them stay"
+    assert before <= held(stack), "the preview has announced no loss"
 
 
 def moved(project: Path, aliases: str) -> None:
-    """Make of a copy of the program one with a type of another name, and so another URN for all below it, and with a change to the release."""
+    """Copy the program with another type name, which changes the URNs below it, and with a change of the release."""
     options = f"pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=[{aliases}]))"
     for module, old, new in (
         (
@@ -155,7 +155,7 @@ def moved(project: Path, aliases: str) -> None:
         (project / PACKAGE / f"{module}.py").write_text(source.replace(old, new))
 
 
-def test_a_moved_resource_is_lost_without_an_alias_and_keeps_key_and_identity_with_it(
+def test_a_moved_resource_keeps_key_and_identity_only_with_an_alias(
     deployed: Deployed, client: Client, tmp_path: Path
 ) -> None:
     shutil.copytree(ROOT / "components", tmp_path / "components")
@@ -168,7 +168,7 @@ def test_a_moved_resource_is_lost_without_an_alias_and_keeps_key_and_identity_wi
     assert key
 
     moved(tmp_path, aliases="")
-    words = complaint(name, version, stack.preview().steps)
+    words = losses(name, version, stack.preview().steps)
     was = "airflow:index:Airflow$airflow:index:AirflowCredentials"
     assert f"  delete: {was}$random:index/randomPassword:RandomPassword::airflow-fernet-key-1\n" in words
     assert f"  delete: {was}$kubernetes:core/v1:Secret::airflow-fernet-key\n" in words
@@ -177,8 +177,8 @@ def test_a_moved_resource_is_lost_without_an_alias_and_keeps_key_and_identity_wi
     moved(tmp_path, aliases='pulumi.Alias(type_="airflow:index:AirflowCredentials")')
     preview = stack.preview("--diff")
     assert preview.ok, preview.output
-    assert complaint(name, version, preview.steps) == ""
-    assert "airflow-release" in {urn.split("::")[-1] for urn in preview.steps["update"]}, "a change is part of it"
+    assert losses(name, version, preview.steps) == ""
+    assert "airflow-release" in {urn.split("::")[-1] for urn in preview.steps["update"]}, "the release changes as well"
     upgraded = stack.up()
     assert upgraded.ok, upgraded.output
     assert f"${MOVED}$random:index/randomPassword:RandomPassword::airflow-fernet-key-1" in json.dumps(stack.export())
@@ -186,7 +186,9 @@ def test_a_moved_resource_is_lost_without_an_alias_and_keeps_key_and_identity_wi
     assert client.get(Secret, "airflow-fernet-key", namespace="airflow").data == key
 
 
-def test_what_is_replaced_by_design_or_announced_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_announced_replacements_and_replacements_by_design_are_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changelog = tmp_path / "CHANGELOG.md"
     monkeypatch.setattr(f"{__name__}.CHANGELOG", changelog)
     changelog.write_text(
@@ -198,5 +200,5 @@ def test_what_is_replaced_by_design_or_announced_is_no_loss(tmp_path: Path, monk
         "delete": [f"{stack}{secret}logs", f"{stack}{secret}key"],
         "update": [f"{stack}{secret}other"],
     }
-    assert f":\n  delete: {secret}key\nIf" in complaint("dev", "1", steps), "2 does not announce it"
-    assert complaint("dev", "1", {**steps, "delete": [f"{stack}{secret}logs"]}) == ""
+    assert f":\n  delete: {secret}key\nIf" in losses("dev", "1", steps), "version 2 does not announce it"
+    assert losses("dev", "1", {**steps, "delete": [f"{stack}{secret}logs"]}) == ""

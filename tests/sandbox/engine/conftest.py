@@ -1,4 +1,4 @@
-"""The fixtures of the simulated cluster. Other tests do without them, and without their imports."""
+"""Fixtures of the simulated cluster, which other tests do not import."""
 
 import pytest
 
