@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_stack import names
-from airflow_stack.chart import sizes
+from airflow_stack.chart import pod_security, sizes
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.git import polling
 from airflow_stack.git.hosts import github_api
@@ -168,7 +168,7 @@ def _git_sync(dags: Dags, spent: polling.Intervals, secrets: names.SecretNames) 
         # sidecars crash-loop, to be back only minutes after it. The default 0 ends at the first failed poll.
         "maxFailures": -1,
         "resources": sizes.GIT_SYNC.as_kubernetes(),
-        "securityContexts": {"container": {**sizes.RESTRICTED, "runAsUser": 65533, "runAsNonRoot": True}},
+        "securityContexts": {"container": {**pod_security.CONTAINER, "runAsUser": 65533, "runAsNonRoot": True}},
     }
     if dags.authentication in _SSH:
         return {**values, "sshKeySecret": secrets.git_ssh, "knownHosts": known_hosts(dags)}

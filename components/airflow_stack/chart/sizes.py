@@ -49,8 +49,6 @@ def _sidecar(cpu: str, memory: str) -> Resources:
     return Resources(1, cpu, memory)
 
 
-# Pod Security `restricted`. A map given to the chart replaces its whole default, so each names its user too (chart values.yaml, `uid`).
-RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 GIT_SYNC = _sidecar("20m", "256Mi")
 LOG_GROOMER = _sidecar("10m", "64Mi")
 STATSD = _sidecar("20m", "128Mi")

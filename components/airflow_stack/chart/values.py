@@ -11,21 +11,11 @@ from typing import Any
 import pulumi
 
 from airflow_stack import names
-from airflow_stack.chart import delivery, sizes
+from airflow_stack.chart import delivery, pod_security, sizes
 from airflow_stack.choices import Executor
 from airflow_stack.settings.models import Settings
 
 Values = dict[str, Any]
-
-
-def _pod(user: int, group: int) -> Values:
-    return {
-        "runAsUser": user,
-        "runAsGroup": group,
-        "fsGroup": group,
-        "runAsNonRoot": True,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
 
 
 def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | None = None) -> Values:
@@ -152,9 +142,9 @@ def _images(settings: Settings) -> Values:
 
 def _security() -> Values:
     return {
-        "securityContexts": {"pod": _pod(50000, 0), "containers": dict(sizes.RESTRICTED)},
-        "statsd": {"securityContexts": {"pod": _pod(65534, 65534)}},
-        "redis": {"securityContexts": {"pod": _pod(999, 999)}},
+        "securityContexts": {"pod": pod_security.airflow_pod(), "containers": pod_security.CONTAINER},
+        "statsd": {"securityContexts": {"pod": pod_security.pod(65534, 65534)}},
+        "redis": {"securityContexts": {"pod": pod_security.pod(999, 999)}},
     }
 
 

@@ -11,7 +11,7 @@ from typing import NotRequired, cast
 import pulumi
 
 from airflow_stack.arguments import ExistingSecretsArgs, SecretKeyArgs
-from airflow_stack.chart import sizes
+from airflow_stack.chart import pod_security, sizes
 from airflow_stack.names import AUTH_MANAGER, RELEASE, SecretNames
 from airflow_stack.parts.kubernetes import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
@@ -190,19 +190,13 @@ def run_job(
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
-            "securityContext": {
-                "runAsUser": 50000,
-                "runAsGroup": 0,
-                "fsGroup": 0,
-                "runAsNonRoot": True,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": pod_security.airflow_pod(),
             "containers": [
                 {
                     "name": role,
                     "image": args["image"],
                     "terminationMessagePolicy": "FallbackToLogsOnError",
-                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                    "securityContext": pod_security.CONTAINER,
                     **container,
                 }
             ],

@@ -5,7 +5,7 @@ from typing import NotRequired
 
 import pulumi
 
-from airflow_stack.chart import sizes
+from airflow_stack.chart import pod_security, sizes
 from airflow_stack.names import RELEASE, SecretNames
 from airflow_stack.parts.kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
@@ -92,13 +92,7 @@ def _pod(image: str, pull_secrets: Sequence[str]) -> Manifest:
     return {
         "automountServiceAccountToken": False,
         **({"imagePullSecrets": [{"name": secret} for secret in pull_secrets]} if pull_secrets else {}),
-        "securityContext": {
-            "runAsUser": _POSTGRES_UID,
-            "runAsGroup": _POSTGRES_UID,
-            "fsGroup": _POSTGRES_UID,
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security.pod(_POSTGRES_UID, _POSTGRES_UID),
         "containers": [
             {
                 "name": "postgres",
@@ -115,11 +109,7 @@ def _pod(image: str, pull_secrets: Sequence[str]) -> Manifest:
                 "readinessProbe": probe(5, 3),
                 "livenessProbe": probe(20, 6),
                 "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", _AT_EVERY_START]}}},
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                    "readOnlyRootFilesystem": True,
-                },
+                "securityContext": {**pod_security.CONTAINER, "readOnlyRootFilesystem": True},
                 "volumeMounts": [
                     {"name": "data", "mountPath": "/var/lib/postgresql/data"},
                     {"name": "run", "mountPath": "/var/run/postgresql"},
