@@ -69,7 +69,7 @@ def test_a_comment_says_the_same_of_any_value_outside_of_code(old: str, new: str
     assert re.sub(r"nothing|`[^`]*`", "", text.splitlines()[-1]).split() == ["-", "🛑", "From", "to", "."]
 
 
-@pytest.mark.parametrize(("lines", "stacks"), [(10, 1), (3000, 1), (3000, 60), (100_000, 3)])
+@pytest.mark.parametrize(("lines", "stacks"), [(10, 1), (3000, 1), (3000, 60), (20_000, 3)])
 def test_a_comment_fits_and_points_to_what_it_leaves_out(lines: int, stacks: int) -> None:
     long = "\n".join(f"line {number}" for number in range(lines))
     one = compared("prod", config_map(text="old"), config_map(text=long))
