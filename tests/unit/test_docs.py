@@ -16,7 +16,11 @@ AVOIDED = re.compile(
     re.IGNORECASE,
 )
 GENERATED = [ROOT / "docs" / "reference.md", ROOT / "docs" / "architecture.md"]
-PROSE = [*ROOT.glob("*.md"), *(file for file in ROOT.glob("docs/**/*.md") if file not in GENERATED)]
+PROSE = [
+    *ROOT.glob("*.md"),
+    ROOT / "sandbox/chart/README.md",
+    *(file for file in ROOT.glob("docs/**/*.md") if file not in GENERATED),
+]
 COMMENTED = [
     *(ROOT / name for name in ("Makefile", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml")),
     *(ROOT / name for name in (".gitlab-ci.yml", "docs/reference-examples.yaml")),

@@ -207,7 +207,9 @@ def test_a_secret_that_is_refused_is_not_repeated() -> None:
     assert "canary" not in told
 
 
-@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL), ids=range(3))
+@pytest.mark.parametrize(
+    "block", re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE), ids=range(3)
+)
 def test_the_inputs_of_the_guide_are_right(block: str) -> None:
     assert len(constructed(**yaml.safe_load(block)).resources) > 15
 
