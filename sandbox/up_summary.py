@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_stack.cli.console import console, duration
-from airflow_stack.inputs.validation import PROJECT, SECRETS
+from airflow_stack.inputs.secrets import PROJECT, SECRETS
 from sandbox import config_copy, git_repository
 from sandbox.airflow_ready import ReadyAirflow
 from sandbox.sandbox_stack import PulumiResult, SandboxStack

@@ -1,19 +1,16 @@
-"""What the code says of itself: the docstring of each class and field, and which of them tells of which model.
-
-Python keeps no docstring of a field, so they are read from the source.
-"""
+"""Docstrings of classes and their fields. Python keeps none of a field, so they are read from the source."""
 
 import ast
 import inspect
-from collections.abc import Iterator
+import sys
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import get_args
 
-from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
 
-from airflow_stack import arguments
+from airflow_stack.inputs.secrets import SECRET_DOCUMENTATION
+from airflow_stack.settings.fields import Model, models
 from airflow_stack.settings.models import Settings
 
 
@@ -31,6 +28,8 @@ class Described:
 
     text: str
     fields: dict[str, Field]
+    own: frozenset[str]
+    """The fields that the class documents itself."""
 
 
 @cache
@@ -39,43 +38,35 @@ def described(*modules: ModuleType) -> dict[str, Described]:
     found: dict[str, Described] = {}
     for node in (node for module in modules for node in ast.parse(inspect.getsource(module)).body):
         if isinstance(node, ast.ClassDef):
-            fields: dict[str, Field] = {}
+            inherited: dict[str, Field] = {}
             for base in map(ast.unparse, node.bases):
-                fields |= found[base].fields if base in found else {}
+                inherited |= found[base].fields if base in found else {}
+            own: dict[str, Field] = {}
             for field, text in zip(node.body, node.body[1:], strict=False):
                 if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-                    fields[ast.unparse(field.target)] = Field(
-                        ast.unparse(field.annotation), ast.literal_eval(text.value)
-                    )
-            found[node.name] = Described(ast.get_docstring(node) or "", fields)
+                    own[ast.unparse(field.target)] = Field(ast.unparse(field.annotation), ast.literal_eval(text.value))
+            found[node.name] = Described(ast.get_docstring(node) or "", {**inherited, **own}, frozenset(own))
     return found
 
 
+def described_model(model: type[Model]) -> Described:
+    """A model's docstring and those of its fields, inherited ones included."""
+    return described(sys.modules[model.__module__])[model.__name__]
+
+
 def documentation() -> dict[str, dict[str, str]]:
-    """Docstring of every field in `arguments.py`, by class and field."""
-    return {
-        name: {key: field.text for key, field in found.fields.items()} for name, found in described(arguments).items()
+    """Docstring of every argument, by TypedDict and name."""
+    found = {
+        arguments_name(model): {key: field.text for key, field in described_model(model).fields.items()}
+        for _, model in models(Settings)
     }
+    found["AirflowArgs"] |= {to_snake(key): text for key, text in SECRET_DOCUMENTATION.items()}
+    return found
 
 
-def arguments_of(model: type[BaseModel]) -> str:
-    """Name of the TypedDict that documents a model."""
-    names = {"Settings": "AirflowArgs", "CloudNativePgDatabase": "CloudNativePGDatabaseArgs"}
-    name = names.get(model.__name__, f"{model.__name__}Args")
-    return name if name in described(arguments) else "ImageArgs"
-
-
-def nested(annotation: object) -> type[BaseModel] | None:
-    """The model inside an annotation such as `Ingress | None` or `dict[str, SecretKey]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for inner in get_args(annotation) if (model := nested(inner))), None)
-
-
-def models(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """Every model of the settings, by the path of the setting; `<name>` stands for a name of the user's own."""
-    yield path, model
-    for name, field in model.model_fields.items():
-        if inner := nested(field.annotation):
-            step = f"{field.alias or name}.<name>" if str(field.annotation).startswith("dict") else field.alias or name
-            yield from models(inner, f"{path}.{step}".lstrip("."))
+def arguments_name(model: type[Model]) -> str:
+    """Name of a model's TypedDict. A model that only gives its base other defaults shares the one of the base."""
+    if model is Settings:
+        return "AirflowArgs"
+    own = next(each for each in model.__mro__ if issubclass(each, Model) and described_model(each).own)
+    return f"{own.__name__}Args"

@@ -17,10 +17,11 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack.chart import sizes
 from airflow_stack.choices import Executor, Size
-from airflow_stack.inputs.validation import SECRETS
+from airflow_stack.inputs.secrets import SECRETS
 from airflow_stack.provider import PACKAGE, TOKEN
-from airflow_stack.settings.models import Components
-from tools.docstrings import arguments_of, models
+from airflow_stack.settings.fields import models
+from airflow_stack.settings.models import Components, Settings
+from tools.docstrings import arguments_name
 from tools.markdown import anchor, code, fenced, link, table
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "reference-examples.yaml"
@@ -47,10 +48,10 @@ def examples() -> Sequence[Example]:
 def inputs(schema: Schema) -> Iterator[str]:
     """Sections of the objects, each below its parent."""
     drawn: set[type[BaseModel]] = set()
-    for path, model in models():
+    for path, model in models(Settings):
         if model not in drawn:
             drawn.add(model)
-            name, type_ = headings()[path], object_type(schema, arguments_of(model))
+            name, type_ = headings()[path], object_type(schema, arguments_name(model))
             yield f"{_marks(path)} `{name}`\n" if path else f"## {name}\n"
             yield f"{type_['description']}\n" if path else ""
             yield table(("input", "type", "default", "description"), _rows(path, model, type_, schema))
@@ -64,10 +65,10 @@ def inputs(schema: Schema) -> Iterator[str]:
 @cache
 def headings() -> Mapping[str, str]:
     """Heading of each object, by path. Objects of the same model share one heading with the model's name."""
-    paths = {model: [path for path, other in models() if other is model] for _, model in models()}
+    paths = {model: [path for path, other in models(Settings) if other is model] for _, model in models()}
     return {
         path: (path if [path] == paths[model] else f"{path.rpartition('.')[0]}.<{model.__name__.lower()}>") or "Inputs"
-        for path, model in models()
+        for path, model in models(Settings)
     }
 
 

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from airflow_stack import arguments
 from airflow_stack.cli.manifests import record_stack
-from airflow_stack.inputs.validation import PROJECT, SECRETS, load
+from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.inputs.validation import load
 from airflow_stack.parts import database, generated_credentials, git_access, jobs, kubernetes, namespace, release
 from airflow_stack.provider import TOKEN
+from airflow_stack.settings.fields import models
+from airflow_stack.settings.models import Settings
 from airflow_stack.versions import ADVISORIES, CHART_LIMIT, OLDEST_CHART, OLDEST_MAINTAINED, TESTED
-from tools.docstrings import Field, arguments_of, described, models
+from tools.docstrings import Field, arguments_name, described
 from tools.markdown import code, fenced, link, table
 from tools.reference_inputs import Schema, headings, inputs, object_type, type_of
 from tools.resource_graph import Graph
@@ -167,7 +170,7 @@ def _parts() -> Iterator[str]:
 
 
 def _typed(fields: Mapping[str, Field], required: str = "**required**") -> Iterator[tuple[str, ...]]:
-    sections = {arguments_of(model): headings()[path] for path, model in models() if path}
+    sections = {arguments_name(model): headings()[path] for path, model in models(Settings) if path}
     for name, field in fields.items():
         type_ = field.annotation.replace("pulumi.", "").removeprefix("NotRequired[")
         optional = type_ != field.annotation.replace("pulumi.", "")

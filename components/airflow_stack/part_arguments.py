@@ -10,9 +10,9 @@ import pulumi
 
 from airflow_stack.arguments import AirflowArgs, DatabaseArgs, ExistingSecretsArgs, RotationArgs, SecretKeyArgs
 from airflow_stack.chart.delivery import bundles, known_hosts
+from airflow_stack.chart.local_chart import chart_version
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
-from airflow_stack.inputs.deferred import Late, put_back
-from airflow_stack.inputs.version_check import chart_version
+from airflow_stack.inputs.deferred import Deferred, with_outputs
 from airflow_stack.parts.database import USER, AirflowDatabaseArgs
 from airflow_stack.parts.generated_credentials import AirflowCredentials, AirflowCredentialsArgs
 from airflow_stack.parts.git_access import GitAccessArgs
@@ -26,7 +26,7 @@ from airflow_stack.parts.rollout import ReleaseRolloutArgs
 from airflow_stack.settings.models import LogVolume, Settings
 
 
-def namespace(settings: Settings, deferred: Late) -> AirflowNamespaceArgs:
+def namespace(settings: Settings, deferred: Deferred) -> AirflowNamespaceArgs:
     """Arguments of `AirflowNamespace`."""
     args: AirflowNamespaceArgs = {
         "name": deferred.get("namespace", settings.namespace),
@@ -99,14 +99,14 @@ def git_bundle(settings: Settings, connection: GitAccessArgs, placed: PlacedArgs
 
 
 def database(
-    settings: Settings, args: AirflowArgs, deferred: Late, placed: PlacedArgs, made: AirflowCredentials
+    settings: Settings, args: AirflowArgs, deferred: Deferred, placed: PlacedArgs, made: AirflowCredentials
 ) -> AirflowDatabaseArgs:
     """Arguments of `AirflowDatabase`; `made` are the credentials, among them the password of a database of the program's own."""
     known = {"database": settings.database.model_dump(exclude_none=True)}
     outputs = {path: value for path, value in deferred.items() if path.startswith("database.")}
     return {
         **placed,
-        "database": cast(DatabaseArgs, put_back(known, outputs)["database"]),
+        "database": cast(DatabaseArgs, with_outputs(known, outputs)["database"]),
         "password": made.database_password or args["database_password"],
         "salt": made.salt,
         "image": settings.images.reference(settings.images.postgres),

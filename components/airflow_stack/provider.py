@@ -18,9 +18,10 @@ from pulumi.provider import ConstructResult, Provider
 from airflow_stack.airflow import Airflow
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.git.private_key import UnusableKeyError
-from airflow_stack.inputs.deferred import put_back, set_aside
-from airflow_stack.inputs.program import ArgumentsError
-from airflow_stack.inputs.validation import KEY_CHECKS, PROJECT, SECRETS, SettingsError, arguments, load
+from airflow_stack.inputs.deferred import set_aside, with_outputs
+from airflow_stack.inputs.secrets import KEY_CHECKS, PROJECT, SECRETS
+from airflow_stack.inputs.validation import arguments, load
+from airflow_stack.inputs.wording import ArgumentsError, SettingsError
 
 PACKAGE = PROJECT
 """First part of every type token; URNs hold it, so it stays."""
@@ -45,7 +46,7 @@ class AirflowProvider(Provider):
         """
         if resource_type != TOKEN:
             raise ValueError(f"{resource_type} is not served; {TOKEN} is")
-        given, late = set_aside({key: _with_integers(value) for key, value in inputs.items()})
+        given, deferred = set_aside({key: _with_integers(value) for key, value in inputs.items()})
         secrets: dict[str, pulumi.Input[str]] = {
             key: pulumi.Output.secret(given[key]).apply(partial(_usable, name, key))
             for key in SECRETS
@@ -53,12 +54,12 @@ class AirflowProvider(Provider):
         }
         try:
             settings = load(name, given, SECRETS.keys() & given.keys())
-            args = put_back(cast(dict[str, Any], arguments(settings, secrets)), late)
+            args = with_outputs(cast(dict[str, Any], arguments(settings, secrets)), deferred)
             airflow = Airflow(name, cast(AirflowArgs, args), options)
         except ArgumentsError as error:
             raise InputPropertiesError(str(error), []) from None
         except SettingsError as error:
-            raise InputPropertiesError(str(ArgumentsError(name, error.problems, spelt=str)), []) from None
+            raise InputPropertiesError(str(ArgumentsError(name, error.problems, spelled=str)), []) from None
         return ConstructResult(airflow.urn, airflow.outputs())
 
 

@@ -14,10 +14,12 @@ from pydantic.alias_generators import to_snake
 
 from airflow_stack.airflow import Airflow
 from airflow_stack.arguments import AirflowArgs
-from airflow_stack.chart.check import read_schema
+from airflow_stack.chart.local_chart import values_schema
 from airflow_stack.cli import placeholder_secrets, stack_file
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.inputs.validation import SECRETS, SettingsError, load
+from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.inputs.validation import load
+from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.settings.models import Settings
 from sandbox import config_copy
 
@@ -154,7 +156,7 @@ def _deployed(args: str) -> Recording:
 
 def closed_schema(chart: str | Path) -> dict[str, Any]:
     """The schema of a chart's values, with its top level closed."""
-    return read_schema(Path(chart))
+    return values_schema(Path(chart))
 
 
 def official_chart() -> Path:

@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from airflow_stack.airflow import Airflow
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.inputs.program import ArgumentsError
+from airflow_stack.inputs.wording import ArgumentsError, in_stack_file
 from tests.support.cases import AUTHENTICATIONS, HTTPS, ROOT, SSH, Config, deployed, in_python, problems
 from tests.support.golden import Golden
 
@@ -73,8 +73,8 @@ def test_a_namespace_can_be_made_by_the_same_program() -> None:
 
 def test_the_quota_of_an_existing_namespace_is_not_ours(golden: Golden) -> None:
     (problem,) = problems({"dags": SSH, "createNamespace": False, "quota": {"pods": "20"}}).problems
-    assert problem.key == "airflow:quota"
-    assert str(problem) == golden
+    assert problem.path == "quota"
+    assert in_stack_file(problem) == golden
 
 
 # Secrets that something else makes
@@ -163,31 +163,31 @@ def test_a_git_bundle_mounts_their_key() -> None:
 WRONG: dict[str, tuple[Config, str]] = {
     "two databases": (
         {"existingSecrets": {"metadataConnection": "x"}, "database": {"external": {"host": "db"}}},
-        "airflow:database"),
+        "database"),
     "a broker's password without its URL": (
         {"existingSecrets": {"redisPassword": "x"}, "executor": "CeleryExecutor"},
-        "airflow:existingSecrets.brokerUrl"),
-    "a broker without Celery": ({"existingSecrets": {"brokerUrl": "x"}}, "airflow:existingSecrets.brokerUrl"),
-    "a token over SSH": ({"existingSecrets": {"gitToken": "x"}}, "airflow:existingSecrets.gitToken"),
+        "existingSecrets.brokerUrl"),
+    "a broker without Celery": ({"existingSecrets": {"brokerUrl": "x"}}, "existingSecrets.brokerUrl"),
+    "a token over SSH": ({"existingSecrets": {"gitToken": "x"}}, "existingSecrets.gitToken"),
     "a token of a bundle": (
         {"dags": {**HTTPS, "authentication": "token", "delivery": "gitBundle"}, "existingSecrets": {"gitToken": "x"}},
-        "airflow:existingSecrets.gitToken"),
+        "existingSecrets.gitToken"),
     "a rotation of theirs": (
-        {"existingSecrets": {"fernetKey": "x"}, "rotation": {"fernet": 2}}, "airflow:rotation.fernet"),
+        {"existingSecrets": {"fernetKey": "x"}, "rotation": {"fernet": 2}}, "rotation.fernet"),
     "an admin who is not made": (
         {"existingSecrets": {"adminPassword": "x"}, "admin": {"create": False}},
-        "airflow:existingSecrets.adminPassword"),
+        "existingSecrets.adminPassword"),
     "the key twice": (
-        {"existingSecrets": {"gitSshKey": "x"}, "gitSshKey": "key"}, "airflow:gitSshKey"),
-    "a misspelt one": ({"existingSecrets": {"fernetKeys": "x"}}, "airflow:existingSecrets.fernetKeys"),
+        {"existingSecrets": {"gitSshKey": "x"}, "gitSshKey": "key"}, "gitSshKey"),
+    "a misspelt one": ({"existingSecrets": {"fernetKeys": "x"}}, "existingSecrets.fernetKeys"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_what_cannot_go_with_an_existing_secret_is_refused_with_the_way_out(wrong: str, golden: Golden) -> None:
     config, key = WRONG[wrong]
-    found = {problem.key: problem for problem in problems({"dags": SSH, **config}).problems}
-    assert str(found[key]) == golden
+    found = {problem.path: problem for problem in problems({"dags": SSH, **config}).problems}
+    assert in_stack_file(found[key]) == golden
 
 
 def test_the_password_of_the_admin_is_set_anew_when_the_number_says_that_theirs_changed() -> None:
@@ -268,7 +268,7 @@ def test_an_output_that_decides_what_is_made_is_refused_in_words(golden: Golden)
 
     with pytest.raises(ArgumentsError) as refused:
         record(program)
-    assert [problem.key for problem in refused.value.problems] == ["size", "values.apiServer.podAnnotations.0"]
+    assert [problem.path for problem in refused.value.problems] == ["size", "values.apiServer.podAnnotations.0"]
     assert str(refused.value) == golden
 
 
@@ -301,7 +301,7 @@ def test_words_for_a_program_name_no_command_for_a_stack_file(golden: Golden) ->
     with pytest.raises(ArgumentsError) as refused:
         record(lambda: airflow(executor="CeleryExecuter", existing_secrets={"fernet": "x"}))
     assert "pulumi config" not in str(refused.value)
-    assert [problem.key for problem in refused.value.problems] == ["executor", "existing_secrets.fernet"]
+    assert [problem.path for problem in refused.value.problems] == ["executor", "existingSecrets.fernet"]
     assert str(refused.value) == golden
 
 

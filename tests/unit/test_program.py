@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.inputs.validation import SECRETS
+from airflow_stack.inputs.secrets import SECRETS
 from tests.support.cases import KEY, ROOT, SSH
 from tests.support.golden import Golden
 

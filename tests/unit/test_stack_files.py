@@ -4,7 +4,9 @@ import pytest
 import yaml
 
 from airflow_stack.cli import stack_file
-from airflow_stack.inputs.validation import PROJECT, SettingsError, missing_secrets
+from airflow_stack.inputs.secrets import PROJECT
+from airflow_stack.inputs.validation import missing_secrets
+from airflow_stack.inputs.wording import SettingsError
 from tests.support.cases import ROOT, STACKS, stack_settings
 from tests.support.golden import Golden
 
@@ -23,7 +25,7 @@ def test_a_stack_is_in_order(stack: str) -> None:
 def test_dev_lacks_a_repository_alone_and_make_up_serves_this_projects_own_dags(golden: Golden) -> None:
     with pytest.raises(SettingsError) as wrong:
         stack_file.settings(ROOT, "dev")
-    assert [problem.key for problem in wrong.value.problems] == ["airflow:dags.repository"]
+    assert [problem.path for problem in wrong.value.problems] == ["dags.repository"]
     assert str(wrong.value) == golden
     dags = stack_settings("dev").dags
     assert (dags.ref, dags.authentication) == ("main", "sshKey")

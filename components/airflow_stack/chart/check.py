@@ -1,21 +1,20 @@
-"""What `airflow:values`, the escape hatch, may hold: keys that the chart knows, and no secrets.
+"""Check of `airflow:values`: keys that the chart knows, and nothing that the program sets or that would hold a secret.
 
-The names of the top level are kept here, for the chart's schema is open there and a misspelt key would pass in silence (chart 1.22.0,
-values.schema.json). Deeper keys are checked against the chart's own schema where the chart is a local path.
+The chart's schema is open at its top level, so that a misspelt key would pass without a message (chart 1.22.0, values.schema.json): the names are
+kept here. Deeper keys are checked with the chart's own schema where the chart is a local path.
 """
 
-import json
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.chart.values import chart_values
 from airflow_stack.choices import DagDelivery
 from airflow_stack.settings.models import Settings
+from airflow_stack.settings.problem import HIDDEN, Problem, Remove
+
+from .local_chart import UNREADABLE, values_schema
+from .values import chart_values
 
 # Top-level keys of chart 1.22.0 (values.schema.json, `properties`).
 TOP_LEVEL_KEYS = frozenset(
@@ -34,15 +33,12 @@ TOP_LEVEL_KEYS = frozenset(
 )
 
 # Values that would put a secret in plain text into the Helm release (section 1 of its values.yaml).
-_INLINE_SECRETS = dict.fromkeys(
-    (
-        "fernetKey apiSecretKey jwtSecret webserverSecretKey data.metadataConnection data.resultBackendConnection data.brokerUrl "
-        "redis.password postgresql.auth.password postgresql.auth.postgresPassword dags.gitSync.sshKey registry.connection "
-        "extraSecrets elasticsearch.connection opensearch.connection flower.username flower.password createUserJob.defaultUser "
-        "webserver.defaultUser kerberos.keytabBase64Content pgbouncer.ssl.key"
-    ).split(),
-    "would stand in plain text in the Helm release",
-)
+_INLINE_SECRETS = (
+    "fernetKey apiSecretKey jwtSecret webserverSecretKey data.metadataConnection data.resultBackendConnection data.brokerUrl "
+    "redis.password postgresql.auth.password postgresql.auth.postgresPassword dags.gitSync.sshKey registry.connection "
+    "extraSecrets elasticsearch.connection opensearch.connection flower.username flower.password createUserJob.defaultUser "
+    "webserver.defaultUser kerberos.keytabBase64Content pgbouncer.ssl.key"
+).split()
 _MANAGED = {
     "executor": "airflow:executor",
     "airflowVersion": "airflow:images",
@@ -58,100 +54,75 @@ _MANAGED = {
     "createUserJob.enabled": "airflow:admin.create",
     "migrateDatabaseJob.enabled": "airflow:images",
 }
-_BUNDLES = "dagProcessor.dagBundleConfigList"
+_OF_BUNDLES = {"dagProcessor.dagBundleConfigList": "airflow:dags.moreRepositories"}
 
 
-@dataclass(frozen=True)
-class ValueProblem:
-    """One setting that is refused: a chart value, or the chart that it was to be checked against."""
-
-    path: str
-    value: object
-    reason: str
-    way_out: str
-    allowed: str | None = None
-
-
-def check_values(settings: Settings) -> Iterator[ValueProblem]:
-    """Every chart value of a stack that the chart or this program refuses; a chart that cannot be read is one too."""
+def check_values(settings: Settings) -> Iterator[Problem]:
+    """Every chart value of a stack that the chart or this program refuses, and a chart that cannot be read."""
     values = settings.values
     known = {key: value for key, value in values.items() if key in TOP_LEVEL_KEYS}
     for key in sorted(values.keys() - known.keys()):
         nearest = get_close_matches(key, TOP_LEVEL_KEYS, n=1, cutoff=0.5)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        yield ValueProblem(
+        yield Problem(
             f"values.{key}",
-            values[key],
             f"is not a value of chart {settings.chart.version}{hint}",
-            f"pulumi config rm --path 'airflow:values.{key}'",
-            "the top-level keys of the chart's values.yaml",
+            (Remove(f"values.{key}"),),
+            allowed="the top-level keys of the chart's values.yaml",
+            value=values[key],
         )
-    for path, reason in _INLINE_SECRETS.items():
+    for path in _INLINE_SECRETS:
         if _lookup(values, path) is not None:
-            way_out = "leave it out: the program makes that Secret and names it"
-            yield ValueProblem(f"values.{path}", "[hidden]", reason, way_out)
-    for path, setting in _MANAGED.items():
+            reason = "would be readable in the Helm release"
+            steps = (Remove(f"values.{path}"), "let the program make that Secret, whose name it passes to the chart")
+            yield Problem(f"values.{path}", reason, steps, value=HIDDEN)
+    managed = {**_MANAGED, **(_OF_BUNDLES if settings.dags.delivery is DagDelivery.GIT_BUNDLE else {})}
+    for path, setting in managed.items():
         if (value := _lookup(values, path)) is not None:
-            yield ValueProblem(f"values.{path}", value, "is set by the program", f"use the setting {setting}")
-    if settings.dags.delivery is DagDelivery.GIT_BUNDLE and (value := _lookup(values, _BUNDLES)) is not None:
-        yield ValueProblem(
-            f"values.{_BUNDLES}", value, "is set by the program", "use the setting airflow:dags.moreRepositories"
-        )
+            steps = (Remove(f"values.{path}"), f"use the setting {setting}")
+            yield Problem(f"values.{path}", "is set by the program", steps, value=value)
     yield from _against_ours(known, chart_values(settings.model_copy(update={"values": {}})), "values")
     if settings.chart.path:
         yield from _against_schema(known, Path(settings.chart.path).expanduser())
 
 
-def read_schema(chart: Path) -> dict[str, Any]:
-    """The `values.schema.json` of a chart, packed or a folder, with its open top level closed.
-
-    Raises:
-        OSError: the chart is not there or cannot be read.
-        ValueError: it is not a chart with a schema.
-    """
-    if chart.is_dir():
-        text = (chart / "values.schema.json").read_bytes()
-    else:
-        with tarfile.open(chart) as packed:
-            names = [n for n in packed.getnames() if n.count("/") == 1 and n.endswith("/values.schema.json")]
-            member = packed.extractfile(names[0]) if names else None
-            if member is None:
-                raise ValueError("it has no values.schema.json")
-            text = member.read()
-    schema = json.loads(text)
-    if not isinstance(schema, dict):
-        raise ValueError("its values.schema.json is no object")  # noqa: TRY004  callers catch what is wrong with a file
-    return {**schema, "additionalProperties": False}
+def unreadable_chart(path: str, error: Exception) -> Problem:
+    """The problem of a local chart that is none."""
+    reason = f"is not a chart that can be read: {error}"
+    return Problem("chart.path", reason, ("give a packed chart or the folder of one",), value=path)
 
 
-def _against_ours(theirs: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> Iterator[ValueProblem]:
+def _against_ours(theirs: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> Iterator[Problem]:
     for key, value in theirs.items():
         if isinstance(below := ours.get(key), dict):
             if isinstance(value, Mapping):
                 yield from _against_ours(value, below, f"{path}.{key}")
             else:
                 reason = "would replace the object that the program sets there"
-                yield ValueProblem(f"{path}.{key}", value, reason, "give an object, which is merged into it")
+                yield Problem(
+                    f"{path}.{key}",
+                    reason,
+                    ("give an object, which is merged into it",),
+                    value="null" if value is None else value,
+                )
 
 
-def _against_schema(values: Mapping[str, Any], chart: Path) -> Iterator[ValueProblem]:
+def _against_schema(values: Mapping[str, Any], chart: Path) -> Iterator[Problem]:
     try:
-        schema = read_schema(chart)
-    except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as unreadable:
-        cause = str(unreadable).partition(":\n")[0]  # tarfile appends a line for each compression that it tried
-        reason = f"is not a chart that can be read: {cause}"
-        yield ValueProblem("chart.path", str(chart), reason, "give a packed chart or the folder of one")
+        schema = values_schema(chart)
+    except UNREADABLE as error:
+        yield unreadable_chart(str(chart), error)
         return
     if not values:
         return
     from jsonschema import Draft7Validator  # only a stack with `values` and a local chart pays for its import
 
-    for error in Draft7Validator(schema).iter_errors(values):
-        path = ".".join(["values", *map(str, error.absolute_path)])
+    for found in Draft7Validator(schema).iter_errors(values):
+        path = ".".join(["values", *map(str, found.absolute_path)])
         refused = any(f"{path}.".startswith(f"values.{secret}.") for secret in _INLINE_SECRETS)
-        if error.validator != "required" and not refused:  # these are changes to values, not the whole of them
-            reason = error.message.removeprefix(repr(error.instance)).strip()  # which may hold a password
-            yield ValueProblem(path, error.instance, reason, f"correct airflow:{path}")
+        if found.validator != "required" and not refused:  # these are changes to values, not the whole of them
+            reason = found.message.removeprefix(repr(found.instance)).strip()  # which may hold a password
+            yield Problem(path, reason, (f"correct airflow:{path}",), value=found.instance)
 
 
 def _lookup(values: Mapping[str, Any], path: str) -> object:

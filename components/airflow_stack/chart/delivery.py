@@ -15,8 +15,8 @@ from airflow_stack.git import polling
 from airflow_stack.git.hosts import github_api
 from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.git.url import GitUrl
-from airflow_stack.settings.dags import DagRepository
-from airflow_stack.settings.models import Dags, GithubApp, Settings
+from airflow_stack.settings.dags import DagRepository, Dags, GithubApp
+from airflow_stack.settings.models import Settings
 
 Values = dict[str, Any]
 

@@ -19,7 +19,8 @@ from airflow_stack.cli.diff.command import diff
 from airflow_stack.cli.doctor.model import Part, Status, closing
 from airflow_stack.cli.promote.command import promote, rollback
 from airflow_stack.errors import UserError
-from airflow_stack.inputs.validation import SECRETS, missing_secrets
+from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.inputs.validation import missing_secrets
 from airflow_stack.inputs.version_check import version_warnings
 from airflow_stack.policies.model import Level
 

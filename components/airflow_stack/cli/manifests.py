@@ -17,7 +17,8 @@ from airflow_stack.cli import placeholder_secrets
 from airflow_stack.cli.helm import find_helm
 from airflow_stack.cli.recording import Recording, named, record
 from airflow_stack.errors import UserError
-from airflow_stack.inputs.validation import arguments, required_secrets
+from airflow_stack.inputs.secrets import required_secrets
+from airflow_stack.inputs.validation import arguments
 from airflow_stack.settings.models import Chart, Settings
 
 SECRET = "[secret]"  # noqa: S105  what stands where a secret was

@@ -6,7 +6,9 @@ from typing import Any
 
 import yaml
 
-from airflow_stack.inputs.validation import PROJECT, Problem, SettingsError, load
+from airflow_stack.errors import UserError
+from airflow_stack.inputs.secrets import PROJECT
+from airflow_stack.inputs.validation import load
 from airflow_stack.settings.models import Settings
 
 
@@ -14,14 +16,14 @@ def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object
     """A stack's configuration, of this program or of a provider, and the keys that hold something encrypted.
 
     Raises:
-        SettingsError: there is no such stack, or its file is not YAML.
+        UserError: there is no such stack, or its file is not YAML.
     """
     name = stack.rsplit("/", 1)[-1]
     file = root / f"Pulumi.{name}.yaml"
     if not file.is_file():
         stacks = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
-        raise SettingsError(
-            name, [Problem("the stack", f"has no {file.name} in {root}", f"one of {', '.join(stacks)}")]
+        raise UserError(
+            f"stack {name!r} has no {file.name} in {root}\n    fix: name one of {', '.join(stacks) or 'none'}"
         )
     try:
         content: Any = yaml.safe_load(file.read_text()) or {}
@@ -29,10 +31,9 @@ def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object
         own = {key.removeprefix(f"{of}:"): value for key, value in config.items() if key.startswith(f"{of}:")}
         return own, {key for key, value in own.items() if _encrypted(value)}
     except AttributeError:
-        problem = Problem(file.name, "is not a stack file: its settings must stand under the key config", "correct it")
-        raise SettingsError(name, [problem]) from None
+        raise UserError(f"{file.name} is not a stack file\n    fix: put its settings under the key config") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError(name, [Problem(file.name, f"is not a stack file: {error}", "correct the YAML")]) from None
+        raise UserError(f"{file.name} is not a stack file: {error}\n    fix: correct the YAML") from None
 
 
 def settings(root: Path, stack: str, *, chart: Path | None = None, secrets_required: bool = False) -> Settings:
@@ -46,6 +47,7 @@ def settings(root: Path, stack: str, *, chart: Path | None = None, secrets_requi
 
     Raises:
         SettingsError: one or more settings are wrong; it names all of them.
+        UserError: there is no such stack, or its file is not YAML.
     """
     config, encrypted = read(root, stack)
     if chart:

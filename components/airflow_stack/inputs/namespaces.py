@@ -6,8 +6,9 @@ from weakref import WeakKeyDictionary
 import pulumi
 from pulumi.runtime.settings import get_monitor
 
-from airflow_stack.inputs.program import ArgumentsError
-from airflow_stack.inputs.validation import Problem
+from airflow_stack.settings.problem import Problem
+
+from .wording import ArgumentsError
 
 # Per running program: the first Airflow in each namespace of a cluster, which is known by its provider.
 _taken: WeakKeyDictionary[Any, dict[tuple[pulumi.ProviderResource | None, str], str]] = WeakKeyDictionary()
@@ -24,5 +25,5 @@ def claim_namespace(airflow: pulumi.Resource, name: str, namespace: str) -> None
     place = airflow.get_provider("kubernetes:core/v1:Namespace"), namespace
     if (first := _taken.setdefault(get_monitor(), {}).setdefault(place, name)) != name:
         reason = f"is the namespace of {first!r} already, and the objects of both would have the same names"
-        problem = Problem("namespace", reason, f"give {name!r} a namespace of its own", repr(namespace))
+        problem = Problem("namespace", reason, (f"give {name!r} a namespace of its own",), value=namespace)
         raise ArgumentsError(name, [problem])

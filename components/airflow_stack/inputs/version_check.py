@@ -1,13 +1,12 @@
-"""The versions that a stack's settings name, read out of them for `versions.py` to judge; of a local chart from its `Chart.yaml`."""
+"""Check of the versions that a stack's settings name; `versions.py` judges them."""
 
-import tarfile
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
-from airflow_stack.chart.check import ValueProblem
+from airflow_stack.chart.check import unreadable_chart
+from airflow_stack.chart.local_chart import UNREADABLE, chart_version
 from airflow_stack.choices import DagDelivery
 from airflow_stack.settings.models import Chart, Settings
+from airflow_stack.settings.problem import Problem, Set
 from airflow_stack.versions import (
     CHART_LIMIT,
     CHART_VERSION,
@@ -21,57 +20,28 @@ from airflow_stack.versions import (
 
 
 def version_warnings(settings: Settings) -> Iterator[str]:
-    """What is to be said of versions that were not tested together, or have a known hole; nothing of the defaults."""
+    """Warnings about versions that were not tested together, or have a known vulnerability; none for the defaults."""
     yield from warnings(list(_named(settings)))
 
 
-def refused_chart(chart: Chart) -> Iterator[ValueProblem]:
-    """The problem of a chart that this program cannot deploy, by its version."""
-    allowed = f"chart {OLDEST_CHART} or newer, before {CHART_LIMIT}; tested is {' or '.join(dict.fromkeys(row.chart for row in TESTED))}"
+def refused_chart(chart: Chart) -> Iterator[Problem]:
+    """The problem of a chart whose version this program cannot deploy, or that cannot be read."""
+    tested = " or ".join(dict.fromkeys(row.chart for row in TESTED))
+    allowed = f"chart {OLDEST_CHART} or newer, before {CHART_LIMIT}; tested is {tested}"
     try:
         version = chart_version(chart)
-    except (OSError, ValueError) as unreadable:
-        reason = f"is not a chart that can be read: {unreadable}"
-        yield ValueProblem("chart.path", chart.path, reason, "give a packed chart or the folder of one")
+    except UNREADABLE as error:
+        yield unreadable_chart(str(chart.path), error)
         return
-    if not (reason_ := chart_refusal(version)):
+    if not (reason := chart_refusal(version)):
         return
     if chart.path:
-        way_out = f"helm pull airflow --repo {Chart().repository} --version {CHART_VERSION}, and name what comes"
-        yield ValueProblem("chart.path", chart.path, f"{version!r} {reason_}", way_out, allowed)
+        pull = f"helm pull airflow --repo {Chart().repository} --version {CHART_VERSION}"
+        steps = (pull, Set("chart.path", "<the packed chart>"))
+        yield Problem("chart.path", f"{version!r} {reason}", steps, allowed=allowed, value=chart.path)
     else:
-        way_out = f"pulumi config set --path 'airflow:chart.version' {CHART_VERSION}"
-        yield ValueProblem("chart.version", version, reason_, way_out, allowed)
-
-
-def local_chart_version(chart: Path) -> str:
-    """The version in the `Chart.yaml` of a chart, packed or a folder.
-
-    Raises:
-        OSError: the chart is not there or cannot be read.
-        ValueError: it is not a chart, or says no version.
-    """
-    import yaml  # only a stack with a local chart pays for its import
-
-    try:
-        text = (chart / "Chart.yaml").read_bytes() if chart.is_dir() else _packed(chart)
-        return str(yaml.safe_load(text)["version"])
-    except (tarfile.TarError, EOFError, zlib.error, yaml.YAMLError, RecursionError, KeyError, TypeError) as error:
-        raise ValueError(f"its Chart.yaml says no version ({error})") from None
-
-
-def _packed(chart: Path) -> bytes:
-    with tarfile.open(chart) as packed:
-        for member in packed:
-            if member.name.count("/") == 1 and member.name.endswith("/Chart.yaml"):
-                file = packed.extractfile(member)
-                return file.read() if file else b""
-    return b""
-
-
-def chart_version(chart: Chart) -> str:
-    """The version of the chart that a stack names; of a local one from its `Chart.yaml`, as `local_chart_version`."""
-    return local_chart_version(Path(chart.path).expanduser()) if chart.path else chart.version
+        steps_ = (Set("chart.version", CHART_VERSION),)
+        yield Problem("chart.version", reason, steps_, allowed=allowed, value=version)
 
 
 def _named(settings: Settings) -> Iterator[Named]:

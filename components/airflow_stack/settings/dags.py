@@ -1,33 +1,44 @@
-"""The settings of one DAG repository, and what each `dags.delivery` can do with the settings of `dags`. Names are documented in `arguments.py`."""
+"""Settings of the DAG repositories. `inputs/dag_rules.py` has what must hold between them."""
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from pydantic import field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator
 
-from airflow_stack.choices import DagDelivery, GitAuthentication, GitRefKind
-from airflow_stack.git import polling
-from airflow_stack.git.hosts import other_form
-from airflow_stack.git.known_hosts import known_hosts_for
+from airflow_stack.choices import DagDelivery, GitAuthentication, GitHost, GitRefKind
 from airflow_stack.git.url import GitUrl
-from airflow_stack.settings.fields import Line, Matching, Model, at_most_one, wrong
 
-if TYPE_CHECKING:
-    from airflow_stack.settings.models import Dags
-
-_LONGEST_NAME = 40
-"""It becomes part of an annotation's key, which may have 63."""
+from .fields import Line, Matching, Model, Name
 
 
-class DagRepository(Model):  # noqa: D101
+class GithubApp(Model):
+    """A GitHub App that is installed on the repository, with read permission for its contents."""
+
+    application_id: Annotated[int, Field(ge=1)] | None = None
+    """App ID, from the App's settings page. Give this or `clientId`."""
+    client_id: Annotated[str, Matching(r"^[A-Za-z0-9._-]+$", "a client ID such as Iv23liABCDEF")] | None = None
+    """Client ID, from the same page."""
+    installation_id: Annotated[int, Field(ge=1)]
+    """ID of the installation: the number at the end of its page's address."""
+    base_url: Annotated[str, Matching(r"^https://[^\s@]+$", "an https:// address without a user")] | None = None
+    """GitHub's REST API; left out: derived from the host of the repository."""
+
+
+class DagRepository(Model):
+    """One more git repository with DAGs. Give at most one of `branch`, `tag` and `commit`."""
+
     repository: Line
+    """Repository URL, SSH or HTTPS as `dags.repository`."""
     branch: Line | None = None
+    """Branch to follow; `main` when neither `branch`, `tag` nor `commit` is given."""
     tag: Line | None = None
+    """Tag to stay on."""
     commit: (
         Annotated[str, Matching(r"^([0-9a-f]{40}|[0-9a-f]{64})$", "a full commit hash of 40 or 64 digits")] | None
     ) = None
+    """Full commit hash (40 or 64 hexadecimal digits) to stay on."""
     path: str = "dags"
+    """Folder of the DAGs in the repository; empty for its root."""
 
     @field_validator("repository")
     @classmethod
@@ -52,19 +63,14 @@ class DagRepository(Model):  # noqa: D101
             raise ValueError("must be a path inside the repository, without a leading / and without .., such as dags")
         return value.rstrip("/")
 
-    @model_validator(mode="after")
-    def _follows_one_ref(self) -> "DagRepository":
-        at_most_one(self, "branch", "tag", "commit")
-        return self
-
     @property
     def ref(self) -> str:
-        """What is followed: branch, tag or commit."""
+        """Branch, tag or commit that is followed."""
         return self.tag or self.commit or self.branch or "main"
 
     @property
     def ref_kind(self) -> GitRefKind:
-        """What `ref` is."""
+        """Kind of `ref`."""
         return GitRefKind.TAG if self.tag else GitRefKind.COMMIT if self.commit else GitRefKind.BRANCH
 
     @property
@@ -73,62 +79,31 @@ class DagRepository(Model):  # noqa: D101
         return self.ref_kind is GitRefKind.BRANCH
 
 
-def check_delivery(dags: "Dags") -> None:
-    """See that the delivery can do what the other settings ask for.
+class Dags(DagRepository):
+    """Source of the DAGs. Give at most one of `branch`, `tag` and `commit`."""
 
-    Raises:
-        PydanticCustomError: it cannot; the error names the setting.
-    """
-    if dags.delivery is DagDelivery.IMAGE:
-        if given := sorted(dags.model_fields_set - {"delivery", "path"}):
-            # Not even visibleWithinSeconds: with no repository to watch it would be a promise that nothing keeps.
-            others = "".join(f", so does {to_camel(name)}" for name in given[1:])
-            raise wrong(
-                given[0],
-                f"says nothing with delivery 'image', where DAGs change with the image alone{others}: leave it out",
-            )
-        return
-    if not dags.repository:
-        raise wrong("repository", "is required")
-    if dags.path.startswith("/"):
-        raise wrong("path", "must be a path inside the repository, without a leading / and without .., such as dags")
-    if dags.visible_within_seconds < (least := polling.least_seconds(dags.delivery) or 0):
-        raise wrong(
-            "visible_within_seconds",
-            f"must be greater than or equal to {least}: {dags.delivery.value} cannot be faster",
-        )
-    if dags.delivery is DagDelivery.GIT_BUNDLE:
-        _check_git_bundle(dags)
-    elif dags.more_repositories:
-        raise wrong("more_repositories", "needs delivery 'gitBundle': git-sync follows one repository")
-
-
-def _check_git_bundle(dags: "Dags") -> None:
-    if "depth" in dags.model_fields_set and dags.depth != 1:
-        raise wrong("depth", "is git-sync's, and a git bundle always has the whole history: leave it out")
-    if dags.github_app or dags.authentication is GitAuthentication.GITHUB_APP:
-        raise wrong(
-            "github_app" if dags.github_app else "authentication",
-            "is not supported by Airflow's git bundle (provider 0.4.0): use delivery 'gitSync', or a deploy key or token",
-        )
-    main = GitUrl.parse(dags.repository)
-    for name, more in dags.more_repositories.items():
-        url, field = GitUrl.parse(more.repository), f"more_repositories.{name}.repository"
-        if name == "dags-folder" or len(name) > _LONGEST_NAME:
-            why = (
-                "is the name of dags.repository" if name == "dags-folder" else f"is longer than {_LONGEST_NAME} letters"
-            )
-            raise wrong(f"more_repositories.{name}", f"{why}: choose another name")
-        if more.path.startswith("/"):
-            raise wrong(f"more_repositories.{name}.path", "must be a path inside the repository, without a leading /")
-        if url.is_ssh != main.is_ssh:
-            raise wrong(
-                field, f"must be reached as dags.repository is, which it shares authentication with: {other_form(url)}"
-            )
-        if url.is_ssh and dags.known_hosts is None and known_hosts_for(url.host, url.port) is None:
-            raise wrong(field, f"needs knownHosts for {url.host_and_port}: its host keys do not come with this program")
-        if dags.register_deploy_key and url.host != main.host:
-            raise wrong(
-                "register_deploy_key",
-                f"works for the host of dags.repository alone, and {more.repository} is on another",
-            )
+    delivery: DagDelivery = DagDelivery.GIT_SYNC
+    """Way of the DAGs into Airflow's pods."""
+    repository: Line = ""
+    """Repository URL: `git@host:org/repo.git`, `ssh://git@host:port/org/repo.git` or `https://host/org/repo.git`. Required unless `delivery` is `image`."""
+    path: str = "dags"
+    """Folder of the DAGs in the repository; empty for its root. With `delivery: image`: in `/opt/airflow/dags` of the image, or absolute."""
+    more_repositories: dict[Name, DagRepository] = {}
+    """More repositories by a name of your own, with `delivery: gitBundle`. They share authentication and known hosts; each gets a generated key of its own."""
+    depth: Annotated[int, Field(ge=1)] = 1
+    """Commits of history that git-sync fetches."""
+    # The delivery sets the real minimum (git/polling.py); the JSON Schema has the lowest of all.
+    visible_within_seconds: Annotated[int, Field(ge=1, le=3600, json_schema_extra={"minimum": 20})] = 60
+    """Seconds from a push until its DAGs are listed, 20 or more. Sets the polling of the git host and the DAG processor's intervals together."""
+    authentication: GitAuthentication | None = None
+    """Left out: an SSH URL uses `airflow:gitSshKey` if that is set, else a generated key. An HTTPS URL uses `githubApp` or `airflow:gitToken` if one is set, else nothing."""
+    username: Line = "git"
+    """User name sent with `airflow:gitToken`; most git hosts ignore it."""
+    known_hosts: str | None = None
+    """Host keys in known_hosts format. Needed for an SSH host other than GitHub, GitLab, Bitbucket, Azure DevOps and Codeberg."""
+    github_app: GithubApp | None = None
+    """The GitHub App of `authentication: githubApp`."""
+    git_host: GitHost | None = None
+    """Product of the git host; left out: derived from the host's name, such as gitlab.example.com."""
+    register_deploy_key: bool = False
+    """Adds the generated key to the repository on GitHub or GitLab, read-only, with the secret `airflow:gitHostToken`. The stack removes it on destroy."""

@@ -1,46 +1,40 @@
-"""The forms that settings are made of: a closed and frozen model, and strings of one kind, refused in words."""
+"""Types of settings: a closed and frozen model, and strings of one form with an error message of their own."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import core_schema
 
 
 class Model(BaseModel):
-    """Closed and frozen: a misspelt key is an error, and no one changes a setting on the way."""
+    """Closed, so that a misspelt key is an error, and frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
 
-def at_most_one(model: Model, *names: str) -> None:
-    """Refuse two answers to one question.
+@dataclass(frozen=True)
+class MayBeOutput:
+    """Mark of a setting that a program may give as an output of another resource: no resource depends on its value.
 
-    Raises:
-        ValueError: more than one of the fields is given.
+    `stand_in` is validated with the other settings; the value itself once it is known (`inputs/deferred.py`).
     """
-    given = [name for name in names if getattr(model, name) is not None]
-    if len(given) > 1:
-        raise ValueError(f"give one of {', '.join(map(to_camel, names))}; {' and '.join(map(to_camel, given))} are set")
 
-
-def wrong(field: str, reason: str, allowed: str = "") -> PydanticCustomError:
-    """The error of one field, or of a part of it (`a.b`), that only the whole model can see."""
-    more = {"allowed": allowed} if allowed else {}
-    return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason, **more})
+    stand_in: str | int
 
 
 @dataclass(frozen=True)
 class Matching:
-    """A string of one form, refused in words rather than by its regular expression."""
+    """A string of one form; the error message is `must be ...` rather than the pattern."""
 
     pattern: str
     must: str
 
     def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Check the form after pydantic has seen that it is a string."""
+        """Check the form once pydantic has seen a string."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(
@@ -79,3 +73,19 @@ LabelValue = Annotated[
 Repository = Annotated[str, Matching(r"^[a-z0-9][a-z0-9._:/-]*$", "an image repository without tag")]
 Tag = Annotated[str, Matching(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", "an image tag such as 3.3.2")]
 EnvironmentName = Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of an environment variable")]
+
+
+def nested_model(annotation: object) -> type[Model] | None:
+    """The model inside an annotation such as `Ingress | None` or `dict[str, SecretKey]`; None without one."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    return next((model for inner in get_args(annotation) if (model := nested_model(inner))), None)
+
+
+def models(model: type[Model], path: str = "") -> Iterator[tuple[str, type[Model]]]:
+    """Every model below one, itself first, with the path of the setting; `<name>` where users choose the key."""
+    yield path, model
+    for name, field in model.model_fields.items():
+        if inner := nested_model(field.annotation):
+            step = f"{to_camel(name)}.<name>" if str(field.annotation).startswith("dict") else to_camel(name)
+            yield from models(inner, f"{path}.{step}".lstrip("."))

@@ -1,38 +1,24 @@
-"""The settings as frozen models: defaults, limits, and what must hold between them.
+"""The settings of a stack: every key of a stack file is one field of `Settings`, except secrets, which no model holds.
 
-Every key of a stack file is one field of `Settings`; secrets are not here, for a model must never hold one. Names and documentation are
-in `arguments.py`. Nothing here reads Pulumi's configuration: `stack_config.py` does, and words the errors.
+Types, defaults, limits and documentation only; `inputs/` has what must hold between settings. `arguments.py`, `Pulumi.yaml`, the JSON Schema and the
+reference are generated from here.
 """
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from airflow_stack.choices import AccessMode, DagDelivery, Executor, GitAuthentication, GitHost, Size, SslMode
-from airflow_stack.git.hosts import other_form
-from airflow_stack.git.known_hosts import known_hosts_for
-from airflow_stack.git.url import GitUrl
+from airflow_stack.choices import AccessMode, Executor, Size
 from airflow_stack.names import GIT_CONNECTION, SecretNames
-from airflow_stack.settings.dags import DagRepository, check_delivery
-from airflow_stack.settings.existing_secrets import ExistingSecrets
-from airflow_stack.settings.fields import (
-    EnvironmentName,
-    Generation,
-    LabelKey,
-    LabelValue,
-    Line,
-    Matching,
-    Model,
-    Name,
-    Port,
-    Quantity,
-    at_most_one,
-)
-from airflow_stack.settings.git_rules import check_github_app, check_registration
-from airflow_stack.settings.images import Images
 from airflow_stack.versions import CHART_VERSION, NUMBER
 
-# What the program itself puts into every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
+from .dags import Dags
+from .database import Database
+from .fields import EnvironmentName, LabelKey, LabelValue, Line, Matching, MayBeOutput, Model, Name, Quantity
+from .images import Images
+from .secrets import ExistingSecrets, Rotation, SecretKey
+
+# Variables that the program itself sets in every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
 MANAGED_ENVIRONMENT = frozenset(
     {
         "AIRFLOW__CORE__FERNET_KEY",
@@ -55,7 +41,7 @@ def _no_managed_environment(names: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-# The chart finds its own objects by these; another value in `labels` would win over the chart's.
+# The chart selects its own objects by these labels; a value in `labels` would override the chart's.
 _CHARTS_LABELS = frozenset({"tier", "component", "release", "chart", "heritage", "executor"})
 
 
@@ -67,234 +53,172 @@ def _no_labels_of_the_chart(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-class GithubApp(Model):  # noqa: D101  documented in arguments.py, as is every model below
-    application_id: Annotated[int, Field(ge=1)] | None = None
-    client_id: Annotated[str, Matching(r"^[A-Za-z0-9._-]+$", "a client ID such as Iv23liABCDEF")] | None = None
-    installation_id: Annotated[int, Field(ge=1)]
-    base_url: Annotated[str, Matching(r"^https://[^\s@]+$", "an https:// address without a user")] | None = None
+class Component(Model):
+    """Replicas, CPU and memory of one Airflow component; each value left out comes from the `size` preset."""
 
-    @model_validator(mode="after")
-    def _is_named_once(self) -> "GithubApp":
-        at_most_one(self, "application_id", "client_id")
-        if self.application_id is None and self.client_id is None:
-            raise ValueError("applicationId or clientId is needed: both stand on the App's settings page")
-        return self
-
-
-class Dags(DagRepository):  # noqa: D101
-    delivery: DagDelivery = DagDelivery.GIT_SYNC
-    repository: Line = ""
-    more_repositories: dict[Name, DagRepository] = {}
-    depth: Annotated[int, Field(ge=1)] = 1
-    # The delivery sets the least (budget.py), in words; editors know the least of all.
-    visible_within_seconds: Annotated[int, Field(ge=1, le=3600, json_schema_extra={"minimum": 20})] = 60
-    authentication: GitAuthentication | None = None
-    username: Line = "git"
-    known_hosts: str | None = None
-    github_app: GithubApp | None = None
-    git_host: GitHost | None = None
-    register_deploy_key: bool = False
-
-    @model_validator(mode="after")
-    def _delivery_agrees(self) -> "Dags":
-        check_delivery(self)
-        return self
-
-    @model_validator(mode="after")
-    def _agrees(self) -> "Dags":
-        if not self.repository:
-            return self
-        url = GitUrl.parse(self.repository)
-        ssh = self.authentication in (GitAuthentication.SSH_KEY, GitAuthentication.GENERATED_SSH_KEY)
-        if self.authentication is not None and ssh != url.is_ssh:
-            raise ValueError(
-                f"authentication {self.authentication.value!r} does not fit the {'SSH' if url.is_ssh else 'HTTPS'} URL "
-                f"{self.repository!r}; write the repository as {other_form(url)!r}, or leave authentication out"
-            )
-        if url.is_ssh and self.known_hosts is None and known_hosts_for(url.host, url.port) is None:
-            raise ValueError(
-                f"knownHosts is needed for {url.host_and_port}: its host keys do not come with this program; "
-                f"get them with `ssh-keyscan -p {url.port or 22} {url.host}` and compare them with what the host publishes"
-            )
-        if self.known_hosts is not None and not self.known_hosts.strip():
-            raise ValueError("knownHosts must not be empty: host keys are always verified")
-        return self
-
-    @model_validator(mode="after")
-    def _access_agrees(self) -> "Dags":
-        check_github_app(self)
-        check_registration(self)
-        return self
-
-
-class Component(Model):  # noqa: D101
     replicas: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Pods to run. Task pods of the KubernetesExecutor have none."""
     cpu: Quantity | None = None
+    """CPU request, a Kubernetes quantity such as `500m`."""
     memory: Quantity | None = None
+    """Memory request and limit, a Kubernetes quantity such as `2Gi`."""
 
 
-class Components(Model):  # noqa: D101
+class Components(Model):
+    """Per-component changes to the `size` preset."""
+
     api_server: Component = Component()
+    """The UI and the REST API."""
     scheduler: Component = Component()
+    """The scheduler; with the LocalExecutor it runs the tasks too."""
     dag_processor: Component = Component()
+    """Reads the DAG files."""
     triggerer: Component = Component()
+    """Runs deferred operators."""
     workers: Component = Component()
+    """Celery workers, or each task pod of the KubernetesExecutor."""
 
 
-class InClusterDatabase(Model):  # noqa: D101
-    storage: Quantity = "8Gi"
-    storage_class: Name | None = None
+class Ingress(Model):
+    """Access to the API server from outside the cluster; left out: by port-forward only."""
 
-
-class ExternalDatabase(Model):  # noqa: D101
-    host: Annotated[str, Matching(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", "a host name or IPv4 address")]
-    port: Port = 5432
-    name: Line = "airflow"
-    user: Line = "airflow"
-    ssl_mode: SslMode = SslMode.REQUIRE
-
-
-class CloudNativePgDatabase(Model):  # noqa: D101
-    instances: Annotated[int, Field(ge=1, le=9)] = 3
-    storage: Quantity = "20Gi"
-    storage_class: Name | None = None
-    operator_namespace: Name = "cnpg-system"
-
-
-class Database(Model):  # noqa: D101
-    in_cluster: InClusterDatabase | None = None
-    external: ExternalDatabase | None = None
-    cloud_native_pg: CloudNativePgDatabase | None = None
-
-    @model_validator(mode="after")
-    def _is_one_database(self) -> "Database":
-        at_most_one(self, "in_cluster", "external", "cloud_native_pg")
-        return self
-
-
-class Ingress(Model):  # noqa: D101
     host: Annotated[str, Matching(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "a host name such as airflow.example.com")]
+    """Host name of the UI."""
     controller_namespace: Name
+    """Namespace of the ingress controller, the only one that the network policies allow."""
     class_name: str | None = None
+    """IngressClass; left out: the cluster's default."""
     tls_secret: Name | None = None
+    """Name of the Secret with the certificate, in Airflow's namespace; left out: plain HTTP."""
     annotations: dict[str, str] = {}
+    """Annotations of the Ingress."""
 
 
-class Admin(Model):  # noqa: D101
+class Admin(Model):
+    """The first user of the UI; the password is generated (output `adminPassword`)."""
+
     create: bool = True
+    """False when single sign-on is configured: no user is created."""
     username: Line = "admin"
+    """Login name."""
     email: Annotated[str, Matching(r"^[^@\s]+@[^@\s]+$", "an e-mail address")] = "admin@example.com"
+    """E-mail address."""
     first_name: Line = "Airflow"
+    """First name."""
     last_name: Line = "Admin"
+    """Last name."""
 
 
-class LogVolume(Model):  # noqa: D101
+class LogVolume(Model):
+    """One volume, shared by every component and task pod."""
+
     size: Quantity
+    """Size of the volume."""
     storage_class: Name | None = None
+    """StorageClass; left out: the cluster's default."""
     access_mode: AccessMode = AccessMode.READ_WRITE_MANY
+    """`ReadWriteMany`, or `ReadWriteOnce` on a cluster of one node."""
 
 
-class RemoteLogs(Model):  # noqa: D101
+class RemoteLogs(Model):
+    """Object storage for task logs (`[logging] remote_base_log_folder`)."""
+
     folder: Annotated[
         str,
         Matching(
             r"^(s3|gs|abfs|oss|hdfs|cloudwatch)://[^\s{}]+$|^wasb[^\s{}]*$", "a folder such as s3://bucket/airflow"
         ),
     ]
+    """Base folder, such as `s3://bucket/airflow` or `gs://bucket/airflow` or `wasb://container`."""
     connection: Annotated[str, Matching(r"^[\w#!().:/-]+$", "an Airflow connection id")] | None = None
+    """Airflow connection id; left out: the pods' own identity."""
 
 
-class Logs(Model):  # noqa: D101
+class Logs(Model):
+    """Storage of task logs beyond their pods: at most one of these. Without one, logs are lost with the pod."""
+
     volume: LogVolume | None = None
+    """A shared volume."""
     remote: RemoteLogs | None = None
-
-    @model_validator(mode="after")
-    def _is_one_place(self) -> "Logs":
-        at_most_one(self, "volume", "remote")
-        return self
+    """Object storage."""
 
 
-class Chart(Model):  # noqa: D101
+class Chart(Model):
+    """The official Airflow chart."""
+
     version: Annotated[
         str,
         Matching(
             rf"^1\.{NUMBER}\.{NUMBER}(-[a-z0-9.]+)?$", f"a chart version such as {CHART_VERSION}; 2.x is another chart"
         ),
     ] = CHART_VERSION
+    """Exact chart version."""
     repository: Annotated[str, Matching(r"^(https|oci)://\S+$", "an https:// or oci:// address")] = (
         "https://airflow.apache.org"
     )
+    """Helm repository URL, or `oci://registry/path` that holds the chart `airflow`."""
     path: Line | None = None
+    """Local chart, packed or a folder; wins over `repository`."""
     timeout_seconds: Annotated[int, Field(ge=30, le=7200)] = 900
-
-
-class SecretKey(Model):  # noqa: D101
-    secret: Name
-    key: Annotated[str, Matching(r"^[-._a-zA-Z0-9]+$", "the key of a Secret")]
-
-
-class Rotation(Model):  # noqa: D101
-    fernet: Generation = 1
-    fernet_given: bool = False
-    api_secret: Generation = 1
-    jwt: Generation = 1
-    admin_password: Generation = 1
-    database_password: Generation = 1
-    redis_password: Generation = 1
-    git_ssh_key: Generation = 1
-    git_ssh_key_dropped: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _keeps_a_key(self) -> "Rotation":
-        if self.git_ssh_key_dropped >= self.git_ssh_key:
-            raise ValueError(
-                f"gitSshKeyDropped {self.git_ssh_key_dropped} leaves no deploy key: it must be less than gitSshKey, "
-                f"which is {self.git_ssh_key}; raise that first, and add the new key to the repository"
-            )
-        return self
+    """Seconds for an install or upgrade until every pod is ready."""
 
 
 class Settings(Model):
-    """Everything that a stack decides, checked."""
+    """Arguments of `Airflow`; only `dags` is required."""
 
     dags: Dags
+    """The DAG repository."""
     executor: Executor = Executor.KUBERNETES
+    """Place where tasks run."""
     size: Size = Size.SMALL
+    """Preset of replicas, CPU and memory."""
     components: Components = Components()
+    """Per-component changes to the preset."""
     database: Database = Database()
+    """The metadata database."""
     ingress: Ingress | None = None
+    """Access to the UI from outside the cluster."""
     admin: Admin = Admin()
+    """The first user."""
     logs: Logs = Logs()
+    """Storage of task logs."""
     images: Images = Images()
+    """Container images."""
     chart: Chart = Chart()
-    namespace: Name = "airflow"
+    """Source and version of the Helm chart."""
+    namespace: Annotated[Name, MayBeOutput("known-later")] = "airflow"
+    """Namespace of Airflow; each namespace holds at most one."""
     create_namespace: bool = True
+    """False for an existing namespace, which is then not changed, labelled or deleted. Give it Pod Security `restricted` and a NetworkPolicy that denies ingress: Airflow's pods work with both."""
     quota: dict[
         str, Annotated[str, Field(coerce_numbers_to_str=True, json_schema_extra={"type": ["string", "number"]})]
     ] = {}
+    """ResourceQuota of the namespace, such as `requests.memory: 32Gi`; left out: none."""
     labels: Annotated[dict[LabelKey, LabelValue], AfterValidator(_no_labels_of_the_chart)] = {}
+    """Labels of the namespace and everything in it."""
     service_account_annotations: dict[
         LabelKey, Annotated[str, Matching(r"^((?!\{\{)[^\n])*$", "one line without {{, a template to the chart")]
     ] = {}
+    """Annotations of the service accounts that tasks and components use, for workload identity."""
     environment: Annotated[dict[EnvironmentName, str], AfterValidator(_no_managed_environment)] = {}
+    """Environment variables of every Airflow container and task pod. Not for secrets: use `environmentFrom`."""
     environment_from: Annotated[dict[EnvironmentName, SecretKey], AfterValidator(_no_managed_environment)] = {}
+    """Environment variables taken from existing Secrets."""
     existing_secrets: ExistingSecrets = ExistingSecrets()
+    """Existing Secrets, by their content."""
     rotation: Rotation = Rotation()
+    """Generations of the generated credentials."""
     protect: bool = False
+    """Protects the Fernet key, the database password, the database and the log volume from deletion."""
     values: dict[str, Any] = {}
+    """Chart values without a setting of their own; merged last."""
 
     @property
     def secret_names(self) -> SecretNames:
-        """The Secrets that Airflow reads, made or found."""
+        """Names of the Secrets that Airflow reads, generated or existing."""
         return SecretNames.of(self.existing_secrets.model_dump(exclude_none=True))
 
     @property
     def makes_database(self) -> bool:
-        """Whether the metadata database is the program's own."""
+        """Whether the program runs the metadata database."""
         return self.database.external is None and self.existing_secrets.metadata_connection is None
-
-    @model_validator(mode="after")
-    def _environment_is_given_once(self) -> "Settings":
-        if twice := sorted(self.environment.keys() & self.environment_from.keys()):
-            raise ValueError(f"{', '.join(twice)}: give a variable in environment or in environmentFrom, not in both")
-        return self

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_stack.chart.check import TOP_LEVEL_KEYS, read_schema
+from airflow_stack.chart.check import TOP_LEVEL_KEYS
+from airflow_stack.chart.local_chart import values_schema
+from airflow_stack.inputs.wording import in_stack_file
 from tests.support.cases import SSH, Config, official_chart, problems, settings
 from tests.support.golden import Golden
 
@@ -47,11 +49,13 @@ def chart(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def refused(values: Config, chart: str | None = None) -> dict[str, str]:
     """Key and text of every problem."""
     more: Config = {"chart": {"path": chart}} if chart else {}
-    return {problem.key: str(problem) for problem in problems({"dags": SSH, "values": values, **more}).problems}
+    return {
+        problem.path: in_stack_file(problem) for problem in problems({"dags": SSH, "values": values, **more}).problems
+    }
 
 
 def test_a_top_level_key_that_the_chart_does_not_know_names_the_nearest(golden: Golden) -> None:
-    assert refused({"schedular": {}})["airflow:values.schedular"] == golden
+    assert refused({"schedular": {}})["values.schedular"] == golden
 
 
 def test_known_keys_are_taken_at_any_depth_when_no_chart_is_at_hand() -> None:
@@ -84,8 +88,8 @@ def test_a_secret_in_the_values_is_refused(values: Config, golden: Golden) -> No
     ("values", "setting"),
     [
         ({"executor": "LocalExecutor"}, "airflow:executor"),
-        ({"dags": {"gitSync": {"branch": "main"}}}, "airflow:dags.branch"),
-        ({"dags": {"gitSync": {"ref": "main"}}}, "airflow:dags"),
+        ({"dags": {"gitSync": {"branch": "main"}}}, "dags.branch"),
+        ({"dags": {"gitSync": {"ref": "main"}}}, "dags"),
         ({"createUserJob": {"enabled": True}}, "airflow:admin.create"),
         ({"fullnameOverride": "x"}, "airflow:namespace"),
         ({"env": [{"name": "A", "value": "b"}]}, "airflow:environment"),
@@ -108,15 +112,15 @@ def test_what_would_replace_all_that_the_program_sets_is_refused(values: Config,
 
 
 def test_a_deeper_key_is_checked_against_the_schema_of_a_chart_that_is_at_hand(chart: str, golden: Golden) -> None:
-    assert refused({"scheduler": {"repliicas": 2}}, chart)["airflow:values.scheduler"] == golden(name="unknown")
-    assert refused({"scheduler": {"replicas": "2"}}, chart)["airflow:values.scheduler.replicas"] == golden(name="type")
+    assert refused({"scheduler": {"repliicas": 2}}, chart)["values.scheduler"] == golden(name="unknown")
+    assert refused({"scheduler": {"replicas": "2"}}, chart)["values.scheduler.replicas"] == golden(name="type")
     taken = settings(values={"scheduler": {"replicas": 2}}, chart={"path": chart})
     assert taken.values["scheduler"] == {"replicas": 2}
 
 
 def test_the_schema_that_is_read_is_closed_at_the_top(chart: str) -> None:
     assert "additionalProperties" not in SCHEMA
-    assert read_schema(Path(chart)) == {**SCHEMA, "additionalProperties": False}
+    assert values_schema(Path(chart)) == {**SCHEMA, "additionalProperties": False}
 
 
 def test_a_key_that_the_chart_requires_need_not_be_among_the_changes(chart: str) -> None:
@@ -130,11 +134,11 @@ def test_neither_the_check_against_the_schema_repeats_a_secret(chart: str) -> No
         "scheduler": {"replicas": secret, "command": secret},
     }
     error = problems({"dags": SSH, "values": values, "chart": {"path": chart}})
-    assert {p.key for p in error.problems} == {
-        "airflow:values.data.metadataConnection",
-        "airflow:values.data",
-        "airflow:values.scheduler.replicas",
-        "airflow:values.scheduler.command",
+    assert {p.path for p in error.problems} == {
+        "values.data.metadataConnection",
+        "values.data",
+        "values.scheduler.replicas",
+        "values.scheduler.command",
     }
     assert "hunter2" not in str(error)
 
@@ -148,8 +152,8 @@ def test_a_chart_that_cannot_be_read_is_a_problem_of_its_path(
     if content is not None:
         Path("chart.tgz").write_bytes(content)
     found = refused(values, "chart.tgz")
-    assert found.keys() == {"airflow:chart.path"}
-    assert found["airflow:chart.path"] == golden
+    assert found.keys() == {"chart.path"}
+    assert found["chart.path"] == golden
 
 
 @pytest.mark.parametrize("schema", ["", "[]", "{"])
@@ -160,25 +164,25 @@ def test_a_chart_without_a_schema_is_refused(
     Path("chart").mkdir()
     if schema:
         Path("chart/values.schema.json").write_text(schema)
-    assert refused({}, "chart")["airflow:chart.path"] == golden
+    assert refused({}, "chart")["chart.path"] == golden
 
 
 def test_a_packed_chart_that_ends_early_is_refused(tmp_path: Path, chart: str) -> None:
     if Path(chart).is_file():
         broken = tmp_path / "broken.tgz"
         broken.write_bytes(Path(chart).read_bytes()[:-40])
-        assert refused({}, str(broken)).keys() == {"airflow:chart.path"}
+        assert refused({}, str(broken)).keys() == {"chart.path"}
 
 
 @pytest.mark.official_chart
 def test_the_names_of_the_top_level_are_those_of_the_chart() -> None:
-    assert read_schema(official_chart())["properties"].keys() == TOP_LEVEL_KEYS
+    assert values_schema(official_chart())["properties"].keys() == TOP_LEVEL_KEYS
 
 
 @pytest.mark.official_chart
 def test_a_key_that_is_misspelt_is_found_with_the_official_chart() -> None:
     values = {"scheduler": {"replica": 2}, "dags": {"gitSync": {"wait": "soon"}}}
     assert refused(values, str(official_chart())).keys() == {
-        "airflow:values.scheduler",
-        "airflow:values.dags.gitSync.wait",
+        "values.scheduler",
+        "values.dags.gitSync.wait",
     }

@@ -10,6 +10,7 @@ import yaml
 from airflow_stack.chart.delivery import BUNDLE, FOLDER, followed
 from airflow_stack.chart.values import chart_values
 from airflow_stack.cli.recording import Recording
+from airflow_stack.inputs.wording import in_stack_file
 from airflow_stack.settings.models import Settings
 from tests.support.cases import (  # fmt: skip
     AUTHENTICATIONS,
@@ -314,8 +315,8 @@ REFUSED: list[tuple[Config, str]] = [
 def test_what_a_delivery_cannot_do_is_refused(case: tuple[Config, str], golden: Golden) -> None:
     config, key = case
     (problem,) = problems(config).problems
-    assert problem.key == f"airflow:{key}"
-    assert str(problem) == golden
+    assert problem.path == key
+    assert in_stack_file(problem) == golden
 
 
 def test_the_stack_file_of_the_guide_is_in_order() -> None:

@@ -35,7 +35,8 @@ from airflow_stack.cli.recording import record
 from airflow_stack.errors import UserError
 from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import UnusableKeyError
-from airflow_stack.inputs.validation import SettingsError, load
+from airflow_stack.inputs.validation import load
+from airflow_stack.inputs.wording import SettingsError, in_stack_file
 from airflow_stack.parts.generated_credentials import AirflowCredentials
 from tests.support.cases import CONTRACT_CHART, SSH, problems
 from tests.support.golden import Golden
@@ -668,9 +669,9 @@ def test_a_given_fernet_key_that_is_taken_away_too_early_is_missed_and_no_new_on
     with pytest.raises(SettingsError) as missed:
         load("test", {"dags": SSH, "rotation": rotation}, set())
     (problem,) = missed.value.problems
-    assert problem.key == "airflow:fernetKey"
+    assert problem.path == "fernetKey"
     (problem,) = problems({"dags": SSH, "rotation": {"fernet": generation}, "fernetKey": old}).problems
-    assert str(problem) == golden
+    assert in_stack_file(problem) == golden
     for alone in ({"fernet_key": old}, {"rotation": {"fernet": generation, "fernet_given": True}}):
         with pytest.raises(RunError, match="goes with rotation"):
             fernet(**alone)
@@ -680,7 +681,7 @@ def test_a_given_fernet_key_may_go_once_two_newer_ones_are_in_use(golden: Golden
     third = {"dags": SSH, "rotation": {"fernet": 3, "fernetGiven": True}}
     load("test", third, set())
     (problem,) = problems({**third, "fernetKey": Fernet.generate_key().decode()}).problems
-    assert str(problem) == golden
+    assert in_stack_file(problem) == golden
 
 
 def test_an_existing_fernet_key_is_missed_as_well() -> None:

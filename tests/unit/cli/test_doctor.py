@@ -27,7 +27,8 @@ from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, 
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.pulumi_cli import State
 from airflow_stack.errors import UserError
-from airflow_stack.settings.models import Chart, GithubApp, Settings
+from airflow_stack.settings.dags import GithubApp
+from airflow_stack.settings.models import Chart, Settings
 from tests.support.cases import BUNDLES, settings
 from tests.support.golden import Golden
 

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from airflow_stack.git.known_hosts import PUBLISHED, known_hosts_for
+from airflow_stack.inputs.wording import in_stack_file
 from tests.support.cases import problems
 from tests.support.golden import Golden
 
@@ -99,5 +100,5 @@ def test_the_error_for_another_host_or_port_names_the_command_and_asks_to_verify
     repository: str, command: str, golden: Golden
 ) -> None:
     (problem,) = problems({"dags": {"repository": repository}}).problems
-    assert command in str(problem)
-    assert str(problem) == golden
+    assert command in in_stack_file(problem)
+    assert in_stack_file(problem) == golden

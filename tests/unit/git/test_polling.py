@@ -15,6 +15,7 @@ from airflow_stack.cli import main
 from airflow_stack.cli.recording import record
 from airflow_stack.git import polling
 from airflow_stack.git.polling import Intervals
+from airflow_stack.inputs.wording import in_stack_file
 from tests.support.cases import BUNDLES, EXECUTORS, HTTPS, IMAGE, SIZES, SSH, Config, problems, settings
 from tests.support.golden import Golden
 
@@ -80,8 +81,8 @@ def test_where_dags_come_with_the_image_there_is_nothing_to_spend() -> None:
 @pytest.mark.parametrize("delivery", POLLED)
 def test_a_stack_that_asks_for_less_than_can_be_met_is_told_the_least(delivery: DagDelivery, golden: Golden) -> None:
     (problem,) = problems({"dags": {**SSH, "delivery": delivery.value, "visibleWithinSeconds": 19}}).problems
-    assert problem.key == "airflow:dags.visibleWithinSeconds"
-    assert str(problem) == golden
+    assert problem.path == "dags.visibleWithinSeconds"
+    assert in_stack_file(problem) == golden
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from airflow_stack.cli import placeholder_secrets
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
-from airflow_stack.inputs.validation import SECRETS
+from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.inputs.wording import fix_in_stack_file
 from tests.support.cases import HTTPS, SSH, Config, problems, settings
 from tests.support.golden import Golden
 
@@ -152,9 +153,9 @@ APP: Config = {**HTTPS, "githubApp": {"clientId": "Iv1.abc", "installationId": 1
 def test_a_wrong_key_of_a_stack_is_one_setting_to_correct(secret: str, dags: Config) -> None:
     wrong = REFUSED["a public key"]
     (problem,) = problems({"dags": dags, secret: wrong}).problems
-    assert problem.key == f"airflow:{secret}"
+    assert problem.path == secret
     assert problem.value is None
-    assert SECRETS[secret] in problem.way_out
+    assert SECRETS[secret] in fix_in_stack_file(problem)
     assert wrong.split()[1] not in str(problem)
 
 

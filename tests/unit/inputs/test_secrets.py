@@ -2,7 +2,9 @@
 
 import pytest
 
-from airflow_stack.inputs.validation import SECRETS, SettingsError, load, missing_secrets, required_secrets
+from airflow_stack.inputs.secrets import SECRETS, required_secrets
+from airflow_stack.inputs.validation import load, missing_secrets
+from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file, in_stack_file
 from tests.support import git_host_packages
 from tests.support.cases import AUTHENTICATIONS, GIVEN, HTTPS, SSH, Config, problems, settings
 from tests.support.golden import Golden
@@ -26,7 +28,7 @@ def test_missing_secrets_are_asked_for_in_one_message_with_the_exact_commands(na
     assert missing_secrets(config) == required_secrets(settings(**config)) == keys
     if keys:
         error = problems(config, secrets_required=True)
-        assert [problem.key for problem in error.problems] == [f"airflow:{key}" for key in keys]
+        assert [problem.path for problem in error.problems] == keys
         assert str(error) == golden
     else:
         load("test", config, ())
@@ -83,8 +85,8 @@ def test_authentication_follows_the_url_and_the_secret_that_is_set(
 )
 def test_a_secret_that_nothing_uses_is_refused(config: Config, key: str, golden: Golden) -> None:
     (problem,) = problems({**config, key: CANARY}).problems
-    assert problem.key == f"airflow:{key}"
-    assert str(problem) == golden
+    assert problem.path == key
+    assert in_stack_file(problem) == golden
 
 
 # Where each secret is of use.
@@ -104,16 +106,16 @@ def test_a_secret_in_plain_text_is_refused_with_the_command_that_encrypts_it(
 ) -> None:
     git_host_packages.install(monkeypatch)
     (problem,) = problems({**USED[key], key: CANARY}, secret_keys=set()).problems
-    assert str(problem) == golden
-    assert CANARY not in str(problem)
+    assert in_stack_file(problem) == golden
+    assert CANARY not in in_stack_file(problem)
     load("test", {**USED[key], key: GIVEN[key]}, {key})
 
 
 @pytest.mark.parametrize("key", ["dags", "values", "environment", "admin"])
 def test_an_encrypted_value_inside_a_setting_is_refused(key: str, golden: Golden) -> None:
     config: Config = {"dags": SSH, "environment": {"A": "b"}, "values": {"env": []}, "admin": {"username": CANARY}}
-    found = {problem.key: problem for problem in problems(config, secret_keys={key}).problems}
-    assert str(found[f"airflow:{key}"]) == golden
+    found = {problem.path: problem for problem in problems(config, secret_keys={key}).problems}
+    assert str(found[key]) == golden
     assert CANARY not in str(found)
 
 
@@ -168,7 +170,7 @@ def test_what_is_no_secret_is_shown() -> None:
 
 def test_a_misspelt_secret_is_to_be_set_as_a_secret() -> None:
     (problem,) = problems({"dags": SSH, "gitTokn": CANARY}, secret_keys={"gitTokn"}).problems
-    assert SECRETS["gitToken"] in problem.way_out
+    assert SECRETS["gitToken"] in fix_in_stack_file(problem)
 
 
 def test_the_error_is_one_text_without_a_traceback() -> None:

@@ -7,7 +7,8 @@ import pytest
 from airflow_stack.airflow import Airflow
 from airflow_stack.choices import Executor
 from airflow_stack.cli.recording import record
-from airflow_stack.inputs.validation import SettingsError, arguments, load
+from airflow_stack.inputs.validation import arguments, load
+from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file, in_program, in_stack_file
 from tests.support.cases import AUTHENTICATIONS, HTTPS, SSH, Config, problems, settings
 from tests.support.golden import Golden
 
@@ -142,9 +143,9 @@ WRONG: dict[str, tuple[Config, str]] = {
 def test_a_wrong_setting_is_named_with_its_reason_and_the_way_out(name: str, golden: Golden) -> None:
     config, key = WRONG[name]
     (problem,) = problems(config).problems
-    assert problem.key == f"airflow:{key}"
-    assert str(problem) == golden
-    assert not [word for word in PYDANTICS_WORDS if word in str(problem)]
+    assert problem.path == key
+    assert in_stack_file(problem) == golden
+    assert not [word for word in PYDANTICS_WORDS if word in in_stack_file(problem)]
 
 
 RIGHT: dict[str, tuple[Config, str, object]] = {
@@ -196,7 +197,7 @@ def test_all_errors_come_at_once_also_those_of_other_settings(golden: Golden) ->
         together |= WRONG[name][0] if name != names[0] else {}
     together |= WRONG[names[0]][0] | {"sise": "small", "gitToken": "t", "values": {"executr": "x"}}
     error = problems(together, secret_keys=set())
-    assert {problem.key.removeprefix("airflow:") for problem in error.problems} == {
+    assert {problem.path for problem in error.problems} == {
         "dags.commit", "executor", "admin.email", "rotation.jwt", "environmentFrom", "sise", "gitToken", "values.executr",
     }  # fmt: skip
     assert str(error) == golden
@@ -218,10 +219,10 @@ MISSPELT: dict[str, tuple[Config, str, str]] = {
 def test_a_misspelt_key_names_the_nearest_and_all_valid_ones(name: str, golden: Golden) -> None:
     config, key, nearest = MISSPELT[name]
     (problem,) = problems(config).problems
-    assert problem.key == f"airflow:{key}"
+    assert problem.path == key
     assert nearest in (problem.allowed or "").split(", ")
-    assert nearest in problem.way_out
-    assert str(problem) == golden
+    assert nearest in fix_in_stack_file(problem)
+    assert in_stack_file(problem) == golden
 
 
 def test_a_key_that_is_like_no_other_names_all_valid_ones_and_none_as_near(golden: Golden) -> None:
@@ -234,8 +235,8 @@ def test_a_key_set_without_path_is_told_apart_from_a_misspelt_one(golden: Golden
 
 def test_a_long_value_is_cut_to_one_line() -> None:
     (problem,) = problems(dags() | {"namespace": "A\n" * 5000}).problems
-    assert len(problem.value or "") < 200
-    assert len(str(problem).splitlines()) == 3
+    assert len(str(problem.value)) < 200
+    assert len(in_stack_file(problem).splitlines()) == 3
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_a_long_value_is_cut_to_one_line() -> None:
 )  # fmt: skip
 def test_what_json_cannot_hold_is_refused_and_not_stumbled_over(value: object) -> None:
     (problem,) = problems(dags() | {"values": value}).problems
-    assert problem.key.startswith("airflow:values")
+    assert problem.path.startswith("values")
 
 
 def test_a_program_gets_the_same_words_under_its_own_names() -> None:
@@ -255,7 +256,8 @@ def test_a_program_gets_the_same_words_under_its_own_names() -> None:
         (p.reason, p.value, p.allowed) for p in in_a_file.problems
     ]
     (misspelt,) = problems({"dags": {**SSH, "visibleWithinSeconds": 30}}, by_name=True).problems
-    assert "visible_within_seconds" in misspelt.way_out
+    assert "did you mean 'visible_within_seconds'?" in in_program(misspelt)
+    assert in_program(misspelt).startswith("  dags.visibleWithinSeconds = ")
 
 
 def test_the_component_refuses_wrong_arguments_before_it_makes_anything(golden: Golden) -> None:
@@ -263,7 +265,7 @@ def test_the_component_refuses_wrong_arguments_before_it_makes_anything(golden: 
     wrong: Any = {"dags": {**SSH, "dept": 1}, "namespace": "X"}
     with pytest.raises(SettingsError) as refused:
         record(lambda: made.append(Airflow("mine", wrong)))
-    assert {problem.key for problem in refused.value.problems} == {"dags.dept", "namespace"}
+    assert {problem.path for problem in refused.value.problems} == {"dags.dept", "namespace"}
     assert str(refused.value) == golden
     assert not made
 

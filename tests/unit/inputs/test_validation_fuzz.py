@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from airflow_stack.chart.values import chart_values
-from airflow_stack.inputs.validation import SECRETS, SettingsError, load, missing_secrets
+from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.inputs.validation import load, missing_secrets
+from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file
 from airflow_stack.settings.models import Settings
 from tests.support.cases import CONTRACT_CHART, GIVEN, SSH, Config, closed_schema
 from tests.support.strategies import in_order, junk, texts
@@ -67,9 +69,9 @@ def taken(config: Config, secret_keys: set[str]) -> Settings | None:
     except SettingsError as error:
         assert error.problems
         for problem in error.problems:
-            assert problem.key.startswith("airflow:")
+            assert problem.path or "" in config
             assert problem.reason
-            assert problem.way_out
+            assert fix_in_stack_file(problem)
             assert not [
                 word for word in ("pydantic", "Input should", "a valid", "dictionary") if word in problem.reason
             ]

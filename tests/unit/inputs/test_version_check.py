@@ -15,6 +15,7 @@ from airflow_stack.airflow import Airflow
 from airflow_stack.cli.recording import record
 from airflow_stack.inputs.validation import arguments, load
 from airflow_stack.inputs.version_check import version_warnings
+from airflow_stack.inputs.wording import in_stack_file
 from airflow_stack.settings.images import Images
 from airflow_stack.settings.models import Chart
 from airflow_stack.versions import ADVISORIES, TESTED, kubernetes_warning, order
@@ -151,9 +152,9 @@ def test_nothing_is_said_of_what_is_tested_or_not_run(config: Config) -> None:
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_key_value_and_way_out(config: Config, key: str, golden: Golden) -> None:
     (problem,) = problems({"dags": SSH, **config}).problems
-    assert problem.key == f"airflow:{key}"
+    assert problem.path == key
     assert problem.value
-    assert str(problem) == golden
+    assert in_stack_file(problem) == golden
 
 
 def test_a_tag_beside_a_digest_reaches_the_program_although_it_is_the_default() -> None:
@@ -196,16 +197,16 @@ def test_a_local_chart_that_cannot_be_deployed_is_refused(
     packed: bool, version: str, folder: Path, golden: Golden
 ) -> None:
     (problem,) = problems({"dags": SSH, "chart": {"path": local(folder, version, packed=packed)}}).problems
-    assert problem.key == "airflow:chart.path"
-    assert str(problem) == golden
+    assert problem.path == "chart.path"
+    assert in_stack_file(problem) == golden
 
 
 def test_a_folder_without_a_chart_yaml_is_no_chart(folder: Path, golden: Golden) -> None:
     (folder / "airflow").mkdir()
     (folder / "airflow" / "values.schema.json").write_text("{}")
     (problem,) = problems({"dags": SSH, "chart": {"path": "airflow"}}).problems
-    assert problem.key == "airflow:chart.path"
-    assert str(problem) == golden
+    assert problem.path == "chart.path"
+    assert in_stack_file(problem) == golden
 
 
 def test_the_stand_in_for_the_chart_counts_as_the_chart() -> None:

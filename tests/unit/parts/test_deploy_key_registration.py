@@ -9,6 +9,7 @@ from airflow_stack.arguments import DagsArgs
 from airflow_stack.choices import GitAuthentication, GitHost
 from airflow_stack.cli.recording import Recording, record
 from airflow_stack.inputs import installed_packages
+from airflow_stack.inputs.wording import in_stack_file
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
 from tests.support import git_host_packages
 from tests.support.cases import AUTHENTICATIONS, Config, deployed, problems
@@ -114,7 +115,7 @@ WRONG: dict[str, Config] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_where_a_key_cannot_be_registered_the_way_out_is_told(name: str, golden: Golden) -> None:
     (problem,) = problems({"dags": WRONG[name]}).problems
-    assert str(problem) == golden
+    assert in_stack_file(problem) == golden
 
 
 def test_a_token_is_asked_for_and_a_given_key_is_not_used(golden: Golden) -> None:
@@ -127,6 +128,6 @@ def test_a_missing_package_is_told_before_anything_is_touched(
 ) -> None:
     monkeypatch.setattr(installed_packages, "find_spec", lambda _: None)
     (problem,) = problems({"dags": {**SSH_URL, "repository": f"git@{host}:a/b"}}).problems
-    assert problem.key == "airflow:dags.registerDeployKey"
+    assert problem.path == "dags.registerDeployKey"
     assert f"pulumi-{extra}" in problem.reason
-    assert str(problem) == golden
+    assert in_stack_file(problem) == golden

@@ -7,6 +7,7 @@ import pytest
 
 from airflow_stack.choices import GitAuthentication
 from airflow_stack.cli.recording import Recording, made_up, record
+from airflow_stack.inputs.wording import in_stack_file
 from airflow_stack.parts.git_access import GitAccess
 from tests.support.cases import GIVEN, KEY, SSH, Config, changed, deployed, problems
 from tests.support.golden import Golden
@@ -122,8 +123,8 @@ def test_the_outputs_show_the_newest_key_and_where_to_add_it_and_both_while_two_
 @pytest.mark.parametrize("rotation", [{"gitSshKeyDropped": 1}, {"gitSshKey": 2, "gitSshKeyDropped": 3}], ids=str)
 def test_the_last_key_cannot_be_dropped(rotation: Config, golden: Golden) -> None:
     (problem,) = problems({"dags": SSH, "rotation": rotation}).problems
-    assert problem.key == "airflow:rotation"
-    assert str(problem) == golden
+    assert problem.path == "rotation"
+    assert in_stack_file(problem) == golden
 
 
 def test_azure_devops_gets_a_key_that_it_takes() -> None:

@@ -11,9 +11,10 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack.airflow import Airflow
 from airflow_stack.inputs import installed_packages
-from airflow_stack.inputs.validation import PROJECT, SECRETS
+from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.settings.fields import models
+from airflow_stack.settings.models import Settings
 from tests.support.cases import CONTRACT_CHART, ROOT, Config, settings
-from tools.docstrings import models
 from tools.generate import REFERENCE, stack_schema
 from tools.markdown import anchor, table
 from tools.reference_inputs import Example, examples, headings
@@ -60,7 +61,9 @@ def given(value: object, path: str = "") -> Iterator[str]:
 
 
 def test_every_setting_is_in_an_example_or_set_by_a_command() -> None:
-    every = {f"{path}.{field.alias}".lstrip(".") for path, model in models() for field in model.model_fields.values()}
+    every = {
+        f"{path}.{field.alias}".lstrip(".") for path, model in models(Settings) for field in model.model_fields.values()
+    }
     assert len(every) > 130
     shown = {path for example in examples() for path in given(config(example))}
     components = {
@@ -73,7 +76,7 @@ def test_every_setting_is_in_an_example_or_set_by_a_command() -> None:
 
 def test_every_input_and_output_has_a_row() -> None:
     rows = set(re.findall(r"^\| \[?`(.*?)`", PAGE, re.MULTILINE))
-    assert {field.alias for _, model in models() for field in model.model_fields.values()} <= rows
+    assert {field.alias for _, model in models(Settings) for field in model.model_fields.values()} <= rows
     assert {*SECRETS, *map(to_camel, Airflow.__annotations__)} <= rows
 
 

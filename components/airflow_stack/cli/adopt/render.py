@@ -7,7 +7,9 @@ import yaml
 
 from airflow_stack.cli.adopt.first_update import Changes
 from airflow_stack.cli.adopt.model import Adoption
-from airflow_stack.inputs.validation import PROJECT, SECRETS, SettingsError, load
+from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.inputs.validation import load
+from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file
 
 
 class _Dumper(yaml.SafeDumper):
@@ -35,7 +37,7 @@ def to_correct(adoption: Adoption) -> list[str]:
     try:
         load("", {**adoption.settings, **secrets}, secrets.keys(), secrets_required=False)
     except SettingsError as error:
-        return [f"{each.key}: {each.reason}; {each.way_out}" for each in error.problems]
+        return [f"{PROJECT}:{each.path}: {each.reason}; {fix_in_stack_file(each)}" for each in error.problems]
     return []
 
 

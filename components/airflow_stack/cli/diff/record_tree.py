@@ -44,13 +44,13 @@ def main(arguments: Sequence[str]) -> None:
     """Write the stacks of the current folder to a file; of one whose settings are wrong, why."""
     target, chart, *stacks = arguments
     from airflow_stack.cli import stack_file
-    from airflow_stack.inputs.validation import SettingsError
+    from airflow_stack.errors import UserError
 
     found: dict[str, dict[str, Any]] = {}
     for stack in stacks:
         try:
             settings = stack_file.settings(Path.cwd(), stack, chart=Path(chart) if chart else None)
-        except SettingsError as error:
+        except UserError as error:
             found[stack] = {"problem": str(error)}
         else:
             found[stack] = described(settings, stack)

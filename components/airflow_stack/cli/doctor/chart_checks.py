@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import yaml
 
+from airflow_stack.chart.local_chart import local_version
 from airflow_stack.cli.doctor.model import Status, UnwellError
-from airflow_stack.inputs.version_check import local_chart_version
 from airflow_stack.settings.models import Chart
 
 _NAME = "airflow"
@@ -42,7 +42,7 @@ def find_chart(chart: Chart, transport: httpx2.BaseTransport | None = None) -> s
 
 def _local(path: Path) -> str:
     try:
-        return local_chart_version(path)
+        return local_version(path)
     except (OSError, ValueError) as error:
         way_out = "correct airflow:chart.path: a folder or a .tgz with a Chart.yaml"
         raise UnwellError(f"{path} is no chart: {error}", way_out) from None

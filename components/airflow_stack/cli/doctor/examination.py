@@ -20,7 +20,9 @@ from airflow_stack.cli.doctor.model import Check, Part, Status, Step, UnwellErro
 from airflow_stack.cli.pulumi_cli import PulumiStack, State
 from airflow_stack.cli.stack_cluster import connect
 from airflow_stack.errors import UserError
-from airflow_stack.inputs.validation import SECRETS, SettingsError, missing_secrets, required_secrets
+from airflow_stack.inputs.secrets import PROJECT, SECRETS, required_secrets
+from airflow_stack.inputs.validation import missing_secrets
+from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.settings.models import Settings
 
 
@@ -36,8 +38,11 @@ class Doctor:
         try:
             settings = stack_file.settings(self._root, self._stack, chart=self._chart)
         except SettingsError as error:
-            reasons = "; ".join(f"{each.key} {each.reason}" for each in error.problems)
+            reasons = "; ".join(f"{PROJECT}:{each.path} {each.reason}" for each in error.problems)
             yield Check("settings", Status.FAIL, reasons, f"`airflow-stack check --stack {self._stack}` says more")
+            return
+        except UserError as error:
+            yield Check("settings", Status.FAIL, *str(error).split("\n    fix: "))
             return
         yield Check("settings", Status.OK, "are in order")
         self._pulumi = PulumiStack(self._stack, self._root, self._env)

@@ -15,8 +15,7 @@ from airflow_stack.cli.doctor.model import Status, Step, UnwellError, one_line
 from airflow_stack.cli.doctor.repository_content import Refs
 from airflow_stack.git.hosts import deploy_key_page
 from airflow_stack.git.url import GitUrl
-from airflow_stack.settings.dags import DagRepository
-from airflow_stack.settings.models import Dags
+from airflow_stack.settings.dags import DagRepository, Dags
 
 _DENIED = (
     r"Permission denied \(|Too many authentication failures|Authentication failed|could not read (Username|Password)"

@@ -19,8 +19,9 @@ from airflow_stack.cli.recover.state_repair import resources
 from airflow_stack.git.hosts import github_api
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl
-from airflow_stack.inputs.validation import SECRETS
-from airflow_stack.settings.models import Dags, GithubApp, Settings
+from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.settings.dags import Dags, GithubApp
+from airflow_stack.settings.models import Settings
 
 _TLS_KEY = "tls:index/privateKey:PrivateKey"
 _SECONDS = 20

@@ -1,0 +1,119 @@
+"""Secrets of a stack: which are needed, unused, unusable or in plain text. No message holds a part of one."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from pydantic.alias_generators import to_camel, to_snake
+
+from airflow_stack.choices import DagDelivery, GitAuthentication
+from airflow_stack.fernet_key import usable_fernet_keys
+from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
+from airflow_stack.git.url import GitUrl
+from airflow_stack.settings.models import Settings
+from airflow_stack.settings.problem import Problem, Remove, Set, SetSecret
+
+PROJECT = "airflow"
+"""Name of the Pulumi project: prefix of every key in a stack file."""
+SECRETS = {
+    "gitSshKey": "pulumi config set --secret airflow:gitSshKey < path/to/private-key",
+    "gitToken": "pulumi config set --secret airflow:gitToken",
+    "githubAppPrivateKey": "pulumi config set --secret airflow:githubAppPrivateKey < path/to/app.private-key.pem",
+    "gitHostToken": "pulumi config set --secret airflow:gitHostToken",
+    "databasePassword": "pulumi config set --secret airflow:databasePassword",
+    "fernetKey": "pulumi config set --secret airflow:fernetKey",
+}
+"""Secret settings, and the command that sets each."""
+SECRET_DOCUMENTATION = {
+    "gitSshKey": "Private SSH key for the DAG repository. Secret.",
+    "gitToken": "HTTPS token for the DAG repository. Secret.",
+    "githubAppPrivateKey": "Private key of the GitHub App. Secret.",
+    "gitHostToken": "Token of the git host with permission to add deploy keys to the repository. Secret.",
+    "databasePassword": "Password of the external database. Secret.",
+    "fernetKey": "Fernet key of an Airflow that is taken over: generation 1 of `rotation.fernet`, with `rotation.fernetGiven`. Several keys are separated by commas, the newest first. Secret.",
+}
+NEEDED = frozenset({"dags", "database", "rotation", "existing_secrets"})
+"""Settings that decide which secrets are needed."""
+KEY_CHECKS = {"gitSshKey": usable, "githubAppPrivateKey": usable_for_github_app, "fernetKey": usable_fernet_keys}
+"""Checks of secrets: each returns the key in the form that its reader needs, or raises `UnusableKeyError`."""
+
+
+def required_secrets(settings: Settings) -> list[str]:
+    """The secrets without which the settings cannot work."""
+    wanted = {
+        GitAuthentication.SSH_KEY: ["gitSshKey"],
+        GitAuthentication.TOKEN: ["gitToken"],
+        GitAuthentication.GITHUB_APP: ["githubAppPrivateKey"],
+    }
+    authentication = settings.dags.authentication
+    required = list(wanted.get(authentication, [])) if authentication else []
+    if settings.dags.register_deploy_key:
+        required.append("gitHostToken")
+    if settings.database.external:
+        required.append("databasePassword")
+    if settings.rotation.fernet_given and settings.rotation.fernet < 3:  # the newest two are used
+        required.append("fernetKey")
+    return [key for key in required if not getattr(settings.existing_secrets, to_snake(key), None)]
+
+
+def with_authentication(settings: Settings, secrets: Collection[str]) -> Settings:
+    """The settings with `dags.authentication` derived from the repository's URL and the secrets, where it is left out."""
+    if settings.dags.authentication is not None or settings.dags.delivery is DagDelivery.IMAGE:
+        return settings
+    at_hand = {*secrets, *map(to_camel, settings.existing_secrets.model_dump(exclude_none=True))}
+    if GitUrl.parse(settings.dags.repository).is_ssh:
+        uses_key = "gitSshKey" in at_hand and not settings.dags.register_deploy_key
+        chosen = GitAuthentication.SSH_KEY if uses_key else GitAuthentication.GENERATED_SSH_KEY
+    elif settings.dags.github_app:
+        chosen = GitAuthentication.GITHUB_APP
+    else:
+        chosen = GitAuthentication.TOKEN if "gitToken" in at_hand else GitAuthentication.NONE
+    return settings.model_copy(update={"dags": settings.dags.model_copy(update={"authentication": chosen})})
+
+
+def plain_text_secrets(given: Collection[str], encrypted: Collection[str]) -> Iterator[Problem]:
+    """Secrets in plain text, and encrypted values of settings that are not secret."""
+    for key in sorted(given):
+        if key in SECRETS and key not in encrypted:
+            yield Problem(
+                key, "is a secret in plain text", (SetSecret(key), "replace the secret at its source: it was readable")
+            )
+        elif key in map(to_camel, Settings.model_fields) and key in encrypted:
+            yield Problem(
+                key,
+                "holds an encrypted value, which would be readable in the chart's values",
+                ("put it into a Secret of the namespace and name that in environmentFrom",),
+                otherwise="use a secret setting",
+                allowed="secrets are " + ", ".join(SECRETS),
+            )
+
+
+def missing_secrets(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    """Secrets that the settings need and the stack lacks."""
+    for key in required_secrets(settings):
+        if key not in given:
+            yield Problem(key, "is a secret that this stack needs and does not have", (SetSecret(key),))
+
+
+def unused_secrets(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
+    """Secrets that nothing reads."""
+    for key in sorted(SECRETS.keys() & set(given) - {*required_secrets(settings)}):
+        reason = "is set, but nothing uses it with the stack's other settings"
+        if key == "fernetKey" and not settings.rotation.fernet_given:
+            reason = "is set without rotation.fernetGiven, which keeps it from being removed too early"
+            yield Problem(key, reason, (Set("rotation.fernetGiven", "true"),))
+        elif key == "fernetKey" and not settings.existing_secrets.fernet_key:
+            rotated = "check that `airflow rotate-fernet-key` ran with rotation.fernet 2"
+            yield Problem(key, reason, (rotated, Remove(key)))
+        else:
+            yield Problem(
+                key, reason, (Remove(key),), otherwise="correct dags.repository, dags.authentication or database"
+            )
+
+
+def unusable_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
+    """Keys of a wrong form, as far as their text is known: not in a stack file, where it is encrypted, and not as an output."""
+    for key in sorted(KEY_CHECKS.keys() & given.keys() & {*required_secrets(settings)}):
+        if isinstance(text := given[key], str):
+            try:
+                KEY_CHECKS[key](text)
+            except UnusableKeyError as error:
+                yield Problem(key, error.reason, (error.way_out, SetSecret(key)))

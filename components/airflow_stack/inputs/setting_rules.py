@@ -1,0 +1,191 @@
+"""What must hold between settings other than those of `dags`. Each rule yields at most one problem for one cause."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from pydantic.alias_generators import to_camel
+
+from airflow_stack.chart.delivery import IMAGE_FOLDER
+from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
+from airflow_stack.git.url import GitUrl
+from airflow_stack.settings.images import OFFICIAL, AirflowImage
+from airflow_stack.settings.models import Settings
+from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
+from airflow_stack.versions import AIRFLOW_VERSION, TESTED, airflow_in, order
+
+from . import dag_rules
+from .installed_packages import missing_deploy_key_package
+
+Rule = Callable[[Settings], Iterator[Problem]]
+# Generation of the credential that each Secret holds. A higher one of the admin user's password has a meaning: apply the Secret again.
+_GENERATIONS = {
+    "fernet_key": "fernet",
+    "api_secret_key": "api_secret",
+    "jwt_secret": "jwt",
+    "redis_password": "redis_password",
+    "git_ssh_key": "git_ssh_key",
+}
+
+
+def airflow_version(settings: Settings) -> Iterator[Problem]:
+    """Airflow's version in the image is known."""
+    image = settings.images.airflow
+    path, allowed = "images.airflow", f"Airflow 3; tested are {' and '.join(row.airflow for row in TESTED)}"
+    official = image.repository == OFFICIAL or image.repository.endswith(f"/{OFFICIAL}")
+    if image.version is None and airflow_in(image.tag) is None:
+        reason = f"does not begin with an Airflow 3 version such as {AIRFLOW_VERSION}"
+        otherwise = "if the image holds Airflow 3, give its version in images.airflow.version"
+        yield Problem(f"{path}.tag", reason, (Set(f"{path}.tag"),), otherwise, allowed)
+    elif image.digest and image.version is None and "tag" not in image.model_fields_set:
+        reason = "names an image but not its Airflow version, and the tag is left out"
+        yield Problem(f"{path}.digest", reason, (Set(f"{path}.tag"),), f"set {path}.version", allowed)
+    elif image.version and official and order(image.tag)[:3] not in ((), order(image.version)[:3]):
+        reason = f"is not the version of the official image's tag, {image.tag!r}"
+        yield Problem(f"{path}.version", reason, (Remove(f"{path}.version"),), allowed=allowed)
+
+
+def one_database(settings: Settings) -> Iterator[Problem]:
+    """There is one database."""
+    each = settings.database
+    yield from at_most_one(
+        "database", inCluster=each.in_cluster, external=each.external, cloudNativePg=each.cloud_native_pg
+    )
+
+
+def one_log_storage(settings: Settings) -> Iterator[Problem]:
+    """Task logs have one place."""
+    yield from at_most_one("logs", volume=settings.logs.volume, remote=settings.logs.remote)
+
+
+def keeps_a_deploy_key(settings: Settings) -> Iterator[Problem]:
+    """Not every generation of the deploy key is dropped."""
+    newest, dropped = settings.rotation.git_ssh_key, settings.rotation.git_ssh_key_dropped
+    if dropped >= newest:
+        reason = f"gitSshKeyDropped {dropped} leaves no deploy key: it must be less than gitSshKey, which is {newest}"
+        raise_first = Set("rotation.gitSshKey", str(dropped + 1))
+        yield Problem("rotation", reason, (raise_first, "add the new key to the repository"))
+
+
+def one_value_for_a_variable(settings: Settings) -> Iterator[Problem]:
+    """An environment variable is given once."""
+    if twice := sorted(settings.environment.keys() & settings.environment_from.keys()):
+        reason = f"{', '.join(twice)}: give a variable in environment or in environmentFrom, not in both"
+        yield Problem("environmentFrom", reason, tuple(Remove(f"environmentFrom.{name}") for name in twice))
+
+
+def image_with_dags(settings: Settings) -> Iterator[Problem]:
+    """With `dags.delivery: image` the image holds DAGs."""
+    image = settings.images.airflow
+    if settings.dags.delivery is DagDelivery.IMAGE and image.repository == AirflowImage().repository:
+        dockerfile = f"`FROM {image.repository}:{image.tag}` and `COPY dags {IMAGE_FOLDER}/dags`"
+        yield Problem(
+            "images.airflow.repository",
+            "is the official image, which holds no DAGs, and dags.delivery is 'image'",
+            (
+                f"build and push an image whose Dockerfile is {dockerfile}",
+                Set("images.airflow.repository"),
+                Set("images.airflow.tag"),
+            ),
+            value=image.repository,
+        )
+
+
+def registration_package(settings: Settings) -> Iterator[Problem]:
+    """The package that registers deploy keys is installed."""
+    dags = settings.dags
+    if dags.register_deploy_key and (extra := missing_deploy_key_package(GitUrl.parse(dags.repository), dags.git_host)):
+        reason = f"needs the package pulumi-{extra}, which is not installed"
+        yield Problem("dags.registerDeployKey", reason, (f"pip install '.[{extra}]'",), otherwise="leave it out")
+
+
+def git_sync_for_github_apps(settings: Settings) -> Iterator[Problem]:
+    """git-sync is new enough for a GitHub App."""
+    tag = settings.images.git_sync.tag
+    version = re.match(r"v?(\d+)\.(\d+)", tag)
+    if settings.dags.github_app and version and (int(version[1]), int(version[2])) < (4, 3):
+        reason = "is older than git-sync 4.3, the first with support for GitHub Apps"
+        yield Problem("images.gitSync.tag", reason, (Remove("images.gitSync.tag"),), value=tag)
+
+
+def quota_of_own_namespace(settings: Settings) -> Iterator[Problem]:
+    """A quota goes with a namespace that the stack creates."""
+    if not settings.create_namespace and settings.quota:
+        reason = "belongs to the creator of the namespace, which is not this stack: createNamespace is false"
+        yield Problem("quota", reason, (Remove("quota"),))
+
+
+def existing_connection_alone(settings: Settings) -> Iterator[Problem]:
+    """An existing metadata connection is the only address of the database."""
+    if settings.existing_secrets.metadata_connection and settings.database != type(settings.database)():
+        reason = "is named twice: existingSecrets.metadataConnection has the address of a database already"
+        yield Problem("database", reason, (Remove("database"),))
+
+
+def broker_url_with_password(settings: Settings) -> Iterator[Problem]:
+    """An existing Redis password comes with the URL that contains it."""
+    if settings.existing_secrets.redis_password and not settings.existing_secrets.broker_url:
+        reason = (
+            "is needed with existingSecrets.redisPassword: the URL contains that password, which Pulumi does not know"
+        )
+        yield Problem("existingSecrets.brokerUrl", reason, (Set("existingSecrets.brokerUrl", "<name>"),))
+
+
+def existing_secrets_are_read(settings: Settings) -> Iterator[Problem]:
+    """Every existing Secret that is named has a reader."""
+    for name in sorted(settings.existing_secrets.model_dump(exclude_none=True).keys() - _read(settings)):
+        path, reason = f"existingSecrets.{to_camel(name)}", "is read by nothing with the stack's other settings"
+        if name == "git_token" and settings.dags.delivery is DagDelivery.GIT_BUNDLE:
+            reason = "is for git-sync; a git bundle has the token in its connection: set the secret airflow:gitToken"
+        yield Problem(path, reason, (Remove(path),))
+
+
+def existing_secrets_are_not_rotated(settings: Settings) -> Iterator[Problem]:
+    """A generation belongs to a generated credential."""
+    for name, generation in _GENERATIONS.items():
+        if getattr(settings.existing_secrets, name) and getattr(settings.rotation, generation) != 1:
+            path = f"rotation.{to_camel(generation)}"
+            reason = (
+                f"is for a generated key, and existingSecrets.{to_camel(name)} names one that is rotated at its source"
+            )
+            yield Problem(path, reason, (Remove(path),))
+
+
+def _read(settings: Settings) -> set[str]:
+    """The existing Secrets that the stack's pods would read."""
+    read = {"fernet_key", "api_secret_key", "jwt_secret", "metadata_connection"}
+    if settings.existing_secrets.metadata_connection:
+        read |= {"async_metadata_connection"}
+    if settings.admin.create:
+        read |= {"admin_password"}
+    if settings.executor is Executor.CELERY:
+        read |= {"broker_url", "redis_password"}
+    match settings.dags.authentication:
+        case GitAuthentication.SSH_KEY:
+            read |= {"git_ssh_key"}
+        case GitAuthentication.TOKEN if settings.dags.delivery is DagDelivery.GIT_SYNC:
+            read |= {"git_token"}
+        case GitAuthentication.GITHUB_APP:
+            read |= {"github_app_private_key"}
+    return read
+
+
+WITHIN: dict[str, tuple[Rule, ...]] = {
+    "dags": dag_rules.RULES,
+    "images": (airflow_version,),
+    "database": (one_database,),
+    "logs": (one_log_storage,),
+    "rotation": (keeps_a_deploy_key,),
+}
+"""Rules within one setting, in order. The first that fails ends the check of that setting."""
+BETWEEN: dict[Rule, frozenset[str]] = {
+    one_value_for_a_variable: frozenset({"environment", "environment_from"}),
+    image_with_dags: frozenset({"dags", "images"}),
+    registration_package: frozenset({"dags"}),
+    git_sync_for_github_apps: frozenset({"dags", "images"}),
+    quota_of_own_namespace: frozenset({"create_namespace", "quota"}),
+    existing_connection_alone: frozenset({"existing_secrets", "database"}),
+    broker_url_with_password: frozenset({"existing_secrets"}),
+    existing_secrets_are_read: frozenset({"existing_secrets", "admin", "executor", "dags"}),
+    existing_secrets_are_not_rotated: frozenset({"existing_secrets", "rotation"}),
+}
+"""Rules between settings, and those that each reads: it runs where they are right by themselves."""
