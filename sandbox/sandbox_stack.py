@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from airflow_stack.cli.pulumi_cli import ask_pulumi
 from sandbox import SandboxError
 from sandbox.observed_run import PRIVATE, Observer, run_observed
 from sandbox.pulumi_environment import plugins
@@ -142,24 +143,14 @@ class SandboxStack:
             return PulumiResult(done.ok, done.output, *_summary(events))
 
     def _ask(self, *arguments: str, text: str = "") -> str:
-        return _pulumi(self._home, self._env, *arguments, text=text)
+        return ask_pulumi(self._home, self._env, *arguments, text=text, umask=PRIVATE)
 
 
 def stacks(home: Path, env: Mapping[str, str]) -> list[str]:
     """Names of the stacks with state in `home`."""
     if not (home / "Pulumi.yaml").exists():
         return []
-    return [stack["name"] for stack in json.loads(_pulumi(home, env, "stack", "ls", "--json"))]
-
-
-def _pulumi(home: Path, env: Mapping[str, str], *arguments: str, text: str = "") -> str:
-    command = ["pulumi", *arguments, "--non-interactive"]
-    done = subprocess.run(
-        command, cwd=home, env=env, input=text, capture_output=True, text=True, check=False, umask=PRIVATE
-    )
-    if done.returncode != 0:
-        raise SandboxError(f"`pulumi {' '.join(arguments[:2])}` failed: {done.stderr or done.stdout}")
-    return done.stdout
+    return [stack["name"] for stack in json.loads(ask_pulumi(home, env, "stack", "ls", "--json", umask=PRIVATE))]
 
 
 def _exit_code(process: subprocess.Popen[bytes]) -> int:

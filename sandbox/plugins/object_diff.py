@@ -1,28 +1,18 @@
-"""Changed and replacing paths of an object: `Diff` in provider.go and the table in diff.go of the official provider."""
+"""Changed and replacing paths of an object: `Diff` in provider.go of the official provider."""
 
+from airflow_stack.cli.immutable_fields import REPLACED_BY_PROVIDER
 from sandbox.plugins.property_values import Path, Properties, Value, changes, dotted
 from sandbox.plugins.protocol import ResourceDiff
 
 _ALWAYS = ("metadata.name", "metadata.namespace")
-_REPLACING = {
-    "ConfigMap": ("binaryData", "data"),
-    "Job": ("spec.completions", "spec.parallelism", "spec.selector", "spec.template"),
-    "PersistentVolumeClaim": ("spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"),
-    "ResourceQuota": ("spec.scopes",),
-    "RoleBinding": ("roleRef",),
-    "Secret": ("type",),
-    "Service": ("spec.clusterIP",),
-    "StatefulSet": (
-        *("spec.podManagementPolicy", "spec.revisionHistoryLimit", "spec.selector"),
-        *("spec.serviceName", "spec.volumeClaimTemplates"),
-    ),
-}
 
 
 def diff_object(live: Properties, new: Properties, *, mutable: bool) -> ResourceDiff:
     """Compare the state of an object, pruned to the shape of its inputs, with new inputs."""
     secret = ("type", "data", "stringData") if new.get("kind") == "Secret" and not mutable else ()
-    replacing = [tuple(each.split(".")) for each in (*_ALWAYS, *_REPLACING.get(new.get("kind", ""), ()), *secret)]
+    replacing = [
+        tuple(each.split(".")) for each in (*_ALWAYS, *REPLACED_BY_PROVIDER.get(new.get("kind", ""), ()), *secret)
+    ]
     paths, replaces = {}, []
     for path, kind in changes(live, new):
         value = None if kind == "DELETE" else _at(new, path)

@@ -21,10 +21,10 @@ class Pulumi:
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home, self.stacks, self.resources = home, list[str](), list[dict[str, Any]]()
         self.operations: list[str] = []
-        monkeypatch.setattr("sandbox.sandbox_stack._pulumi", self._asked)
+        monkeypatch.setattr("sandbox.sandbox_stack.ask_pulumi", self._asked)
         monkeypatch.setattr("subprocess.run", self._run)
 
-    def _asked(self, home: Path, env: dict[str, str], *arguments: str, text: str = "") -> str:
+    def _asked(self, home: Path, env: dict[str, str], *arguments: str, text: str = "", umask: int = -1) -> str:
         if arguments[:2] == ("stack", "init"):
             self.stacks.append(arguments[2])
         if arguments[:2] == ("stack", "ls"):

@@ -74,8 +74,8 @@ class PulumiStack:
             return "an update is in progress" if busy else ""
         with tempfile.TemporaryDirectory() as folder:  # `init` may write a stack file beside Pulumi.yaml
             (Path(folder) / "Pulumi.yaml").write_text(f"name: {self.project}\nruntime: python\n")
-            env = {"PULUMI_BACKEND_URL": self._absolute(url), "PULUMI_CONFIG_PASSPHRASE": "not used"}
-            answer = self._run("stack", "init", self.name, "--no-select", folder=Path(folder), env=env)
+            env = {**self.env, "PULUMI_BACKEND_URL": self._absolute(url), "PULUMI_CONFIG_PASSPHRASE": "not used"}
+            answer = _run(Path(folder), env, "stack", "init", self.name, "--no-select")
         if "locked" in answer.stderr:
             return answer.stderr
         if "already exists" in answer.stderr:
@@ -92,27 +92,38 @@ class PulumiStack:
         return url if place == url or place[:1] in "/~" else f"file://{self._folder / place}"
 
     def _ask(self, *arguments: str, text: str = "") -> str:
-        answer = self._run(*arguments, text=text)
-        if answer.returncode != 0:
-            raise UserError(f"`pulumi {' '.join(arguments[:2])}` failed: {_last_words(answer)}")
-        return answer.stdout
+        return ask_pulumi(self._folder, self.env, *arguments, text=text)
 
-    def _run(
-        self, *arguments: str, text: str = "", folder: Path | None = None, env: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        pulumi = shutil.which("pulumi", path=self.env.get("PATH"))
-        if pulumi is None:
-            raise UserError("Pulumi is needed and was not found on PATH")
-        command = [pulumi, *arguments, "--non-interactive", "--color", "never"]
-        return subprocess.run(
-            command,
-            cwd=folder or self._folder,
-            env={**self.env, **(env or {})},
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+
+def ask_pulumi(folder: Path, env: Mapping[str, str], *arguments: str, text: str = "", umask: int = -1) -> str:
+    """What a Pulumi command prints.
+
+    Args:
+        folder: Folder with a Pulumi.yaml.
+        env: Environment of the command.
+        arguments: Command and options.
+        text: Standard input.
+        umask: For the files that Pulumi writes; -1 keeps the process's own.
+
+    Raises:
+        UserError: Pulumi was not found, or the command failed.
+    """
+    done = _run(folder, env, *arguments, text=text, umask=umask)
+    if done.returncode != 0:
+        raise UserError(f"`pulumi {' '.join(arguments[:2])}` failed: {_last_words(done)}")
+    return done.stdout
+
+
+def _run(
+    folder: Path, env: Mapping[str, str], *arguments: str, text: str = "", umask: int = -1
+) -> subprocess.CompletedProcess[str]:
+    pulumi = shutil.which("pulumi", path=env.get("PATH"))
+    if pulumi is None:
+        raise UserError("Pulumi is needed and was not found on PATH")
+    command = [pulumi, *arguments, "--non-interactive", "--color", "never"]
+    return subprocess.run(
+        command, cwd=folder, env=env, input=text, capture_output=True, text=True, check=False, umask=umask
+    )
 
 
 def _is_json(file: Path) -> bool:

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_stack.cli.immutable_fields import REFUSED_BY_KUBERNETES
+
 _Object = tuple[str, str]
 
-# Fields of `spec` that Kubernetes lets nobody change.
-_FIXED = {
-    "Deployment": ("selector",),
-    "StatefulSet": ("selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"),
-    "PersistentVolumeClaim": ("accessModes", "storageClassName"),
-}
+# Of other kinds the API server fills in immutable fields, so that two manifests may differ and yet mean the same.
+_COMPARED = ("Deployment", "PersistentVolumeClaim", "StatefulSet")
 _CLAIM_FIELDS = ("accessModes", "storageClassName", "resources")
 
 
@@ -34,7 +32,8 @@ def compare(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Change
     refused = [
         f"{kind} {name}: its {field} cannot be changed"
         for kind, name in sorted(old.keys() & new.keys())
-        for field in _FIXED.get(kind, ())
+        if kind in _COMPARED
+        for field in (path.removeprefix("spec.") for path in REFUSED_BY_KUBERNETES[kind])
         if _comparable(old[kind, name], field) != _comparable(new[kind, name], field)
     ]
     left = [claim for kind, name in removed if kind == "StatefulSet" for claim in _claims(old[kind, name], name)]

@@ -13,6 +13,7 @@ from airflow_stack.cli.diff.renderings import Side
 from airflow_stack.cli.diff.restarts import Restart, is_workload, part, restarts, template
 from airflow_stack.cli.diff.setting_changes import meaning
 from airflow_stack.cli.diff.storage import protected, storage
+from airflow_stack.cli.immutable_fields import REPLACED_BY_PROVIDER
 
 _TASKS = {"LocalExecutor": "Deployment/airflow-scheduler", "CeleryExecutor": "Deployment/airflow-worker"}
 _JOBS = {
@@ -46,14 +47,12 @@ def level(findings: list[Finding]) -> Level:
 
 def _gone(before: Side, after: Side, changed: list[Change]) -> list[str]:
     """The program's own objects that are deleted, also those that are made anew after."""
-    replaced = {"StatefulSet": "spec.volumeClaimTemplates", "PersistentVolumeClaim": "spec.storageClassName"}
     return [
         change.key
         for change in changed
         if change.what == "removed"
         or any(
-            f.path.startswith((replaced.get(change.key.partition("/")[0], "-"), "spec.accessModes"))
-            for f in change.fields
+            field.path.startswith(REPLACED_BY_PROVIDER.get(change.key.partition("/")[0], ())) for field in change.fields
         )
     ]
 

@@ -15,9 +15,7 @@ from lightkube.utils.quantity import parse_quantity
 from airflow_stack.cli.diff.model import Finding, dangerous
 from airflow_stack.cli.diff.quoting import code
 from airflow_stack.cli.diff.renderings import Manifest, Side
-
-# Fields of a StatefulSet's spec that replace it.
-_REPLACING = ("podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates")
+from airflow_stack.cli.immutable_fields import REFUSED_BY_KUBERNETES, REPLACED_BY_PROVIDER
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,8 @@ def _changed(old: Volume, new: Volume) -> Iterator[Finding]:
 
 def _replaced(key: str, before: Side, after: Side) -> Iterator[Finding]:
     old, new = (side.objects[key].get("spec", {}) for side in (before, after))
-    fields = [name for name in _REPLACING if old.get(name) != new.get(name)]
+    immutable = (REFUSED_BY_KUBERNETES if key in after.released else REPLACED_BY_PROVIDER)["StatefulSet"]
+    fields = [name for name in (path.removeprefix("spec.") for path in immutable) if old.get(name) != new.get(name)]
     if not fields:
         return
     if key in after.released:
