@@ -65,7 +65,7 @@ def inputs(schema: Schema) -> Iterator[str]:
 @cache
 def headings() -> Mapping[str, str]:
     """Heading of each object, by path. Objects of the same model share one heading with the model's name."""
-    paths = {model: [path for path, other in models(Settings) if other is model] for _, model in models()}
+    paths = {model: [path for path, other in models(Settings) if other is model] for _, model in models(Settings)}
     return {
         path: (path if [path] == paths[model] else f"{path.rpartition('.')[0]}.<{model.__name__.lower()}>") or "Inputs"
         for path, model in models(Settings)
