@@ -46,7 +46,7 @@ def test_a_chart_is_pulled_once(repository: http.server.ThreadingHTTPServer, tmp
     assert pulled.name == "airflow-1.2.3.tgz"
     (tmp_path / "served" / "airflow-1.2.3.tgz").unlink()
     assert chart_file(release, tmp_path) == pulled
-    with pytest.raises(UserError, match=r"(?s)could not pull the chart airflow .* give a local one: --chart PATH"):
+    with pytest.raises(UserError, match="--chart PATH"):
         chart_file({**release, "version": "1.2.4"}, tmp_path)
     assert [path.name for path in pulled.parent.iterdir()] == [pulled.name]
 

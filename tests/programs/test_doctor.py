@@ -21,6 +21,7 @@ from airflow_stack.errors import UserError
 from tests.support import git_servers
 from tests.support.cases import ROOT
 from tests.support.git_servers import HttpsServer, SshServer, needs_git, needs_sshd, wait_for
+from tests.support.golden import Golden
 
 pytestmark = needs_git
 Examine = Callable[..., dict[str, Check]]
@@ -167,8 +168,8 @@ def dags(server: SshServer, repository: str = "dags.git", **more: Any) -> dict[s
 def test_all_is_well_with_the_right_key(ssh: SshServer, examine: Examine) -> None:
     checks = examine(dags(ssh), ssh.key)
     assert [check.status for check in checks.values()] == [Status.OK] * 10, checks
-    assert checks["ref"].message == f"branch 'main' is at {ssh.commit[:12]}"
-    assert checks["DAG files"].message == "2 in 'dags', dags/etl.py the first"
+    assert ssh.commit[:12] in checks["ref"].message
+    assert "dags/etl.py" in checks["DAG files"].message
 
 
 @needs_sshd
@@ -193,7 +194,6 @@ def test_a_key_that_the_host_does_not_know_is_told_with_its_public_half(
 def test_a_key_that_ssh_cannot_use_does_not_keep_the_host_from_being_checked(ssh: SshServer, examine: Examine) -> None:
     checks = examine(dags(ssh), ssh.key.with_suffix(".pub"))
     assert checks["credential"].status is Status.FAIL
-    assert "public key" in checks["credential"].message
     assert checks["host key"].status is Status.OK
     assert checks["access"].status is Status.SKIPPED
 
@@ -208,7 +208,6 @@ def test_the_generated_key_that_up_would_use_is_taken_from_the_state(
     assert {check.status for check in checks.values()} == {Status.OK}, checks
     name, failed = the_failure(examine(generated, state=state, rotation={"gitSshKey": 2, "gitSshKeyDropped": 1}))
     assert name == "access"
-    assert "read-only deploy key" in failed.way_out
     assert git_servers.public(other) in failed.way_out
 
 
@@ -218,7 +217,7 @@ def test_before_the_first_up_everything_that_needs_no_key_is_checked(
     ssh: SshServer, examine: Examine, state: State | None
 ) -> None:
     checks = examine(dags(ssh), state=state)
-    assert "next `pulumi up` makes the key" in checks["credential"].message
+    assert "`pulumi up`" in checks["credential"].message
     made = [name for name, check in checks.items() if check.status is Status.OK]
     assert made == ["settings", "secrets", "host", "port", "host key"]
     assert Status.FAIL not in {check.status for check in checks.values()}
@@ -243,41 +242,39 @@ def test_dags_in_the_image_need_no_git_host(examine: Examine) -> None:
 def test_an_unknown_host_key_is_told_from_a_changed_one(ssh: SshServer, examine: Examine, tmp_path: Path) -> None:
     name, unknown = the_failure(examine(dags(ssh, knownHosts="elsewhere ssh-ed25519 AAAA\n"), ssh.key))
     assert name == "host key"
-    assert "is unknown" in unknown.message
+    assert "SHA256:" not in unknown.message
     assert f"ssh-keyscan -p {ssh.port} 127.0.0.1" in unknown.way_out
-    assert "verify the fingerprint" in unknown.way_out
     other = ssh.known_hosts(git_servers.make_key(tmp_path / "other"))
     name, changed = the_failure(examine(dags(ssh, knownHosts=other), ssh.key))
     assert name == "host key"
-    assert "another host key than the known one (SHA256:" in changed.message
+    assert "SHA256:" in changed.message
 
 
 @needs_sshd
 def test_a_missing_ref_is_told_with_the_names_that_are_near_it(ssh: SshServer, examine: Examine) -> None:
     name, failed = the_failure(examine(dags(ssh, branch="relaese"), ssh.key))
-    assert (name, failed.message) == ("ref", "there is no branch 'relaese'")
+    assert (name, "'relaese'" in failed.message) == ("ref", True)
     assert "'release'" in failed.way_out
     assert "'main', 'release'" in the_failure(examine(dags(ssh, branch="qqq"), ssh.key))[1].way_out
     assert "airflow:dags.tag" in the_failure(examine(dags(ssh, branch="v1.0"), ssh.key))[1].way_out
-    name, failed = the_failure(examine(dags(ssh, commit="1" * 40), ssh.key))
-    assert (name, "cannot be fetched" in failed.message) == ("ref", True)
+    assert the_failure(examine(dags(ssh, commit="1" * 40), ssh.key))[0] == "ref"
 
 
 @needs_sshd
 def test_an_empty_repository_is_told_from_a_missing_one(ssh: SshServer, examine: Examine) -> None:
     name, empty = the_failure(examine(dags(ssh, "empty.git"), ssh.key))
     assert name == "repository"
-    assert "is empty" in empty.message
     name, missing = the_failure(examine(dags(ssh, "other.git"), ssh.key))
     assert name == "repository"
-    assert "does not appear to be a git repository" in missing.message
+    assert "does not appear to be a git repository" in missing.message, "as git says"
+    assert empty.way_out != missing.way_out
 
 
 @needs_sshd
 def test_a_path_without_dags_is_told_with_the_folders_that_have_some(ssh: SshServer, examine: Examine) -> None:
     for path in ("lib", "nowhere", "dag"):
         name, failed = the_failure(examine(dags(ssh, path=path), ssh.key))
-        assert (name, failed.message) == ("DAG files", f"'{path}' holds no DAG file (*.py)")
+        assert (name, f"'{path}'" in failed.message) == ("DAG files", True)
         assert "'dags'" in failed.way_out
 
 
@@ -297,7 +294,7 @@ def test_a_server_that_is_no_ssh_server_is_told(https: HttpsServer, ssh: SshServ
     port = https.base.rpartition(":")[2]
     stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-ed25519 A"}
     name, failed = the_failure(examine(stack, ssh.key))
-    assert (name, "no SSH server" in failed.message) == ("host key", True)
+    assert (name, port in failed.message) == ("host key", True)
 
 
 @pytest.fixture
@@ -325,16 +322,23 @@ def test_a_wrong_token_is_told(trusted: HttpsServer, examine: Examine) -> None:
     assert (checks["credential"].status, checks["access"].status) == (Status.FAIL, Status.SKIPPED)
 
 
-def test_a_repository_that_asks_for_a_login_is_told_where_none_is_given(trusted: HttpsServer, examine: Examine) -> None:
+def test_a_repository_that_asks_for_a_login_is_told_where_none_is_given(
+    trusted: HttpsServer, examine: Examine, golden: Golden
+) -> None:
     name, failed = the_failure(examine(over_https(trusted)))
-    assert (name, "private" in failed.way_out) == ("access", True)
+    assert name == "access"
+    assert failed.way_out == golden
 
 
-def test_a_missing_repository_behind_a_good_token_is_told(trusted: HttpsServer, examine: Examine) -> None:
+def test_a_missing_repository_behind_a_good_token_is_told(
+    trusted: HttpsServer, examine: Examine, golden: Golden
+) -> None:
     name, failed = the_failure(examine(over_https(trusted, "other.git"), token=trusted.token))
-    assert (name, "not found" in failed.message) == ("repository", True)
+    assert name == "repository"
+    assert failed.way_out == golden
 
 
-def test_a_certificate_that_nobody_trusts_is_told(https: HttpsServer, examine: Examine) -> None:
+def test_a_certificate_that_nobody_trusts_is_told(https: HttpsServer, examine: Examine, golden: Golden) -> None:
     name, failed = the_failure(examine(over_https(https), token=https.token))
-    assert (name, "is not trusted" in failed.message) == ("certificate", True)
+    assert name == "certificate"
+    assert failed.way_out == golden

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.golden import Golden
 from tests.support.played_github import SHA, GitHub, played
 
 
@@ -36,13 +37,13 @@ def test_a_second_push_changes_the_comment_that_is_there(github: GitHub) -> None
     ]
 
 
-def test_a_forged_number_posts_nothing(github: GitHub) -> None:
+def test_a_forged_number_posts_nothing(github: GitHub, golden: Golden) -> None:
     github.write(pull={"state": "open", "head": {"sha": SHA[::-1], "repo": {"full_name": "acme/airflow"}}})
     github.artifact("found-diff", number="12", diff_md="a lie")
-    assert "Nothing posted" in github.post("github-comment").stdout
+    assert github.post("github-comment").stdout == golden(name="another commit")
     github.write(artifacts=[])
     github.artifact("found-diff", number="12/../../issues/3", diff_md="a lie")
-    assert "no number of a pull request" in github.post("github-comment").stderr
+    assert github.post("github-comment").stderr == golden(name="no number")
     assert github.read()["sent"] == []
 
 
