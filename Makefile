@@ -58,8 +58,8 @@ test: lint tools ## Run every test that this machine can run; CI=1 adds those on
 test-real: setup ## Run end to end on real pods: DAGs, faults, clean removal
 	@$(BIN)/python -m pytest tests/real -m real
 
-golden: setup ## Rewrite the golden files with the current messages; review their diff
-	@$(BIN)/python -m pytest tests/unit tests/sandbox --ignore tests/sandbox/engine -n auto --snapshot-update
+golden: setup ## Rewrite the golden files with the current messages, all or those of TESTS=tests/unit/cli; review their diff
+	@$(BIN)/python -m pytest $(or $(TESTS),tests/unit tests/sandbox tests/programs --ignore tests/sandbox/engine) -n auto --snapshot-update
 
 fuzz: setup ## Test 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py
