@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
-from tests.support.cases import ROOT
+from airflow_stack.cli import main
+from tests.support.cases import ROOT, problems
 
 LONGEST = 25
 """Words in a sentence."""
@@ -87,3 +90,28 @@ def test_every_path_in_a_document_is_that_of_a_file(file: Path) -> None:
     folders = "components|dags|docs|examples|policies|sandbox|schemas|tests|tools"
     paths = re.findall(rf"`((?:{folders})/[\w./*-]*)`", file.read_text())
     assert [path for path in paths if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+@each_document
+def test_every_make_target_in_a_document_exists(file: Path) -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"(?:^|`)make ([a-z-]+)", file.read_text(), re.MULTILINE)
+    assert set(named) <= {*targets, "help"}
+
+
+@each_document
+def test_every_command_and_option_in_a_document_exists(file: Path) -> None:
+    for line in re.findall(r"(?:^|`|\$ )(airflow-stack [^`\n#|;]*)", file.read_text(), re.MULTILINE):
+        command: Any = typer.main.get_command(main.app)
+        words = line.split()[1:]
+        while words and hasattr(command, "commands"):
+            assert words[0] in command.commands, line
+            command = command.commands[words.pop(0)]
+        options = {name for param in command.params for name in param.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options, line
+
+
+def test_the_readme_shows_the_real_message_for_wrong_settings() -> None:
+    wrong = {"dags": {"repository": "git@github.com:acme/dags.git", "brnch": "main"}, "executor": "Kubernetes"}
+    message = str(problems(wrong)).replace("stack 'test'", "stack 'dev'")
+    assert f"error: {message.strip()}\n```" in (ROOT / "README.md").read_text()
