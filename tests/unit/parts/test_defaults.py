@@ -7,7 +7,8 @@ import pytest
 from airflow_stack.cli.recording import Registered, record
 from airflow_stack.parts.database import AirflowDatabase
 from airflow_stack.parts.release import AirflowRelease
-from airflow_stack.settings.models import Chart, CloudNativePgDatabase, ExternalDatabase, InClusterDatabase
+from airflow_stack.settings.database import CloudNativePGDatabase, ExternalDatabase, InClusterDatabase
+from airflow_stack.settings.models import Chart
 
 
 def database(**kind: Any) -> dict[str, Registered]:
@@ -17,7 +18,7 @@ def database(**kind: Any) -> dict[str, Registered]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "model"), [("in_cluster", InClusterDatabase()), ("cloud_native_pg", CloudNativePgDatabase())]
+    ("kind", "model"), [("in_cluster", InClusterDatabase()), ("cloud_native_pg", CloudNativePGDatabase())]
 )
 def test_a_database_in_the_cluster_has_the_defaults_of_the_settings(kind: str, model: Any) -> None:
     assert database(**{kind: {}}) == database(**{kind: model.model_dump(exclude_none=True)})
