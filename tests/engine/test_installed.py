@@ -1,4 +1,4 @@
-"""A deployment from three files and the installed package: no checkout of this project, and the real engine."""
+"""Deployment from three files and the installed package, without a checkout of this project, with the real engine."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ SETTINGS = {
 }
 
 
-def test_three_files_and_an_installed_wheel_come_up_and_go(
+def test_three_files_and_the_installed_wheel_are_deployed_and_destroyed(
     open_stack: Callable[..., SandboxStack], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     project = tmp_path_factory.mktemp("project")

@@ -1,4 +1,4 @@
-"""The DAG gate with the real Airflow, which comes from PyPI into the cache of the user who runs the tests."""
+"""`airflow-stack dags check` with the real Airflow, which is installed from PyPI into the user's cache."""
 
 import json
 import os
@@ -30,7 +30,7 @@ WHOLE = """with DAG("{0}", start_date=datetime(2026, 1, 1), tags=["x"]):
     EmptyOperator(task_id="x")
 """
 
-# Each file follows HEADER, so its own first line is the 4th. What is expected: path, line, and a part of the text.
+# Each file follows HEADER, so its first line is line 4. Expected: path, line, and a part of the text.
 WRONG = {
     "calls.py": ("print(1 / 0)\n", "calls.py", 4, "ZeroDivisionError"),
     "through.py": ("import library.broken\n", "library/broken.py", 2, "NameError.*imported by .*through.py"),
@@ -83,13 +83,13 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def python() -> str:
-    """The interpreter that has the default Airflow."""
+    """Python interpreter with the default Airflow."""
     return installed(AIRFLOW_VERSION)
 
 
 @pytest.fixture(scope="module", params=[row.airflow for row in TESTED])
 def each_python(request: pytest.FixtureRequest) -> str:
-    """The interpreter of each Airflow that is tested, for what asks Airflow's own code the most."""
+    """Python interpreter of each tested Airflow, for the tests that depend most on Airflow's code."""
     return installed(request.param)
 
 
@@ -113,7 +113,7 @@ def run(folder: Path, python: str, *required: Required, timeout: float = 30, **v
     return check(folder, python, variables, required=required, timeout=timeout)
 
 
-def test_everything_wrong_is_found_at_the_users_own_line(each_python: str, tmp_path: Path) -> None:
+def test_each_error_is_reported_at_the_users_line(each_python: str, tmp_path: Path) -> None:
     write(tmp_path, {name: HEADER + text for name, (text, *_) in WRONG.items()})
     write(tmp_path, {"library/__init__.py": "", "library/broken.py": "\nundefined\n"})
     found = {(finding.path, finding.line): finding.what for finding in run(tmp_path, each_python, timeout=1).findings}
@@ -123,7 +123,7 @@ def test_everything_wrong_is_found_at_the_users_own_line(each_python: str, tmp_p
         assert re.search(what, found[place]), found[place]
 
 
-def test_helpers_are_no_dags_and_ignored_files_are_ignored_and_the_folder_is_on_the_path(
+def test_helpers_are_no_dags_ignored_files_are_skipped_and_the_folder_is_on_the_path(
     python: str, tmp_path: Path
 ) -> None:
     write(
@@ -147,7 +147,7 @@ def test_helpers_are_no_dags_and_ignored_files_are_ignored_and_the_folder_is_on_
     assert (Path(finding.path).name, finding.line, finding.what) == ("uses.py", 6, "DAG 'made' has no start date")
 
 
-def test_a_hundred_files_take_less_than_a_minute(python: str, tmp_path: Path) -> None:
+def test_100_files_take_less_than_a_minute(python: str, tmp_path: Path) -> None:
     write(tmp_path, {f"dag_{number}.py": HEADER + WHOLE.format(f"dag_{number}") for number in range(100)})
     begun = time.monotonic()
     report = run(tmp_path, python)
@@ -157,19 +157,19 @@ def test_a_hundred_files_take_less_than_a_minute(python: str, tmp_path: Path) ->
     assert seconds < 60
 
 
-def test_the_sample_dags_pass_with_everything_required(python: str) -> None:
+def test_the_sample_dags_pass_with_all_requirements(python: str) -> None:
     report = run(SAMPLES, python, *Required)
     assert (report.dags, report.findings) == (["sample_etl", "smoke"], [])
 
 
-def test_the_sample_dags_run_to_success(each_python: str, tmp_path: Path) -> None:
+def test_the_sample_dags_run_successfully(each_python: str, tmp_path: Path) -> None:
     script = """
 import functools
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.execution_time import supervisor
 from airflow.utils.db import initdb
 initdb()
-supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)  # seconds, for each task
+supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)  # saves seconds per task
 for dag in DagBag().dags.values():
     print("\\n", dag.dag_id, str(dag.test().state))
 """
@@ -185,8 +185,8 @@ for dag in DagBag().dags.values():
     assert states == {"sample_etl": "success", "smoke": "success"}
 
 
-def test_a_killed_installation_is_never_used_and_requirements_come_on_top(python: str, tmp_path: Path) -> None:
-    """`python` is asked for because with it uv has every package at hand."""
+def test_an_interrupted_installation_is_never_used_and_requirements_are_added(python: str, tmp_path: Path) -> None:
+    """The fixture `python` fills uv's cache with all packages."""
     cache = tmp_path / "cache"
     env = {**os.environ, "AIRFLOW_STACK_CACHE": str(cache)}
     dags = write(

@@ -1,4 +1,4 @@
-"""Charts for `airflow-stack diff`: pulled by Helm once for each repository and version, and never again."""
+"""Charts for `airflow-stack diff`: Helm pulls each repository and version only once."""
 
 import functools
 import http.server
@@ -22,7 +22,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[http.server.ThreadingHTTPServer]:
-    """A chart repository on this machine, which holds the contract chart as version 1.2.3."""
+    """A local chart repository with the stand-in chart as version 1.2.3."""
     helm = find_helm()
     monkeypatch.setenv("AIRFLOW_STACK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("airflow_stack.cli.diff.chart_files.find_helm", lambda: helm)
@@ -39,7 +39,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[http
         server.shutdown()
 
 
-def test_a_chart_is_pulled_once(repository: http.server.ThreadingHTTPServer, tmp_path: Path) -> None:
+def test_a_chart_is_pulled_only_once(repository: http.server.ThreadingHTTPServer, tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{repository.server_address[1]}"
     release = {"chart": "airflow", "version": "1.2.3", "repositoryOpts": {"repo": address}}
     pulled = chart_file(release, tmp_path)
@@ -51,6 +51,6 @@ def test_a_chart_is_pulled_once(repository: http.server.ThreadingHTTPServer, tmp
     assert [path.name for path in pulled.parent.iterdir()] == [pulled.name]
 
 
-def test_a_local_chart_is_looked_for_in_the_tree_that_names_it(tmp_path: Path) -> None:
+def test_a_local_chart_is_read_from_the_tree_that_names_it(tmp_path: Path) -> None:
     assert chart_file({"chart": "charts/airflow"}, tmp_path) == tmp_path / "charts" / "airflow"
     assert chart_file({"chart": "/charts/airflow"}, tmp_path) == Path("/charts/airflow")

@@ -1,4 +1,4 @@
-"""`airflow-stack diff` on a pull request that is played in a git repository: the comment, the exit status, and what is left alone."""
+"""`airflow-stack diff` on a pull request in a git repository: comment, exit status, and an unchanged checkout."""
 
 import os
 import re
@@ -41,7 +41,7 @@ _GIT = (
 
 @dataclass(frozen=True)
 class Project:
-    """A repository that holds the project in a folder of its own."""
+    """A repository with the project in a subfolder."""
 
     repository: Path
 
@@ -71,7 +71,7 @@ class Project:
 
     @contextmanager
     def edited(self, file: str, old: str, new: str) -> Iterator[None]:
-        """While it lasts, a file says `new` where it said `old`."""
+        """Replace `old` by `new` in a file during the block."""
         path = self.folder / file
         before = path.read_text()
         assert old in before
@@ -84,7 +84,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project with two stacks, committed on `main`."""
+    """Project with two stacks, committed on `main`."""
     try:
         find_helm()
     except UserError as missing:
@@ -104,7 +104,7 @@ def without_commit(comment: str) -> str:
     return re.sub(r"`main \([0-9a-f]{12}\)`", "`main (<commit>)`", comment)
 
 
-def test_the_comment_is_the_same_twice_holds_no_secret_and_leaves_the_repository_alone(
+def test_the_comment_is_reproducible_has_no_secret_and_the_repository_is_unchanged(
     project: Project, golden: Golden
 ) -> None:
     with (
@@ -125,7 +125,7 @@ def test_the_comment_is_the_same_twice_holds_no_secret_and_leaves_the_repository
         assert name not in once.stdout
 
 
-def test_a_change_of_the_program_shows_and_no_secret_is_needed(project: Project, golden: Golden) -> None:
+def test_a_change_of_the_program_is_shown_without_secrets(project: Project, golden: Golden) -> None:
     with project.edited(
         "components/airflow_stack/chart/sizes.py", 'STATSD = _sidecar("20m"', 'STATSD = _sidecar("30m"'
     ):
@@ -134,7 +134,7 @@ def test_a_change_of_the_program_shows_and_no_secret_is_needed(project: Project,
     assert done.stdout == golden
 
 
-def test_a_dangerous_change_has_a_status_of_its_own(project: Project) -> None:
+def test_a_dangerous_change_has_its_own_exit_status(project: Project) -> None:
     with project.edited("Pulumi.one.yaml", "host: db", "host: other"):
         done = project.diff("--stack=one", "--format=json")
     assert done.returncode == 3, done.stderr
@@ -142,7 +142,7 @@ def test_a_dangerous_change_has_a_status_of_its_own(project: Project) -> None:
     assert project.diff("--stack=one").returncode == 0
 
 
-def test_a_stack_that_is_only_on_one_side_is_all_new_or_is_said_to_be_gone(project: Project, golden: Golden) -> None:
+def test_a_stack_on_only_one_side_is_reported_as_new_or_removed(project: Project, golden: Golden) -> None:
     (project.folder / "Pulumi.two.yaml").rename(project.folder / "Pulumi.three.yaml")
     try:
         done = project.diff("--stack=two", "--stack=three", "--format=markdown")
@@ -153,7 +153,7 @@ def test_a_stack_that_is_only_on_one_side_is_all_new_or_is_said_to_be_gone(proje
     assert summary == golden
 
 
-def test_a_base_that_is_not_there_or_cannot_be_rendered_ends_in_one_message(project: Project, golden: Golden) -> None:
+def test_a_missing_or_broken_base_is_one_error_message(project: Project, golden: Golden) -> None:
     for base in ("nowhere", "--output=x", ""):
         done = project.diff("--stack=one", f"--base={base}")
         assert (done.returncode, done.stdout) == (1, ""), base
@@ -169,7 +169,9 @@ def test_a_base_that_is_not_there_or_cannot_be_rendered_ends_in_one_message(proj
     assert "Traceback" not in done.stderr
 
 
-def test_wrong_settings_and_a_stack_that_is_nowhere_are_told_as_ever(project: Project, golden: Golden) -> None:
+def test_wrong_settings_and_an_unknown_stack_are_reported_as_in_other_commands(
+    project: Project, golden: Golden
+) -> None:
     assert project.diff("--stack=three").stderr == golden(name="no such stack")
     with project.edited("Pulumi.one.yaml", "branch:", "brunch:"):
         done = project.diff("--stack=one")
@@ -178,7 +180,7 @@ def test_wrong_settings_and_a_stack_that_is_nowhere_are_told_as_ever(project: Pr
 
 
 @pytest.mark.official_chart
-def test_the_official_chart_gives_the_same_comment_twice_too(project: Project) -> None:
+def test_the_comment_is_reproducible_with_the_official_chart(project: Project) -> None:
     with project.edited("Pulumi.one.yaml", "branch: main", "branch: next"):
         once, twice = (project.diff("--stack=one", "--format=markdown", chart=official_chart()) for _ in range(2))
     assert (once.returncode, once.stdout) == (2, twice.stdout)

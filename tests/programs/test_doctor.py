@@ -1,4 +1,4 @@
-"""`airflow-stack doctor` against real git servers: it names the cause, and no secret comes out of it."""
+"""`airflow-stack doctor` with real git servers: it names the cause and reveals no secret."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpsServer]:
 
 @pytest.fixture
 def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
-    """Make the git checks of a stack with these settings; Pulumi, which keeps its secrets, is played."""
+    """Run the git checks of a stack with these settings, and with secrets from a fake Pulumi."""
     project, temporary = tmp_path / "project", tmp_path / "temporary"
     project.mkdir()
     temporary.mkdir()
@@ -71,7 +71,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
         monkeypatch.setattr(PulumiStack, "setting", lambda _, name: secrets[name.removeprefix("airflow:")].strip())
         monkeypatch.setattr(PulumiStack, "state", lambda _, *, decrypted: state or no_stack())
         checks = list(Doctor("mine", project, os.environ).examine(Part.GIT))
-        assert not list(temporary.iterdir()), "something was left on disk"
+        assert not list(temporary.iterdir()), "files were left behind"
         for secret in filter(None, [*secrets["gitSshKey"].splitlines()[1:-1], token]):
             assert secret not in repr((checks, commands))
         return {check.check.removeprefix("git "): check for check in checks}
@@ -81,7 +81,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
 
 @needs_sshd
 @pytest.mark.skipif(not PULUMI, reason="needs pulumi, installed or by `make tools`")
-def test_the_command_reads_the_keys_from_pulumi_itself(ssh: SshServer, tmp_path: Path) -> None:
+def test_the_command_reads_the_keys_from_pulumi(ssh: SshServer, tmp_path: Path) -> None:
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
     (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": {"airflow:dags": dags(ssh)}}))
     env = {**os.environ, "PULUMI_BACKEND_URL": f"file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE": "none"}
@@ -111,7 +111,7 @@ def test_the_command_reads_the_keys_from_pulumi_itself(ssh: SshServer, tmp_path:
 
 
 @needs_sshd
-def test_a_doctor_that_is_ended_leaves_no_key_behind(ssh: SshServer, tmp_path: Path) -> None:
+def test_a_terminated_doctor_leaves_no_key_behind(ssh: SshServer, tmp_path: Path) -> None:
     (temporary := tmp_path / "temporary").mkdir()
     (pulumi := tmp_path / "bin" / "pulumi").parent.mkdir()
     pulumi.write_text(f"#!/bin/sh\ncat {ssh.key}\n")
@@ -136,7 +136,7 @@ def no_stack() -> NoReturn:
 
 
 def a_state(**keys: Path) -> State:
-    """A state with generated keys, by the end of their resources' names, as `pulumi stack export --show-secrets` prints it."""
+    """State with generated keys by suffix of their resource names, as printed by `pulumi stack export --show-secrets`."""
     made = [
         {
             "urn": f"urn:pulumi:mine::airflow::tls:index/privateKey:PrivateKey::airflow-git-{name.replace('_', '-')}",
@@ -151,7 +151,7 @@ def a_state(**keys: Path) -> State:
 
 
 def the_failure(checks: dict[str, Check]) -> tuple[str, Check]:
-    """The one check that failed; those before it went well, and those behind it were not made."""
+    """The failed check. The checks before it succeeded, and the later ones did not run."""
     ((name, failed),) = [(name, check) for name, check in checks.items() if check.status is Status.FAIL]
     position = list(checks).index(name)
     assert {check.status for check in list(checks.values())[:position]} <= {Status.OK, Status.WARN, Status.SKIPPED}
@@ -165,7 +165,7 @@ def dags(server: SshServer, repository: str = "dags.git", **more: Any) -> dict[s
 
 
 @needs_sshd
-def test_all_is_well_with_the_right_key(ssh: SshServer, examine: Examine) -> None:
+def test_all_checks_pass_with_the_right_key(ssh: SshServer, examine: Examine) -> None:
     checks = examine(dags(ssh), ssh.key)
     assert [check.status for check in checks.values()] == [Status.OK] * 10, checks
     assert ssh.commit[:12] in checks["ref"].message
@@ -180,9 +180,7 @@ def test_a_branch_a_tag_and_a_commit_are_found(ssh: SshServer, examine: Examine)
 
 
 @needs_sshd
-def test_a_key_that_the_host_does_not_know_is_told_with_its_public_half(
-    ssh: SshServer, examine: Examine, tmp_path: Path
-) -> None:
+def test_an_unregistered_key_is_reported_with_its_public_key(ssh: SshServer, examine: Examine, tmp_path: Path) -> None:
     other = git_servers.make_key(tmp_path / "other")
     name, failed = the_failure(examine(dags(ssh), other))
     assert name == "access"
@@ -191,7 +189,7 @@ def test_a_key_that_the_host_does_not_know_is_told_with_its_public_half(
 
 
 @needs_sshd
-def test_a_key_that_ssh_cannot_use_does_not_keep_the_host_from_being_checked(ssh: SshServer, examine: Examine) -> None:
+def test_the_host_is_checked_even_with_an_unusable_key(ssh: SshServer, examine: Examine) -> None:
     checks = examine(dags(ssh), ssh.key.with_suffix(".pub"))
     assert checks["credential"].status is Status.FAIL
     assert checks["host key"].status is Status.OK
@@ -199,9 +197,7 @@ def test_a_key_that_ssh_cannot_use_does_not_keep_the_host_from_being_checked(ssh
 
 
 @needs_sshd
-def test_the_generated_key_that_up_would_use_is_taken_from_the_state(
-    ssh: SshServer, examine: Examine, tmp_path: Path
-) -> None:
+def test_the_generated_key_is_read_from_the_state(ssh: SshServer, examine: Examine, tmp_path: Path) -> None:
     generated, other = dags(ssh, authentication="generatedSshKey"), git_servers.make_key(tmp_path / "other")
     state = a_state(ssh_key_1=ssh.key, ssh_key_2=other)
     checks = examine(generated, state=state, rotation={"gitSshKey": 2})
@@ -213,7 +209,7 @@ def test_the_generated_key_that_up_would_use_is_taken_from_the_state(
 
 @needs_sshd
 @pytest.mark.parametrize("state", [None, a_state()], ids=["no stack yet", "no `up` yet"])
-def test_before_the_first_up_everything_that_needs_no_key_is_checked(
+def test_before_the_first_up_all_checks_without_a_key_run(
     ssh: SshServer, examine: Examine, state: State | None
 ) -> None:
     checks = examine(dags(ssh), state=state)
@@ -224,7 +220,7 @@ def test_before_the_first_up_everything_that_needs_no_key_is_checked(
 
 
 @needs_sshd
-def test_every_one_of_several_repositories_is_examined_with_its_own_key(ssh: SshServer, examine: Examine) -> None:
+def test_each_repository_is_checked_with_its_own_key(ssh: SshServer, examine: Examine) -> None:
     more = {"features": {"repository": ssh.url("empty.git")}, "models": {"repository": ssh.url(), "branch": "release"}}
     stack = dags(ssh, authentication="generatedSshKey", delivery="gitBundle", moreRepositories=more)
     checks = examine(stack, state=a_state(ssh_key_1=ssh.key, bundle_features_ssh_key_1=ssh.key))
@@ -239,7 +235,9 @@ def test_dags_in_the_image_need_no_git_host(examine: Examine) -> None:
 
 
 @needs_sshd
-def test_an_unknown_host_key_is_told_from_a_changed_one(ssh: SshServer, examine: Examine, tmp_path: Path) -> None:
+def test_an_unknown_host_key_is_distinguished_from_a_changed_one(
+    ssh: SshServer, examine: Examine, tmp_path: Path
+) -> None:
     name, unknown = the_failure(examine(dags(ssh, knownHosts="elsewhere ssh-ed25519 AAAA\n"), ssh.key))
     assert name == "host key"
     assert "SHA256:" not in unknown.message
@@ -251,7 +249,7 @@ def test_an_unknown_host_key_is_told_from_a_changed_one(ssh: SshServer, examine:
 
 
 @needs_sshd
-def test_a_missing_ref_is_told_with_the_names_that_are_near_it(ssh: SshServer, examine: Examine) -> None:
+def test_a_missing_ref_is_reported_with_similar_names(ssh: SshServer, examine: Examine) -> None:
     name, failed = the_failure(examine(dags(ssh, branch="relaese"), ssh.key))
     assert (name, "'relaese'" in failed.message) == ("ref", True)
     assert "'release'" in failed.way_out
@@ -261,7 +259,7 @@ def test_a_missing_ref_is_told_with_the_names_that_are_near_it(ssh: SshServer, e
 
 
 @needs_sshd
-def test_an_empty_repository_is_told_from_a_missing_one(ssh: SshServer, examine: Examine) -> None:
+def test_an_empty_repository_is_distinguished_from_a_missing_one(ssh: SshServer, examine: Examine) -> None:
     name, empty = the_failure(examine(dags(ssh, "empty.git"), ssh.key))
     assert name == "repository"
     name, missing = the_failure(examine(dags(ssh, "other.git"), ssh.key))
@@ -271,7 +269,7 @@ def test_an_empty_repository_is_told_from_a_missing_one(ssh: SshServer, examine:
 
 
 @needs_sshd
-def test_a_path_without_dags_is_told_with_the_folders_that_have_some(ssh: SshServer, examine: Examine) -> None:
+def test_a_path_without_dags_is_reported_with_the_folders_that_contain_some(ssh: SshServer, examine: Examine) -> None:
     for path in ("lib", "nowhere", "dag"):
         name, failed = the_failure(examine(dags(ssh, path=path), ssh.key))
         assert (name, f"'{path}'" in failed.message) == ("DAG files", True)
@@ -279,7 +277,7 @@ def test_a_path_without_dags_is_told_with_the_folders_that_have_some(ssh: SshSer
 
 
 @needs_sshd
-def test_a_host_that_does_not_resolve_and_a_port_that_does_not_answer(ssh: SshServer, examine: Examine) -> None:
+def test_an_unresolved_host_and_an_unreachable_port_are_reported(ssh: SshServer, examine: Examine) -> None:
     unknown = {"repository": "git@git.invalid:acme/dags.git", "knownHosts": "git.invalid ssh-ed25519 AAAA"}
     assert the_failure(examine(unknown, ssh.key))[0] == "host"
     port = git_servers.free_port()
@@ -290,7 +288,7 @@ def test_a_host_that_does_not_resolve_and_a_port_that_does_not_answer(ssh: SshSe
 
 
 @needs_sshd
-def test_a_server_that_is_no_ssh_server_is_told(https: HttpsServer, ssh: SshServer, examine: Examine) -> None:
+def test_a_server_without_ssh_is_reported(https: HttpsServer, ssh: SshServer, examine: Examine) -> None:
     port = https.base.rpartition(":")[2]
     stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-ed25519 A"}
     name, failed = the_failure(examine(stack, ssh.key))
@@ -299,7 +297,7 @@ def test_a_server_that_is_no_ssh_server_is_told(https: HttpsServer, ssh: SshServ
 
 @pytest.fixture
 def trusted(https: HttpsServer, monkeypatch: pytest.MonkeyPatch) -> HttpsServer:
-    """The HTTPS server, whose authority git trusts."""
+    """HTTPS server with an authority that git trusts."""
     monkeypatch.setenv("GIT_SSL_CAINFO", str(https.authority))
     return https
 
@@ -308,13 +306,13 @@ def over_https(server: HttpsServer, repository: str = "dags.git") -> dict[str, A
     return {"repository": server.url(repository), "username": server.username}
 
 
-def test_all_is_well_with_the_right_token(trusted: HttpsServer, examine: Examine) -> None:
+def test_all_checks_pass_with_the_right_token(trusted: HttpsServer, examine: Examine) -> None:
     checks = examine(over_https(trusted), token=trusted.token)
     assert [check.status for check in checks.values()] == [Status.OK] * 10, checks
     assert trusted.token not in trusted.log.read_text()
 
 
-def test_a_wrong_token_is_told(trusted: HttpsServer, examine: Examine) -> None:
+def test_a_wrong_token_is_reported(trusted: HttpsServer, examine: Examine) -> None:
     name, failed = the_failure(examine(over_https(trusted), token="$(another)'token"))
     assert name == "access"
     assert "airflow:gitToken" in failed.way_out
@@ -322,7 +320,7 @@ def test_a_wrong_token_is_told(trusted: HttpsServer, examine: Examine) -> None:
     assert (checks["credential"].status, checks["access"].status) == (Status.FAIL, Status.SKIPPED)
 
 
-def test_a_repository_that_asks_for_a_login_is_told_where_none_is_given(
+def test_a_private_repository_without_credentials_is_reported(
     trusted: HttpsServer, examine: Examine, golden: Golden
 ) -> None:
     name, failed = the_failure(examine(over_https(trusted)))
@@ -330,7 +328,7 @@ def test_a_repository_that_asks_for_a_login_is_told_where_none_is_given(
     assert failed.way_out == golden
 
 
-def test_a_missing_repository_behind_a_good_token_is_told(
+def test_a_missing_repository_with_a_valid_token_is_reported(
     trusted: HttpsServer, examine: Examine, golden: Golden
 ) -> None:
     name, failed = the_failure(examine(over_https(trusted, "other.git"), token=trusted.token))
@@ -338,7 +336,7 @@ def test_a_missing_repository_behind_a_good_token_is_told(
     assert failed.way_out == golden
 
 
-def test_a_certificate_that_nobody_trusts_is_told(https: HttpsServer, examine: Examine, golden: Golden) -> None:
+def test_an_untrusted_certificate_is_reported(https: HttpsServer, examine: Examine, golden: Golden) -> None:
     name, failed = the_failure(examine(over_https(https), token=https.token))
     assert name == "certificate"
     assert failed.way_out == golden

@@ -1,4 +1,4 @@
-"""What is posted on GitHub and GitLab exists once and is kept up to date; a forged finding posts nothing."""
+"""Posts on GitHub and GitLab: one per subject, updated in place. A forged artifact posts nothing."""
 
 import http.server
 import json
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.fake_github import SHA, GitHub, write_program
 from tests.support.golden import Golden
-from tests.support.played_github import SHA, GitHub, played
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def github(tmp_path: Path) -> GitHub:
     return GitHub(tmp_path)
 
 
-def test_a_second_push_changes_the_comment_that_is_there(github: GitHub) -> None:
+def test_a_second_push_updates_the_existing_comment(github: GitHub) -> None:
     github.write(comments=[{"id": 1, "user": {"login": "mallory"}, "body": "<!-- airflow-stack diff -->\nmine"}])
     github.artifact("found-diff", number="12", diff_md="first")
     github.artifact("found-prod", preview__prod_txt="~ Release")
@@ -47,7 +47,7 @@ def test_a_forged_number_posts_nothing(github: GitHub, golden: Golden) -> None:
     assert github.read()["sent"] == []
 
 
-def test_a_huge_artifact_is_not_read_and_no_other_file_is(github: GitHub) -> None:
+def test_only_the_expected_file_of_an_artifact_is_read_up_to_a_limit(github: GitHub) -> None:
     github.artifact("found-diff", number="12", diff_md="fine", evil_sh="rm -rf /")
     github.artifact("found-prod", preview__prod_txt="p" * 9_000_000)
     github.artifact("other", preview__staging_txt="not of ours")
@@ -58,14 +58,14 @@ def test_a_huge_artifact_is_not_read_and_no_other_file_is(github: GitHub) -> Non
     assert len(comment["body"]) < 300
 
 
-def test_a_refusal_of_github_is_one_message(github: GitHub) -> None:
-    played(github.folder / "gh", "import sys; sys.exit('HTTP 403: Resource not accessible')")
+def test_an_error_of_github_is_one_message(github: GitHub) -> None:
+    write_program(github.folder / "gh", "import sys; sys.exit('HTTP 403: Resource not accessible')")
     done = github.post("github-comment")
     assert done.returncode == 1
     assert "HTTP 403" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_drift_opens_one_issue_keeps_it_and_closes_it(github: GitHub) -> None:
+def test_drift_opens_updates_and_closes_one_issue(github: GitHub) -> None:
     def night(**found: str) -> list[tuple[str, str]]:
         folder = github.folder / "found"
         shutil.rmtree(folder, ignore_errors=True)
@@ -88,7 +88,7 @@ def test_drift_opens_one_issue_keeps_it_and_closes_it(github: GitHub) -> None:
     assert [state for state, _ in night(drift_prod="again")] == ["closed", "open"]
 
 
-def test_newer_versions_open_one_issue_which_is_closed_once_they_are_tested_and_not_that_of_drift(
+def test_newer_versions_open_one_issue_besides_that_of_drift_until_they_are_tested(
     github: GitHub,
 ) -> None:
     drift = {
@@ -118,7 +118,7 @@ def test_newer_versions_open_one_issue_which_is_closed_once_they_are_tested_and_
 
 @pytest.fixture
 def gitlab() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A GitLab with one merge request, and its notes."""
+    """GitLab with one merge request and its notes."""
     notes: list[dict[str, Any]] = [{"id": 1, "author": {"id": 8}, "body": "<!-- airflow-stack diff -->\ntheirs"}]
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""`airflow-stack promote` and `rollback` on real bare repositories: what they show, what they refuse, and that a ref is at its old or new commit, nowhere else."""
+"""`airflow-stack promote` and `rollback` on real bare repositories: output, refusals, and atomic moves of refs."""
 
 import http.server
 import json
@@ -35,7 +35,7 @@ _HOOK = "#!/bin/sh\n{}\n"
 
 @dataclass
 class Done:
-    """What a command left behind."""
+    """Exit status and output of a command."""
 
     status: int
     out: str
@@ -44,7 +44,7 @@ class Done:
 
 @dataclass
 class World:
-    """A DAG repository, a project whose stacks follow it, and a cluster that says which commit staging runs."""
+    """A DAG repository, a project with stacks that follow it, and a cluster with staging's running commit."""
 
     bare: Path
     project: Path
@@ -58,7 +58,7 @@ class World:
         return self.bare.parent / "clone"
 
     def stack(self, name: str, committed: bool = True, /, **dags: str) -> None:
-        """Write a stack's file."""
+        """Write a stack file."""
         given = {key: value for key, value in {"repository": URL, **dags}.items() if value}
         content = {"airflow:dags": given, "airflow:namespace": f"airflow-{name}"}
         (self.project / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": content}))
@@ -80,22 +80,22 @@ class World:
         return git(self.work, "rev-parse", "HEAD")
 
     def at(self, ref: str) -> str:
-        """The commit of a ref."""
+        """Commit of a ref."""
         return git(self.bare, "rev-parse", "--verify", f"{ref}^{{commit}}")
 
     def refs(self) -> str:
-        """All refs, to see that none has changed."""
+        """All refs with their commits."""
         return git(self.bare, "for-each-ref")
 
     def hook(self, script: str, when: str = "pre-receive") -> None:
-        """Have the repository run this before, or after, it takes a push."""
+        """Install a hook that runs before or after a push."""
         path = self.bare / "hooks" / when
         path.parent.mkdir(exist_ok=True)
         path.write_text(_HOOK.format(script))
         path.chmod(0o755)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Run `airflow-stack` as a process group of its own."""
+        """Run `airflow-stack` in its own process group."""
         command = [str(Path(sys.executable).with_name("airflow-stack")), *arguments]
         out = subprocess.PIPE
         return subprocess.Popen(
@@ -104,7 +104,7 @@ class World:
 
 
 class _Cluster(http.server.BaseHTTPRequestHandler):
-    """As much of the Kubernetes API as tells what git-sync has logged."""
+    """Kubernetes API with the logs of git-sync."""
 
     runs: list[str]
 
@@ -135,7 +135,7 @@ def _pod(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[list[str]]:
-    """The commits of staging's pods, served to whoever has the kubeconfig in `tmp_path`."""
+    """Commits of staging's pods, served to the kubeconfig in `tmp_path`."""
     runs: list[str] = []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Cluster", (_Cluster,), {"runs": runs}))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -154,7 +154,7 @@ def cluster(tmp_path: Path) -> Iterator[list[str]]:
 
 @pytest.fixture
 def world(tmp_path: Path, cluster: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Any) -> World:
-    """main is one commit ahead of release; staging follows main and runs it, prod follows release."""
+    """main is one commit ahead of release. staging follows and runs main, prod follows release."""
     bare, project, home = tmp_path / "dags.git", tmp_path / "project", tmp_path / "home"
     for folder in (project, home):
         folder.mkdir()
@@ -176,7 +176,7 @@ def world(tmp_path: Path, cluster: list[str], monkeypatch: pytest.MonkeyPatch, c
             with pytest.raises(SystemExit) as stopped:
                 main.main()
         printed = capsys.readouterr()
-        assert not list(home.glob(".ssh")), "no host key is noted anywhere"
+        assert not list(home.glob(".ssh")), "no known_hosts file is written"
         return Done(int(stopped.value.code or 0), printed.out, printed.err)
 
     world = made = World(bare, project, {**mine, **own}, run, cluster)
@@ -203,7 +203,7 @@ def masked(text: str) -> str:
     return re.sub(r"\b([0-9a-f]{40}|[0-9a-f]{12})\b", "<commit>", text)
 
 
-def test_a_dry_run_shows_what_moves_and_the_command_that_moves_it(world: World, golden: Golden) -> None:
+def test_a_dry_run_shows_the_move_and_its_command(world: World, golden: Golden) -> None:
     before = world.refs()
     done = world.run(*_PROMOTE)
     assert (done.status, done.err) == (2, "")
@@ -212,12 +212,10 @@ def test_a_dry_run_shows_what_moves_and_the_command_that_moves_it(world: World, 
     assert f"--expect {old[:12]}..{new[:12]} --yes" in done.out
     assert masked(done.out) == golden
     assert world.refs() == before
-    assert "\x1b" not in done.out, "no colour off a terminal"
+    assert "\x1b" not in done.out, "no colour without a terminal"
 
 
-def test_yes_moves_the_branch_and_leaves_a_record_and_then_there_is_nothing_to_move(
-    world: World, golden: Golden
-) -> None:
+def test_yes_moves_the_branch_and_records_it_and_then_there_is_nothing_to_move(world: World, golden: Golden) -> None:
     old, new = world.at("release"), world.at("main")
     assert world.run(*_PROMOTE, "--expect", f"{old[:12]}..{new[:12]}", "--yes").status == 0
     assert world.at("release") == new
@@ -229,7 +227,7 @@ def test_yes_moves_the_branch_and_leaves_a_record_and_then_there_is_nothing_to_m
     assert masked(again.out) == golden(name="nothing to move")
 
 
-def test_a_program_reads_the_same_as_json(world: World) -> None:
+def test_json_contains_the_same_plan(world: World) -> None:
     done = world.run(*_PROMOTE, "--json")
     plan = json.loads(done.out)
     assert done.status == 2
@@ -238,9 +236,7 @@ def test_a_program_reads_the_same_as_json(world: World) -> None:
     assert world.run(*_PROMOTE, "--yes", "--json").status == 0
 
 
-def test_a_rollback_goes_back_one_promotion_at_a_time_and_a_promotion_forward_again(
-    world: World, golden: Golden
-) -> None:
+def test_each_rollback_reverts_one_promotion_and_a_promotion_moves_forward_again(world: World, golden: Golden) -> None:
     first, second = world.at("release"), world.at("main")
     world.run(*_PROMOTE, "--yes")
     third = world.commit("third", {"dags/etl.py": DAG.format("@weekly", "etl")})
@@ -264,7 +260,7 @@ def test_a_rollback_goes_back_one_promotion_at_a_time_and_a_promotion_forward_ag
     assert masked(done.err) == golden(name="not in the history")
 
 
-def test_a_branch_that_is_not_there_is_made(world: World, golden: Golden) -> None:
+def test_a_missing_branch_is_created(world: World, golden: Golden) -> None:
     world.stack("prod", branch="stable")
     done = world.run(*_PROMOTE, "--yes")
     assert (done.status, done.err) == (0, "")
@@ -273,7 +269,7 @@ def test_a_branch_that_is_not_there_is_made(world: World, golden: Golden) -> Non
     assert masked(world.run("rollback", "--stack", "prod", "--yes").err) == golden(name="rollback")
 
 
-def test_a_stack_that_follows_a_tag_gets_a_new_tag_and_the_setting_to_change(world: World, golden: Golden) -> None:
+def test_a_stack_with_a_tag_gets_a_new_tag_and_the_setting_to_change(world: World, golden: Golden) -> None:
     git(world.bare, "tag", "v1", "release")
     world.stack("prod", tag="v1")
     assert world.run(*_PROMOTE).err == golden(name="no name")
@@ -323,7 +319,7 @@ REFUSED: dict[str, Arrangement] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_right_is_refused_and_nothing_moves(world: World, name: str, golden: Golden) -> None:
+def test_an_invalid_request_is_refused_and_nothing_moves(world: World, name: str, golden: Golden) -> None:
     arrange, arguments = REFUSED[name]
     arrange(world)
     before = world.refs()
@@ -334,7 +330,7 @@ def test_what_cannot_be_right_is_refused_and_nothing_moves(world: World, name: s
     assert world.refs() == before
 
 
-def test_a_commit_that_the_user_names_moves_unverified_and_the_record_says_so(world: World) -> None:
+def test_a_named_commit_is_promoted_unverified_and_recorded_as_such(world: World) -> None:
     world.runs.clear()
     new = world.at("main")
     assert world.run(*_PROMOTE, "--unverified", new[:10], "--yes").status == 0
@@ -342,19 +338,19 @@ def test_a_commit_that_the_user_names_moves_unverified_and_the_record_says_so(wo
     assert "Check: unverified" in git(world.bare, "for-each-ref", "--format=%(contents)", "refs/tags")
 
 
-def test_a_host_that_cannot_push_atomically_is_served_all_the_same(world: World) -> None:
+def test_a_host_without_atomic_pushes_is_supported(world: World) -> None:
     git(world.bare, "config", "receive.advertiseAtomic", "false")
     assert world.run(*_PROMOTE, "--yes").status == 0
     assert world.at("release") == world.at("main")
 
 
-def test_what_others_wrote_cannot_command_the_terminal(world: World) -> None:
+def test_terminal_escapes_in_commits_are_removed(world: World) -> None:
     world.runs[:] = [world.commit("harmless \x1b[2J\x1b]0;title\x07", {"dags/a\x1b[1m.py": ""})]
     assert "\x1b" not in world.run(*_PROMOTE).out
 
 
-def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(world: World) -> None:
-    """Both have seen the same plan: the repository holds each push until the other has come as well."""
+def test_of_two_concurrent_promotions_one_fails_with_the_reason(world: World) -> None:
+    """Both have the same plan: the repository delays each push until the other has arrived."""
     old = world.at("release")
     world.hook(
         'echo >> arrived; n=0; while [ "$(wc -l < arrived)" -lt 2 ] && [ $n -lt 500 ]; do sleep 0.02; n=$((n+1)); done'
@@ -380,7 +376,7 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 
 @pytest.fixture
 def remote(world: World, ssh: SshServer) -> World:
-    """The same world, with its repository behind sshd."""
+    """The same world with its repository behind sshd."""
     url = ssh.url("dags.git").replace(str(ssh.root / "dags.git"), str(world.bare))
     for stack, branch in (("staging", "main"), ("prod", "release")):
         world.stack(stack, repository=url, branch=branch, knownHosts=ssh.known_hosts())
@@ -389,7 +385,7 @@ def remote(world: World, ssh: SshServer) -> World:
 
 
 @needs_sshd
-def test_over_ssh_it_goes_by_the_users_key_and_the_stacks_known_hosts(remote: World, ssh: SshServer) -> None:
+def test_ssh_uses_the_users_key_and_the_stacks_known_hosts(remote: World, ssh: SshServer) -> None:
     assert remote.run(*_PROMOTE, "--yes").status == 0
     assert remote.at("release") == remote.at("main")
     assert remote.run("rollback", "--stack", "prod", "--yes").status == 0
@@ -402,7 +398,7 @@ def test_over_ssh_it_goes_by_the_users_key_and_the_stacks_known_hosts(remote: Wo
     assert "Host key verification failed" in done.err
 
 
-def test_over_https_it_goes_by_the_users_credential_helper(world: World, tmp_path: Path) -> None:
+def test_https_uses_the_users_credential_helper(world: World, tmp_path: Path) -> None:
     (tmp_path / "https").mkdir()
     with git_servers.serve_https(tmp_path / "https") as server:
         (server.root / "world.git").symlink_to(world.bare)
@@ -421,7 +417,7 @@ def test_over_https_it_goes_by_the_users_credential_helper(world: World, tmp_pat
 
 
 @needs_sshd
-def test_a_kill_at_any_moment_of_the_push_leaves_the_old_commit_or_the_new_one(remote: World) -> None:
+def test_a_push_killed_at_any_moment_leaves_the_old_or_the_new_commit(remote: World) -> None:
     marker, moments = remote.bare / "pushing", random.Random(6)  # noqa: S311  (no secret)
     for number, when in enumerate(("pre-receive", "pre-receive", "pre-receive", "post-receive")):
         new = remote.commit(f"number {number}", {"dags/etl.py": DAG.format(f"{number} 0 * * *", "etl")})
@@ -447,7 +443,7 @@ def _pushes(process: "subprocess.Popen[str]", marker: Path) -> bool:
 
 
 def _served(bare: Path) -> bool:
-    """Whether the server has ended what it had begun."""
+    """Whether the server has completed the push."""
     return subprocess.run(["pgrep", "-f", f"receive-pack.*{bare}"], stdout=-1, check=False).returncode != 0
 
 

@@ -1,4 +1,4 @@
-"""What pip installs, beside folders of the user's own, and what runs with the requirements alone: programs, commands, the plugin, the policy pack."""
+"""The installed wheel beside a user's folders, and the program with only the requirements: commands, plugin and policy pack."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from airflow_stack.provider import SCHEMA
 from tests.support.cases import HTTPS, deployed
 from tests.support.installation import ROOT, Environment, build_wheel, environment
 
-# Each runs the program of the working folder, which is first on the path, as Pulumi's Python host has it.
+# Each runs the program in the working folder, which is first on the path, as in Pulumi's Python host.
 RECORD = """
 import json, runpy
 from airflow_stack.cli.recording import record
@@ -61,19 +61,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The locked requirements and the wheel."""
+    """Environment with the locked requirements and the wheel."""
     return environment(tmp_path_factory.mktemp("installed") / "venv", str(wheel), "pulumi-policy")
 
 
 @pytest.fixture(scope="module")
 def requirements(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The locked requirements alone."""
+    """Environment with only the locked requirements."""
     return environment(tmp_path_factory.mktemp("requirements") / "venv", "pulumi-policy")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A user's repository, with folders named like those of this one."""
+    """A user's repository with folders named like those of this one."""
     for name in ("components", "policies", "sandbox", "tools"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text('OWNER = "user"\n')
@@ -81,19 +81,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def registered(environment: Environment, script: str, folder: Path, **variables: str) -> set[str]:
-    """Type and name of each resource that the program of a folder registers."""
+    """Type and name of each resource that the program in a folder registers."""
     found: list[str] = json.loads(environment.run("python", "-c", script, cwd=folder, **variables))
     return set(found)
 
 
 def of(args: dict[str, object]) -> set[str]:
-    """Type and name of each resource of an `Airflow`, by the code of this checkout."""
+    """Type and name of each resource of an `Airflow` in this checkout."""
     return {f"{each.type} {each.name}" for each in deployed(**args).resources.values()}
 
 
 @contextmanager
 def started(environment: Environment, *command: str, cwd: Path, **variables: str) -> Iterator[grpc.Channel]:
-    """Start a plugin as Pulumi does: it prints the port on which it serves."""
+    """Start a plugin like Pulumi. It prints its port."""
     with subprocess.Popen(
         [environment.python, "-u", *command],
         cwd=cwd,
@@ -111,7 +111,7 @@ def started(environment: Environment, *command: str, cwd: Path, **variables: str
             process.terminate()
 
 
-def test_the_wheel_has_the_package_with_all_of_its_files_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_all_files_of_the_package_and_nothing_else(wheel: Path) -> None:
     source = ROOT / "components"
     files = {str(file.relative_to(source)) for file in (source / "airflow_stack").rglob("*") if file.is_file()}
     files = {file for file in files if "__pycache__" not in file}
@@ -121,14 +121,14 @@ def test_the_wheel_has_the_package_with_all_of_its_files_and_nothing_else(wheel:
     assert {"airflow_stack/py.typed", "airflow_stack/schema.json"} <= files
 
 
-def test_a_program_uses_the_package_beside_folders_of_its_own_with_the_names_of_ours(
+def test_a_program_uses_the_package_beside_its_own_folders_with_the_same_names(
     installed: Environment, folder: Path
 ) -> None:
     (folder / "__main__.py").write_text(IMPORTS)
     assert registered(installed, RECORD, folder) == of({"dags": HTTPS})
 
 
-def test_the_example_runs_where_only_the_wheel_is_installed(installed: Environment, folder: Path) -> None:
+def test_the_example_runs_with_only_the_wheel_installed(installed: Environment, folder: Path) -> None:
     shutil.copy(ROOT / "examples" / "python" / "__main__.py", folder)
     assert registered(installed, RECORD, folder) == of({"dags": {**HTTPS, "branch": "main"}})
 
@@ -146,7 +146,7 @@ def test_three_files_and_the_wheel_make_a_deployment_and_the_command_line_checks
     assert "dev" in installed.run("airflow-stack", "check", "--stack", "dev", cwd=folder)
 
 
-def test_the_program_of_this_repository_needs_the_requirements_alone(requirements: Environment) -> None:
+def test_the_program_of_this_repository_needs_only_the_requirements(requirements: Environment) -> None:
     seen = registered(requirements, MOCK, ROOT, PULUMI_CONFIG=PULUMI_CONFIG)
     assert seen - {"pulumi:pulumi:Stack airflow-dev"} == of(SETTINGS)
 
@@ -167,7 +167,7 @@ def test_the_plugin_serves_the_schema_of_an_installed_wheel(installed: Environme
 
 
 @pytest.mark.parametrize("where", ["requirements", "installed"])
-def test_the_policy_pack_serves_every_rule_of_the_checkout_or_of_an_installed_wheel(
+def test_the_policy_pack_serves_all_rules_from_the_checkout_and_from_the_wheel(
     where: str, folder: Path, request: pytest.FixtureRequest
 ) -> None:
     if where == "installed":

@@ -1,4 +1,4 @@
-"""The scripts of the pipelines run as a runner would run them, on a clone, with a played Pulumi where one is needed."""
+"""Scripts of the pipelines, run like by a runner: on a clone, with a fake Pulumi where needed."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ import yaml
 
 from airflow_stack.cli.helm import cache_folder
 from tests.support.cases import CONTRACT_CHART, ROOT
-from tests.support.played_github import GitHub, played
+from tests.support.fake_github import GitHub, write_program
 from tests.support.workflows import Script, script, scripts
 
 
 class Runner:
-    """Runs a step's script as GitHub's runner does, in a folder of its own."""
+    """Runs a step's script like GitHub's runner, in its own folder."""
 
     def __init__(self, folder: Path, cwd: Path) -> None:
         self.folder, self.cwd = folder, cwd
@@ -56,13 +56,13 @@ LOGIN = {
 }
 
 
-def test_without_a_login_the_job_passes_and_says_what_is_missing(runner: Runner) -> None:
+def test_without_credentials_the_job_passes_and_names_the_missing_ones(runner: Runner) -> None:
     assert runner.run(script("login", "ready=true"), **LOGIN).returncode == 0
     assert "PULUMI_ORGANIZATION" in runner.summary.read_text()
     assert not runner.output.exists()
 
 
-def test_a_login_prints_no_secret_and_keeps_the_kubeconfig_to_itself(runner: Runner) -> None:
+def test_a_login_prints_no_secret_and_the_kubeconfig_is_private(runner: Runner) -> None:
     given = {"PULUMI_BACKEND_URL": "s3://state", "PULUMI_CONFIG_PASSPHRASE": "canary-1", "KUBECONFIG_TEXT": "canary-2"}
     done = runner.run(script("login", "ready=true"), **LOGIN | given)
     assert done.returncode == 0
@@ -81,8 +81,8 @@ def test_a_login_prints_no_secret_and_keeps_the_kubeconfig_to_itself(runner: Run
 @pytest.mark.parametrize(
     ("status", "kind", "ends"), [(0, "same", 0), (7, "drift", 0), (255, "unknown", 255), (1, "unknown", 1)]
 )
-def test_drift_is_told_from_a_failure(runner: Runner, where: str, status: int, kind: str, ends: int) -> None:
-    played(runner.bin / "pulumi", f"import sys; print('~ Release'); sys.exit({status})")
+def test_drift_is_distinguished_from_a_failure(runner: Runner, where: str, status: int, kind: str, ends: int) -> None:
+    write_program(runner.bin / "pulumi", f"import sys; print('~ Release'); sys.exit({status})")
     if "gitlab" in where:
         (runner.cwd / "found").mkdir()
     done = runner.run(script(where, "pulumi refresh"), STACK="prod")
@@ -92,15 +92,15 @@ def test_drift_is_told_from_a_failure(runner: Runner, where: str, status: int, k
     ]
 
 
-def test_a_preview_that_fails_is_kept_and_fails(runner: Runner) -> None:
-    played(runner.bin / "pulumi", "import sys; print(*sys.argv[1:]); sys.exit(255)")
+def test_the_output_of_a_failed_preview_is_saved(runner: Runner) -> None:
+    write_program(runner.bin / "pulumi", "import sys; print(*sys.argv[1:]); sys.exit(255)")
     assert runner.run(script("preview/preview", "pulumi preview"), STACK="prod").returncode == 255
     assert "--policy-pack policies" in (runner.cwd / "found" / "preview-prod.txt").read_text()
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What a runner checks out of a pull request: the merge, and what it is merged into."""
+    """Checkout of a pull request by a runner: the merge commit with its base."""
     folder = tmp_path / "clone"
     files = subprocess.check_output(
         ["git", "ls-files", "Pulumi*.yaml", "dags", "components", "schemas"], cwd=ROOT, text=True
@@ -138,9 +138,9 @@ def test_a_pull_request_is_rendered_and_its_comment_posted(clone: Path, tmp_path
     assert comment["body"].startswith(diff.strip())
 
 
-def test_the_deployment_s_own_commands_run(clone: Path, tmp_path: Path) -> None:
+def test_the_commands_of_the_deployment_run(clone: Path, tmp_path: Path) -> None:
     runner = Runner(tmp_path, clone)
-    played(runner.bin / "pulumi", "import sys; print('pulumi', *sys.argv[1:])")
+    write_program(runner.bin / "pulumi", "import sys; print('pulumi', *sys.argv[1:])")
     text = script("deploy/deploy", "pulumi up").replace('airflow-stack status --stack "$STACK"', "")
     done = runner.run(text, STACK="staging")
     assert done.returncode == 0, done.stderr
@@ -151,7 +151,7 @@ def _pulumi() -> list[tuple[Script, list[str]]]:
     return [(each, words[1:]) for each in scripts() for words in each.commands() if words[0] == "pulumi"]
 
 
-def test_every_option_that_pulumi_is_given_is_one_of_its(tmp_path: Path) -> None:
+def test_pulumi_knows_each_option_in_the_pipelines(tmp_path: Path) -> None:
     pulumi = shutil.which("pulumi") or shutil.which("pulumi", path=cache_folder() / "bin")
     if pulumi is None:
         pytest.skip("no Pulumi: make tools")
@@ -163,7 +163,7 @@ def test_every_option_that_pulumi_is_given_is_one_of_its(tmp_path: Path) -> None
             assert words[0] != verb or all(option in help_ for option in options), where
 
 
-def test_every_target_of_make_can_be_made() -> None:
+def test_every_make_target_exists() -> None:
     for words in {tuple(words) for each in scripts() for words in each.commands() if words[0] == "make"}:
         plan = ["make", "-n", "-o", "setup", *words[1:]]
         assert subprocess.run(plan, cwd=ROOT, capture_output=True, check=False).returncode == 0, words

@@ -1,4 +1,4 @@
-"""One checkout with its own sandbox for the whole suite, on a node of this machine or in kind; and why it cannot run here."""
+"""One checkout with its own sandbox for the whole suite, on a node of this machine or in kind. Skips the tests if neither is possible."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def cluster_type(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A node of this machine where that can be had, else kind."""
+    """A node of this machine if possible, otherwise kind."""
     why = machine.unsupported_reason(tmp_path_factory.getbasetemp() / "cluster")
     if not why and not os.environ.get("CI") and (missing := machine.missing_packages()):
         why = f"a node needs {' and '.join(missing)}, which `CI=1 make test-real` installs"
@@ -32,7 +32,7 @@ def cluster_type(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def project(cluster_type: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A checkout in which nothing was done yet; what is done in it is undone at the end."""
+    """A fresh checkout, whose sandbox is removed after the tests."""
     folder = tmp_path_factory.mktemp("real") / "checkout"
     with pytest.MonkeyPatch.context() as patch:
         if chart := os.environ.get("AIRFLOW_CHART"):
@@ -46,5 +46,5 @@ def project(cluster_type: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def installed(project: Project) -> str:
-    """What the first `up` of the stack printed."""
+    """Output of the first `up`."""
     return project.up()

@@ -1,4 +1,4 @@
-"""An Airflow that was installed by plain `helm install`, with secrets in its values, taken over on real pods by the commands that are printed."""
+"""Adoption of an Airflow installed with `helm install` and secrets in its values, on real pods, with the printed commands."""
 
 import json
 import os
@@ -24,9 +24,9 @@ Shell = Callable[[str], str]
 
 @pytest.fixture
 def sh(project: Project) -> Shell:
-    """Run a command as a user does after `eval "$(make env)"`; what it printed."""
+    """Run a command like a user after `eval "$(make env)"`. Returns its output."""
     told = dict(shlex.split(line)[1].split("=", 1) for line in project.sandbox("env").splitlines())
-    env = {**os.environ, **told, "PULUMI_SKIP_CONFIRMATIONS": "true"}  # instead of the user's "yes"
+    env = {**os.environ, **told, "PULUMI_SKIP_CONFIRMATIONS": "true"}  # answers the confirmation
 
     def run(command: str, status: int = 0) -> str:
         done = subprocess.run(
@@ -40,7 +40,7 @@ def sh(project: Project) -> Shell:
 
 @pytest.fixture
 def by_hand(project: Project, sh: Shell) -> Iterator[None]:
-    """What somebody installed, in a database of its own; the stack of the suite rests meanwhile."""
+    """An Airflow installed with Helm and its own database. The stack of the suite is scaled to zero meanwhile."""
     parts = f"deployment,statefulset --selector=tier=airflow --namespace {NAMESPACE}"
     values = json.loads(sh(f"helm get values airflow --namespace {NAMESPACE} --output json"))
     connection = project.secrets()["airflow-metadata"]["connection"]
@@ -74,12 +74,14 @@ def by_hand(project: Project, sh: Shell) -> Iterator[None]:
     sh(f"{database} '{psql} \"drop database byhand\"'")
     sh(f"kubectl scale {parts} --replicas=1")
     sh(f"kubectl wait --for=condition=Available deployment --all --namespace {NAMESPACE} --timeout=300s")
-    wait_for("the suite's Airflow", lambda: project.airflow.health())  # the first call ends the way to the old pod
+    wait_for(
+        "the suite's Airflow", lambda: project.airflow.health()
+    )  # the first call ends the forwarding to the old pod
 
 
 @contextmanager
 def opened(project: Project) -> Iterator[Airflow]:
-    """Airflow, as the user whom the chart made."""
+    """Airflow, with the user that the chart created."""
     kubeconfig = {"KUBECONFIG": str(project.state / "cluster" / "kubeconfig")}
     command = ["kubectl", "port-forward", f"--namespace={BY_HAND}", "service/airflow-api-server", ":8080"]
     with subprocess.Popen(command, env={**os.environ, **kubeconfig}, stdout=subprocess.PIPE, text=True) as forward:
@@ -94,7 +96,7 @@ def opened(project: Project) -> Iterator[Airflow]:
 
 
 def contents(project: Project) -> dict[str, dict[str, str]]:
-    """What the Secrets hold, those of Helm aside."""
+    """Content of all Secrets except Helm's."""
     secrets = project.kubernetes.list(Secret, namespace=BY_HAND)
     return {s.metadata.name or "": s.data or {} for s in secrets if s.metadata and s.type != "helm.sh/release.v1"}
 
@@ -105,7 +107,7 @@ def green(airflow: Airflow) -> str:
     return run
 
 
-def test_an_airflow_that_runs_is_taken_over_with_its_connections_and_its_history(
+def test_a_running_airflow_is_adopted_with_its_connections_and_runs(
     project: Project, sh: Callable[..., str], by_hand: None
 ) -> None:
     for kind in ("deployment", "statefulset"):
@@ -139,4 +141,4 @@ def test_an_airflow_that_runs_is_taken_over_with_its_connections_and_its_history
     password = json.loads((project.folder / "by-hand.json").read_text())["data"]["metadataConnection"]["pass"]
     seen = [refused, *done, sh("pulumi stack export --stack adopted"), sh("pulumi destroy --stack adopted")]
     assert not [shown for shown in seen if password in shown]
-    assert contents(project) == after, "a destroy leaves the Secrets"
+    assert contents(project) == after, "`destroy` keeps the Secrets"

@@ -1,4 +1,4 @@
-"""A stack on real pods, from its first `up` through what a team does with it every day."""
+"""A stack on real pods: the first `up`, and a team's daily work."""
 
 import hashlib
 import re
@@ -49,12 +49,12 @@ def smoke_hosts(airflow: Airflow) -> set[str]:
 
 
 def pods_of(project: Project, component: str) -> dict[str, str]:
-    """Name and address of the pods of a component."""
+    """Names and addresses of the pods of a component."""
     pods = [(pod.metadata, pod.status) for pod in project.pods() if pod.metadata and pod.status]
     return {m.name or "": s.podIP or "" for m, s in pods if (m.labels or {}).get("component") == component}
 
 
-def test_up_ends_with_a_page_a_login_and_a_green_run(project: Project, installed: str) -> None:
+def test_up_ends_with_a_web_page_a_login_and_a_successful_run(project: Project, installed: str) -> None:
     login = project.login()
     assert re.search(rf"page +{login['page']}", installed), installed
     assert re.search(r"smoke run +green in .*: 2 tasks on 2 pods", installed), installed
@@ -62,7 +62,7 @@ def test_up_ends_with_a_page_a_login_and_a_green_run(project: Project, installed
     assert Airflow(login["page"], login["user"], login["password"]).version().startswith("3.")
 
 
-def test_no_container_was_restarted_and_nothing_is_left_to_change(project: Project) -> None:
+def test_no_container_has_restarted_and_the_next_preview_is_unchanged(project: Project) -> None:
     assert {"api-server", "scheduler", "dag-processor", "triggerer"} <= {
         (pod.metadata.labels or {}).get("component") for pod in project.pods() if pod.metadata
     }
@@ -70,7 +70,7 @@ def test_no_container_was_restarted_and_nothing_is_left_to_change(project: Proje
     project.preview_is_unchanged()
 
 
-def test_a_user_of_the_command_line_sees_how_each_part_fares_and_what_it_prints(project: Project) -> None:
+def test_the_command_line_shows_the_status_and_logs_of_each_component(project: Project) -> None:
     status = project.airflow_stack("status")
     assert status.returncode == 0, status.stdout
     assert re.search(r"scheduler +│ ready ", status.stdout), status.stdout
@@ -79,7 +79,7 @@ def test_a_user_of_the_command_line_sees_how_each_part_fares_and_what_it_prints(
     assert {line.split(" ")[0] for line in logs.stdout.splitlines()} == {"scheduler"}
 
 
-def test_with_the_kubernetes_executor_each_task_has_a_pod_of_its_own(project: Project) -> None:
+def test_with_the_kubernetes_executor_each_task_has_its_own_pod(project: Project) -> None:
     hosts = smoke_hosts(project.airflow)
     assert len(hosts) == 2, hosts
     assert all(host.startswith(f"{SMOKE}-") for host in hosts), hosts
@@ -92,7 +92,7 @@ def test_a_pushed_dag_is_visible_in_time_and_runs(project: Project) -> None:
     project.airflow.ends_green("pushed", project.airflow.trigger("pushed"))
 
 
-def test_a_wrong_dag_file_is_reported_and_takes_no_other_down(project: Project) -> None:
+def test_a_broken_dag_file_is_reported_and_affects_no_other_file(project: Project) -> None:
     before = set(project.airflow.dags())
     project.push({"wrong.py": "from airflow.sdk import dag\nraise RuntimeError('wrong on purpose')\n"})
     wait_for(
@@ -107,7 +107,7 @@ def test_a_wrong_dag_file_is_reported_and_takes_no_other_down(project: Project) 
     assert project.restarts() == {}
 
 
-def test_a_task_outlives_an_upgrade(project: Project) -> None:
+def test_a_task_survives_an_upgrade(project: Project) -> None:
     project.push({"waits.py": DAG.format(name="waits", body=WAITS)})
     listed(project, "waits", 60)
     run = project.airflow.trigger("waits")
@@ -118,7 +118,7 @@ def test_a_task_outlives_an_upgrade(project: Project) -> None:
     )
     host, serving = project.airflow.tasks("waits", run)[0].host, pods_of(project, "api-server")
     project.up(components={"apiServer": {"memory": "1600Mi"}})
-    assert not serving.keys() & pods_of(project, "api-server").keys(), "the upgrade was to replace the API server"
+    assert not serving.keys() & pods_of(project, "api-server").keys(), "the upgrade replaces the API server"
     assert [(task.state, task.host) for task in project.airflow.tasks("waits", run)] == [("running", host)]
     project.airflow.set_variable("go_on", "yes")
     assert [task.host for task in project.airflow.ends_green("waits", run)] == [host]
@@ -131,7 +131,7 @@ def test_with_the_local_executor_the_tasks_run_in_the_scheduler(project: Project
     assert smoke_hosts(project.airflow) <= {*scheduler, *scheduler.values()}
 
 
-def test_another_branch_brings_its_dags_and_takes_the_others_away(project: Project) -> None:
+def test_another_branch_replaces_the_dags(project: Project) -> None:
     project.push(
         {"pushed.py": None, "of_branch.py": DAG.format(name="of_branch", body="pass")}, branch="develop", base="main"
     )
@@ -141,7 +141,7 @@ def test_another_branch_brings_its_dags_and_takes_the_others_away(project: Proje
     assert project.restarts() == {}
 
 
-def test_rotated_secrets_leave_connections_readable_and_the_old_password_useless(project: Project) -> None:
+def test_after_a_rotation_connections_are_readable_and_the_old_password_is_invalid(project: Project) -> None:
     followed = project.setting("dags").get("branch", "main")
     project.push({"reads.py": DAG.format(name="reads", body=READS_CONNECTION)}, followed)
     project.airflow.connect("kept", PASSWORD)

@@ -1,4 +1,4 @@
-"""The same stack with git-sync, with Airflow's git bundle, and with git-sync again: a push is seen by each, and no run is lost on the way."""
+"""One stack with git-sync, then with a git bundle, then with git-sync again: each delivers a push, and no run is lost."""
 
 import subprocess
 from typing import Any
@@ -18,7 +18,7 @@ def followed(project: Project) -> str:
 
 
 def tip(project: Project) -> str:
-    """The commit that the followed branch is at."""
+    """Commit of the followed branch."""
     command = ["git", "-C", str(project.state / "git" / "dags.git"), "rev-parse", followed(project)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -29,14 +29,14 @@ def deliver(project: Project, delivery: str) -> None:
 
 
 def run_of(project: Project, dag: str) -> dict[str, Any]:
-    """A run that ended well, as the API tells it."""
+    """A successful run, from the API."""
     run = project.airflow.trigger(dag)
     project.airflow.ends_green(dag, run)
     return project.airflow._call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")
 
 
 def history(project: Project) -> dict[str, str]:
-    """State of every run of the smoke DAG that ended, by its id."""
+    """State of each finished run of the smoke DAG, by run id."""
     runs = project.airflow._all(f"/api/v2/dags/{SMOKE}/dagRuns", "dag_runs")
     return {run["dag_run_id"]: run["state"] for run in runs if run["state"] in ("success", "failed")}
 
@@ -51,7 +51,7 @@ def git_sync_containers(project: Project) -> set[str]:
     return {each.name for spec in pods for each in spec.containers if each.name.startswith("git-sync")}
 
 
-def test_another_delivery_and_back_again_loses_no_run_and_sees_every_push(project: Project) -> None:
+def test_a_change_of_delivery_and_back_loses_no_run_and_delivers_each_push(project: Project) -> None:
     deliver(project, "gitSync")
     assert git_sync_containers(project) == {"git-sync"}
     push_is_visible(project, "by_git_sync")
@@ -78,7 +78,7 @@ def test_another_delivery_and_back_again_loses_no_run_and_sees_every_push(projec
     assert project.restarts() == {}
 
 
-def test_a_run_keeps_the_commit_that_it_began_with(project: Project) -> None:
+def test_a_run_keeps_the_commit_of_its_start(project: Project) -> None:
     deliver(project, "gitBundle")
     push_is_visible(project, "changes")
     first = run_of(project, "changes")["bundle_version"]
@@ -91,13 +91,13 @@ def test_a_run_keeps_the_commit_that_it_began_with(project: Project) -> None:
     )
 
 
-def test_without_the_git_server_a_bundle_restarts_nothing_and_a_task_waits_for_it(project: Project) -> None:
+def test_during_an_outage_of_the_git_server_no_pod_restarts_and_a_task_with_a_bundle_waits(project: Project) -> None:
     deliver(project, "gitBundle")
     run_of(project, SMOKE)
     assert_bears_an_outage_of_git(project)
 
 
-def test_at_last_the_stack_is_as_it_was(project: Project) -> None:
+def test_at_the_end_the_stack_is_unchanged(project: Project) -> None:
     deliver(project, "gitSync")
     wait_for("the smoke DAG", lambda: project.airflow.dags(), lambda dags: SMOKE in dags)
     project.preview_is_unchanged()

@@ -1,4 +1,4 @@
-"""What goes wrong around a stack: it says so in one message, or comes back by itself; nothing is lost either way."""
+"""Faults around a stack: it reports them in one message or recovers by itself, and loses nothing."""
 
 import os
 import re
@@ -24,7 +24,7 @@ DATABASE = "airflow-database"
 
 @pytest.fixture
 def kept(project: Project) -> Iterator[None]:
-    """Something in the database before the fault, to be found again after it."""
+    """A database record from before the fault, checked after it."""
     run = project.airflow.trigger(SMOKE)
     project.airflow.ends_green(SMOKE, run)
     dags = set(project.airflow.dags())
@@ -40,13 +40,13 @@ def stop_git_server(project: Project) -> None:
 
 
 def assert_bears_an_outage_of_git(project: Project) -> None:
-    """Nothing restarts meanwhile, and a task that starts waits and ends green."""
+    """Check that no pod restarts during the outage, and that a started task waits and succeeds."""
     before = project.restarts()
     stop_git_server(project)
     run = project.airflow.trigger(SMOKE)
     holds("the restarts", OUTAGE_SECONDS, project.restarts)
     assert project.airflow.run_state(SMOKE, run) == "running"
-    project.preview_is_unchanged()  # which serves the repository again
+    project.preview_is_unchanged()  # serves the repository again
     project.airflow.ends_green(SMOKE, run)
     assert project.restarts() == before
 
@@ -60,12 +60,12 @@ def has_database(project: Project) -> bool:
 
 
 @pytest.mark.usefixtures("kept")
-def test_without_the_git_server_nothing_restarts_and_a_task_waits_for_it(project: Project) -> None:
+def test_during_an_outage_of_the_git_server_no_pod_restarts_and_a_task_waits(project: Project) -> None:
     assert_bears_an_outage_of_git(project)
 
 
 @pytest.mark.usefixtures("kept")
-def test_after_a_minute_without_database_everything_comes_back_by_itself(project: Project) -> None:
+def test_a_minute_without_database_is_recovered_without_action(project: Project) -> None:
     scale_database(project, 0)
     wait_for("the end of the database", lambda: not has_database(project))
     holds("the absence of the database", OUTAGE_SECONDS, lambda: has_database(project))
@@ -88,12 +88,12 @@ def test_after_a_minute_without_database_everything_comes_back_by_itself(project
 
 
 @pytest.mark.usefixtures("kept")
-def test_a_wrong_deploy_key_ends_the_up_with_the_key_and_leaves_airflow_serving(project: Project) -> None:
+def test_a_wrong_deploy_key_fails_up_with_the_key_and_airflow_keeps_serving(project: Project) -> None:
     key = project.state / "git" / "deploy_key"
     right, right_public = key.read_text(), git_repository.public_key(project.state / "git")
     key.unlink()
-    git_repository.prepare(project.state / "git", project.folder)  # makes another
-    stop_git_server(project)  # the next `up` starts it, with that key
+    git_repository.prepare(project.state / "git", project.folder)  # creates another key
+    stop_git_server(project)  # the next `up` starts it with that key
     project.configure(environment={"PLACE": "elsewhere"})
     began = time.monotonic()
     failed = project.run(*project.up_command)
@@ -115,7 +115,7 @@ def test_a_wrong_deploy_key_ends_the_up_with_the_key_and_leaves_airflow_serving(
 
 
 @pytest.mark.usefixtures("kept")
-def test_a_plain_pulumi_up_that_cannot_roll_out_ends_early_with_the_cause(project: Project) -> None:
+def test_a_plain_pulumi_up_that_cannot_roll_out_fails_early_with_the_cause(project: Project) -> None:
     file = project.stack_settings
     right = file.read_text()
     wrong = yaml.safe_load(right)
@@ -132,13 +132,13 @@ def test_a_plain_pulumi_up_that_cannot_roll_out_ends_early_with_the_cause(projec
     assert NEXT in failed.stdout
     assert "Traceback" not in failed.stdout
     assert took < 150, failed.stdout
-    wait_for("an Airflow that serves", project.airflow.dags)  # the first call ends the way to a pod that was replaced
+    wait_for("an Airflow that serves", project.airflow.dags)  # the first call ends the forwarding to the replaced pod
     project.up()
     project.preview_is_unchanged()
 
 
 @pytest.mark.usefixtures("kept")
-def test_the_data_outlive_a_down_that_keeps_them(project: Project) -> None:
+def test_data_survive_down_with_keep(project: Project) -> None:
     before = project.secrets()
     assert "Data is kept" in project.sandbox("down", "--keep")
     project.up()

@@ -1,4 +1,4 @@
-"""The end of a stack."""
+"""Removal of a stack."""
 
 import pytest
 

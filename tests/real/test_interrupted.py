@@ -1,4 +1,4 @@
-"""`kill -9` of `pulumi up` at eleven moments, each repaired by `recover`: no key changes, no pod restarts, nothing is missing at the end."""
+"""`kill -9` of `pulumi up` at eleven moments, each followed by `recover`: no key changes, no pod restarts, nothing is missing."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ Moment = Callable[["Interrupted"], bool]
 
 
 class Interrupted:
-    """A stack whose `up` is killed again and again."""
+    """A stack whose `up` is killed repeatedly."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -33,10 +33,10 @@ class Interrupted:
         self.jobs: dict[str, str | None] = {}
 
     def kill_when(self, seen: Moment, *, alone: bool) -> None:
-        """Kill `pulumi` at a moment, alone or together with what started it and what it started."""
+        """Kill `pulumi` at a given moment, alone or with its parents and children."""
         log = self.project.folder / "up.log"
         up = self.project.start_up(log)
-        # Without a lock there is nothing to repair, and the moment may have come in the `up` before.
+        # Without a lock there is nothing to repair, and the condition may stem from the previous `up`.
         while not self.is_locked() or not any(map(is_language_host, below(up.pid))) or not self._is(seen):
             assert up.poll() is None, f"the moment never came:\n{log.read_text()}"
             time.sleep(0.05)
@@ -47,11 +47,11 @@ class Interrupted:
         assert up.wait(60) != 0, log.read_text()
 
     def is_locked(self) -> bool:
-        """Whether Pulumi has noted that an update runs."""
+        """Whether Pulumi holds the lock of the stack."""
         return any((self.project.stack_settings.parent / "pulumi" / ".pulumi" / "locks").rglob("*.json"))
 
     def mend(self) -> str:
-        """Recover, and see that this alone changed no key and no workload, and restarted nothing."""
+        """Run `recover`, and check that it changed no key and no workload, and restarted nothing."""
         keys, before, counts = self.project.secrets(), self.workloads(), self.project.restarts()
         done = self.project.airflow_stack("recover", "--yes")
         assert done.returncode == 0, done.stdout
@@ -62,7 +62,7 @@ class Interrupted:
         return done.stdout
 
     def ends_unchanged(self) -> None:
-        """Let the deployment come to its end."""
+        """Deploy without interruption."""
         self.project.up()
         self.project.preview_is_unchanged()
         now = self.project.secrets()
@@ -70,20 +70,20 @@ class Interrupted:
         self.jobs = {component: self.job(component) for component in (MIGRATION, USER, ROLLOUT)}
 
     def workloads(self) -> dict[str, int]:
-        """Which workloads there are, and how often each was changed."""
+        """Workloads with their generations."""
         kubernetes = self.project.kubernetes
         found: list[Any] = [*kubernetes.list(Deployment), *kubernetes.list(StatefulSet), *kubernetes.list(Job)]
         return {each.metadata.uid: each.metadata.generation for each in found}
 
     def uid(self, kind: Any, name: str) -> str | None:
-        """Identify an object; None when it is not there."""
+        """Uid of an object. None if it does not exist."""
         try:
             return str(self.project.kubernetes.get(kind, name).metadata.uid)
         except lightkube.ApiError:
             return None
 
     def job(self, component: str) -> str | None:
-        """Identify the newest Job of a component; None when there is none."""
+        """Uid of the newest Job of a component. None if there is none."""
         found = [
             each.metadata
             for each in self.project.kubernetes.list(Job, labels={"component": component})
@@ -96,11 +96,11 @@ class Interrupted:
         try:
             return seen(self)
         except (OSError, lightkube.LoadResourceError, lightkube.ApiError, httpx2.TransportError):
-            return False  # the cluster is not up yet
+            return False  # the cluster does not run yet
 
 
 def below(root: int) -> list[int]:
-    """The processes that a process has started, and those that they have."""
+    """Descendants of a process."""
     known = list(find())
     found = {root}
     while new := {each.pid for each in known if each.parent in found} - found:
@@ -113,7 +113,7 @@ def is_update(pid: int) -> bool:
 
 
 def is_language_host(pid: int) -> bool:
-    """Tell one; without its `pulumi` it is idle, but would be in the list of processes for up to five minutes."""
+    """Whether a process is a language host. Without `pulumi` it idles for up to five minutes before it exits."""
     return "pulumi-language-" in command_of(pid)
 
 
@@ -162,7 +162,7 @@ UPGRADE: dict[str, Moment] = {
 
 @pytest.fixture(scope="module")
 def stack(project: Project) -> Iterator[Interrupted]:
-    """A stack that was never there."""
+    """A stack that was never deployed."""
     project.sandbox("down")
     project.reset()
     yield Interrupted(project)
@@ -170,7 +170,7 @@ def stack(project: Project) -> Iterator[Interrupted]:
     project.assert_gone()
 
 
-def test_an_install_that_is_killed_at_seven_moments_ends_as_if_it_had_not(stack: Interrupted) -> None:
+def test_an_install_killed_at_seven_moments_ends_like_an_undisturbed_one(stack: Interrupted) -> None:
     for number, (moment, seen) in enumerate(INSTALL.items()):
         stack.kill_when(seen, alone=number % 2 == 0)
         assert "locked by an update that is dead" in stack.mend(), moment
@@ -178,13 +178,13 @@ def test_an_install_that_is_killed_at_seven_moments_ends_as_if_it_had_not(stack:
     assert stack.project.restarts() == {}
 
 
-def test_an_upgrade_that_is_killed_at_four_moments_goes_on_where_it_was(stack: Interrupted) -> None:
+def test_an_upgrade_killed_at_four_moments_continues(stack: Interrupted) -> None:
     if not stack.jobs:
         stack.ends_unchanged()
     stack.project.airflow.connect("before", "a password")
     stack.project.configure(rotation={"jwt": 2, "adminPassword": 2}, environment={"TEAM": "data"})
     for name in ("airflow-jwt-secret", "airflow-admin"):
-        stack.keys.pop(name, None)  # the two that are to change
+        stack.keys.pop(name, None)  # two Secrets that the upgrade changes
     for number, (moment, seen) in enumerate(UPGRADE.items()):
         stack.kill_when(seen, alone=number % 2 == 0)
         assert "locked by an update that is dead" in stack.mend(), moment

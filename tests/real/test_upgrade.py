@@ -1,4 +1,4 @@
-"""Airflow's own upgrade on real pods: from the version that people come from to the default one, by the `up` that they would run."""
+"""Upgrade of Airflow on real pods, from the previous version to the default one."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ MIGRATION = "migrate-database"
 
 @pytest.fixture(scope="module")
 def stack(project: Project) -> Iterator[Project]:
-    """A stack that was never there."""
+    """A stack that was never deployed."""
     project.sandbox("down")
     project.reset()
     yield project
@@ -27,16 +27,16 @@ def stack(project: Project) -> Iterator[Project]:
 
 
 def migration(project: Project) -> tuple[str | None, str | None]:
-    """Which migration ran to its end, and with which image."""
+    """Completed migration Job, with its image."""
     (job,) = project.kubernetes.list(Job, labels={"component": MIGRATION})
     assert job.metadata and job.spec and job.status and job.spec.template.spec
     assert job.status.succeeded == 1
     return job.metadata.uid, job.spec.template.spec.containers[0].image
 
 
-def test_an_up_moves_airflow_to_the_default_version_and_keeps_runs_and_connections(stack: Project) -> None:
+def test_up_upgrades_airflow_to_the_default_version_and_keeps_runs_and_connections(stack: Project) -> None:
     printed = stack.up(images={"airflow": {"tag": BEFORE}})
-    assert ADVISORIES[0].id in printed, "who stays on the older version is told why not to"
+    assert ADVISORIES[0].id in printed, "the older version causes a warning"
     assert stack.airflow.version() == BEFORE
     run = stack.airflow.trigger(SMOKE)
     before = {task.task: task.host for task in stack.airflow.ends_green(SMOKE, run)}

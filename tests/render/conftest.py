@@ -1,4 +1,4 @@
-"""The charts to render: the stand-in wherever Helm is, the official one where AIRFLOW_CHART names it."""
+"""Charts to render: the stand-in if Helm is available, the official chart if AIRFLOW_CHART names it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.cases import CONTRACT_CHART, official_chart
 
 @pytest.fixture(scope="session", autouse=True)
 def helm() -> str:
-    """Helm; every test here needs it."""
+    """Helm, which all tests here need."""
     try:
         return find_helm()
     except UserError as missing:
@@ -21,5 +21,5 @@ def helm() -> str:
 
 @pytest.fixture(params=["contract", pytest.param("official", marks=pytest.mark.official_chart)])
 def chart(request: Any) -> Path:
-    """Each of the two charts."""
+    """Both charts."""
     return official_chart() if request.param == "official" else CONTRACT_CHART

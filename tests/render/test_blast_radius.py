@@ -1,4 +1,4 @@
-"""What `airflow-stack diff` says of realistic edits, word for word, with each of the two charts."""
+"""Output of `airflow-stack diff` for realistic edits, word for word, with both charts."""
 
 import json
 from functools import cache
@@ -25,12 +25,12 @@ def _side(config: str, chart: Path) -> Side:
 
 
 def rendered(config: Config, chart: Path) -> Side:
-    """One side of a comparison; the same settings are rendered once."""
+    """One side of a comparison. The same settings are rendered only once."""
     return _side(json.dumps(config, sort_keys=True), chart)
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_is_reported_with_exactly_what_it_does(name: str, chart: Path) -> None:
+def test_an_edit_is_reported_with_exactly_its_effects(name: str, chart: Path) -> None:
     edit = EDITS[name]
     found = blast_radius(rendered(edit.of, chart), rendered(edit.edited(), chart))
     expected = edit.contract if edit.contract and chart == CONTRACT_CHART else edit.reports
@@ -39,13 +39,13 @@ def test_an_edit_is_reported_with_exactly_what_it_does(name: str, chart: Path) -
 
 @pytest.mark.parametrize("config", [PROD, DEV, LOCAL, CELERY, CNPG], ids=["prod", "dev", "local", "celery", "cnpg"])
 def test_a_stack_does_not_differ_from_itself(config: Config, chart: Path) -> None:
-    again = _side.__wrapped__(json.dumps(config, sort_keys=True), chart)  # rendered anew, not remembered
+    again = _side.__wrapped__(json.dumps(config, sort_keys=True), chart)  # rendered again, not from the cache
     assert changes(rendered(config, chart), again) == []
     assert blast_radius(rendered(config, chart), again) == []
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_that_is_taken_back_does_something_where_the_edit_did(name: str, chart: Path) -> None:
+def test_a_reverted_edit_has_effects_where_the_edit_has(name: str, chart: Path) -> None:
     edit = EDITS[name]
     before, after = rendered(edit.of, chart), rendered(edit.edited(), chart)
     assert bool(blast_radius(after, before)) == bool(blast_radius(before, after))

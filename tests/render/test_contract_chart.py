@@ -1,6 +1,6 @@
-"""The stand-in chart answers our program's values as the official one does, and takes no others.
+"""The stand-in chart renders the program's values like the official chart, and refuses other values.
 
-The comparison needs the official chart: AIRFLOW_CHART names it (a folder or a packed chart). Without it the rest still runs.
+The comparison needs the official chart in AIRFLOW_CHART (a folder or a packed chart). The other tests run without it.
 """
 
 import configparser
@@ -96,7 +96,7 @@ def objects(manifests: list[Manifest]) -> object:
 
 
 def secrets_read(manifests: list[Manifest]) -> object:
-    """(container, variable, Secret, key), and (pod, Secret, mounted file) for the volumes."""
+    """(container, variable, Secret, key) of variables, and (pod, Secret, mounted file) of volumes."""
     found = set()
     for name, container in containers(manifests):
         for variable in container.get("env", []):
@@ -126,7 +126,7 @@ def selectors(manifests: list[Manifest]) -> object:
 
 
 def environment(manifests: list[Manifest]) -> object:
-    """Variables that are no Secret's. The log groomer's are left out: the official chart also spells out its image's defaults."""
+    """Variables without Secrets. Those of the log groomer are left out: the official chart repeats the defaults of its image."""
     return {
         name: {variable["name"]: variable.get("value") for variable in container.get("env", [])}
         for name, container in containers(manifests)
@@ -135,7 +135,7 @@ def environment(manifests: list[Manifest]) -> object:
 
 
 def mounts(manifests: list[Manifest]) -> object:
-    """The files that a container sees. The official chart mounts more that is not used: into helpers, and other executors' pod template."""
+    """Mounted files of a container. The official chart mounts unused ones too: in helpers, and the pod template of other executors."""
     keys = ("mountPath", "name", "subPath", "readOnly")
     return {
         name: sorted(
@@ -149,7 +149,7 @@ def mounts(manifests: list[Manifest]) -> object:
 
 
 def probes(manifests: list[Manifest]) -> object:
-    """How it is asked whether Airflow and git-sync live, and how patiently."""
+    """Probes of Airflow and git-sync."""
 
     def plain(probe: Manifest) -> object:
         numbers = [probe.get(key, 0) for key in ("initialDelaySeconds", "periodSeconds", "failureThreshold")]
@@ -171,7 +171,7 @@ def commands(manifests: list[Manifest]) -> object:
 
 
 def container_facts(manifests: list[Manifest]) -> object:
-    """Images, users and sizes: what decides whether a pod is admitted and scheduled."""
+    """Images, users and sizes, which decide on admission and scheduling."""
     return {
         name: [c.get(key) or None for key in ("image", "securityContext", "resources")]
         for name, c in containers(manifests)
@@ -194,7 +194,7 @@ def pod_facts(manifests: list[Manifest]) -> object:
 
 
 def access(manifests: list[Manifest]) -> object:
-    """What is allowed to whom: roles, network policies, disruption budgets, ports."""
+    """Roles, network policies, disruption budgets and ports."""
 
     def plain(manifest: Manifest) -> object:
         spec = manifest.get("spec", {})
@@ -235,12 +235,12 @@ def test_the_stand_in_agrees_with_the_official_chart(name: str, facts: Facts) ->
 
 @pytest.mark.official_chart
 @pytest.mark.parametrize("name", SETS)
-def test_every_airflow_option_that_the_stand_in_sets_has_the_official_value(name: str) -> None:
+def test_each_airflow_option_of_the_stand_in_has_the_official_value(name: str) -> None:
     assert airflow_options(render(str(CONTRACT), name)).items() <= airflow_options(render(OFFICIAL, name)).items()
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_the_stand_in_takes_the_programs_values_and_makes_no_secret_and_no_hook(name: str) -> None:
+def test_the_stand_in_accepts_the_programs_values_and_renders_no_secret_and_no_hook(name: str) -> None:
     for manifest in render(str(CONTRACT), name):
         assert manifest["kind"] != "Secret"
         assert "helm.sh/hook" not in (manifest["metadata"].get("annotations") or {})
@@ -257,7 +257,7 @@ def test_the_stand_in_takes_the_programs_values_and_makes_no_secret_and_no_hook(
         "redis.passwrd",
     ],
 )
-def test_a_key_that_the_chart_does_not_know_is_refused(path: str) -> None:
+def test_an_unknown_key_is_refused(path: str) -> None:
     values = values_of("CeleryExecutor-ssh")
     *parents, key = path.split(".")
     inner = values
@@ -270,7 +270,7 @@ def test_a_key_that_the_chart_does_not_know_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["fernetKeySecretName", "jwtSecretName", "createUserJob", "data"])
-def test_what_the_official_chart_would_invent_must_be_given(key: str) -> None:
+def test_values_that_the_official_chart_would_generate_are_required(key: str) -> None:
     values = values_of("LocalExecutor-ssh")
     del values[key]
     assert f"missing property '{key}'" in run_helm(str(CONTRACT), values).stderr

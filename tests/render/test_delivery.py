@@ -1,4 +1,4 @@
-"""Each delivery as the pods have it: which containers, with which settings, and that a git bundle reaches every pod that runs Airflow."""
+"""Deliveries in the pods: containers, settings, and a git bundle in each pod that runs Airflow."""
 
 import configparser
 import json
@@ -17,7 +17,7 @@ from tests.support.manifests import Manifest, containers, containers_of, pods, s
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CONNECTIONS = "airflow-git-connections"
 
-# Pods with git-sync beside Airflow, and how often; all of them have it as init container too, and so has the task pod.
+# Pods with git-sync as a sidecar, with their number. They and the task pod also have it as an init container.
 SIDECARS = {
     "KubernetesExecutor": {"dag-processor", "triggerer"},
     "LocalExecutor": {"dag-processor", "triggerer", "scheduler"},
@@ -30,7 +30,7 @@ RUNS_TASKS = {"KubernetesExecutor": {"task/base"}, "LocalExecutor": set(), "Cele
 @cache
 def release(chart: Path, executor: str, name: str) -> tuple[Settings, tuple[Manifest, ...]]:
     config: Config = IMAGE if name == "image" else {"dags": {**AUTHENTICATIONS, **BUNDLES}[name]}
-    # Two of everything, so that a count of containers is not a count of pods.
+    # Two replicas each, so that the number of containers differs from that of the pods.
     twice = {component: {"replicas": 2} for component in ("dagProcessor", "triggerer", "scheduler", "workers")}
     found = settings(executor=executor, components=twice, **config).model_copy(update={"chart": Chart(path=str(chart))})
     inputs = record_stack(found, "test").only(RELEASE).inputs
@@ -42,7 +42,7 @@ def airflow_containers(executor: str) -> set[str]:
 
 
 def configured(manifests: tuple[Manifest, ...]) -> configparser.ConfigParser:
-    """airflow.cfg as Airflow reads it."""
+    """airflow.cfg, parsed like by Airflow."""
     (text,) = (m["data"]["airflow.cfg"] for m in manifests if m["metadata"]["name"] == "airflow-config")
     parser = configparser.ConfigParser()
     parser.read_string(text)
@@ -54,7 +54,7 @@ def bundles(manifests: tuple[Manifest, ...]) -> Any:
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_git_sync_is_in_every_pod_that_reads_dags_and_in_no_other(executor: str, chart: Path) -> None:
+def test_git_sync_is_only_in_pods_that_read_dags(executor: str, chart: Path) -> None:
     _, manifests = release(chart, executor, "ssh-key")
     expected = {f"airflow-{pod}/git-sync{end}" for pod in SIDECARS[executor] for end in ("", "-init")}
     expected |= {"task/git-sync-init"} if executor == "KubernetesExecutor" else set()
@@ -62,7 +62,7 @@ def test_git_sync_is_in_every_pod_that_reads_dags_and_in_no_other(executor: str,
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_an_outage_of_the_git_host_neither_ends_a_sidecar_nor_fails_the_start_of_a_task(
+def test_an_outage_of_the_git_host_neither_stops_a_sidecar_nor_fails_the_start_of_a_task(
     executor: str, chart: Path
 ) -> None:
     _, manifests = release(chart, executor, "ssh-key")
@@ -70,7 +70,7 @@ def test_an_outage_of_the_git_host_neither_ends_a_sidecar_nor_fails_the_start_of
         if "git-sync" in name:
             variables = {variable["name"]: variable.get("value") for variable in container["env"]}
             assert variables["GITSYNC_MAX_FAILURES"] == "-1", name
-            assert "livenessProbe" not in container, "which could end it"
+            assert "livenessProbe" not in container, "a liveness probe could restart the container"
             assert "readinessProbe" not in container, "an outage would take Airflow out of service"
             assert container["resources"]["limits"].keys() == {"memory"}, name
             assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), name
@@ -78,7 +78,7 @@ def test_an_outage_of_the_git_host_neither_ends_a_sidecar_nor_fails_the_start_of
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("name", ["ssh-key", "bundle, ssh-key", "image"])
-def test_the_polls_that_a_stack_tells_are_those_of_its_pods(executor: str, name: str, chart: Path) -> None:
+def test_the_calculated_polls_match_the_pods(executor: str, name: str, chart: Path) -> None:
     found, manifests = release(chart, executor, name)
     polls = 0.0
     for manifest in manifests:
@@ -97,7 +97,7 @@ def test_the_polls_that_a_stack_tells_are_those_of_its_pods(executor: str, name:
 
 @pytest.mark.parametrize("name", BUNDLES)
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_a_git_bundle_reaches_every_container_that_runs_airflow(executor: str, name: str, chart: Path) -> None:
+def test_a_git_bundle_is_in_each_container_that_runs_airflow(executor: str, name: str, chart: Path) -> None:
     found, manifests = release(chart, executor, name)
     assert not [where for where, _ in containers(list(manifests)) if "git-sync" in where]
     listed = {bundle["name"]: bundle for bundle in bundles(manifests)}
@@ -117,7 +117,7 @@ def test_a_git_bundle_reaches_every_container_that_runs_airflow(executor: str, n
 
 @pytest.mark.parametrize("name", BUNDLES)
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_the_secrets_of_a_bundle_are_there_readable_by_airflow_alone_and_their_digests_on_the_pods(
+def test_secrets_of_a_bundle_exist_are_readable_only_by_airflow_and_their_digests_are_on_the_pods(
     executor: str, name: str, chart: Path
 ) -> None:
     found, manifests = release(chart, executor, name)
@@ -141,7 +141,7 @@ def test_the_secrets_of_a_bundle_are_there_readable_by_airflow_alone_and_their_d
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_with_the_image_no_pod_knows_of_git(executor: str, chart: Path) -> None:
+def test_with_dags_in_the_image_no_pod_uses_git(executor: str, chart: Path) -> None:
     _, manifests = release(chart, executor, "image")
     config = configured(manifests)
     assert config["core"]["dags_folder"] == "/opt/airflow/dags/dags"
@@ -156,7 +156,7 @@ def test_with_the_image_no_pod_knows_of_git(executor: str, chart: Path) -> None:
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_the_same_folder_of_the_same_ref_is_read_by_each_delivery(executor: str, chart: Path) -> None:
+def test_each_delivery_reads_the_same_folder_of_the_same_ref(executor: str, chart: Path) -> None:
     dags = {**SSH, "authentication": "sshKey"}
     assert AUTHENTICATIONS["ssh-key"] == dags
     _, sync = release(chart, executor, "ssh-key")

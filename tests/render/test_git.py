@@ -1,6 +1,6 @@
-"""What git-sync is told in every pod that has it: each way in, each form of a URL, each kind of ref, each executor.
+"""Variables of git-sync in all its pods, for each access, notation of a URL, kind of ref, and executor.
 
-Every way in is rendered for every executor, and the kinds of ref take turns: what a ref becomes has nothing to do with the way in.
+Each access is rendered with each executor. The kinds of ref alternate, because they do not depend on the access.
 """
 
 from functools import cache
@@ -35,11 +35,11 @@ APP = {
 
 
 class Way(NamedTuple):
-    """A way into a repository, and what it is to git-sync."""
+    """A type of access to a repository, and its variables of git-sync."""
 
     dags: Config
     access: dict[str, str]
-    """Variables that have to do with access; those from a Secret as `secret/key`."""
+    """Variables of the access. Those from a Secret are written as `secret/key`."""
     known_hosts: str | None = None
 
 
@@ -62,7 +62,7 @@ WAYS = {
 }  # fmt: skip
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-# The ref, then branch, revision and ref as git-sync reads them: the branch wins over the ref, and may stand beside no revision but HEAD.
+# Ref of the stack, then branch, revision and ref of git-sync: the branch wins over the ref, and only allows the revision HEAD.
 REFS: list[tuple[Config, tuple[str, str, str]]] = [
     ({}, ("main", "HEAD", "main")),
     ({"branch": "release/2026.11"}, ("release/2026.11", "HEAD", "release/2026.11")),
@@ -70,7 +70,7 @@ REFS: list[tuple[Config, tuple[str, str, str]]] = [
     ({"commit": COMMIT}, ("", "", COMMIT)),
 ]
 
-# Which pods read DAG files; the API server reads them from the database.
+# Pods that read DAG files. The API server reads the DAGs from the database.
 PODS = {
     "KubernetesExecutor": {"airflow-dag-processor", "airflow-triggerer"},
     "LocalExecutor": {"airflow-dag-processor", "airflow-triggerer", "airflow-scheduler"},
@@ -95,7 +95,7 @@ def git_sync(manifests: list[Manifest]) -> dict[str, Manifest]:
 
 
 def variables(container: Manifest) -> dict[str, str]:
-    """Every variable of a container, one from a Secret as `secret/key`."""
+    """Variables of a container. Those from a Secret are written as `secret/key`."""
     found = {}
     for variable in container["env"]:
         reference = variable.get("valueFrom", {}).get("secretKeyRef")
@@ -103,23 +103,23 @@ def variables(container: Manifest) -> dict[str, str]:
     return found
 
 
-def test_every_kind_of_ref_is_there_for_every_executor() -> None:
+def test_every_kind_of_ref_is_covered_with_every_executor() -> None:
     assert {(executor, ref[2]) for _, executor, (_, ref) in CASES.values()} == {
         (executor, ref[2]) for executor in EXECUTORS for _, ref in REFS
     }
 
 
 @every_case
-def test_the_pods_that_read_dag_files_have_git_sync_and_no_others_have(case: str, chart: Path) -> None:
+def test_only_pods_that_read_dag_files_have_git_sync(case: str, chart: Path) -> None:
     _, executor, _ = CASES[case]
     beside = {f"{pod}/{name}" for pod in PODS[executor] for name in ("git-sync-init", "git-sync")}
-    # A task pod ends with its task: its DAG file is fetched once.
+    # A task pod fetches its DAG file only once.
     task = {"task/git-sync-init"} if executor == "KubernetesExecutor" else set()
     assert git_sync(rendered(case, chart)).keys() == beside | task
 
 
 @every_case
-def test_git_sync_is_told_repository_and_ref(case: str, chart: Path) -> None:
+def test_git_sync_gets_repository_and_ref(case: str, chart: Path) -> None:
     way, _, (_, ref) = CASES[case]
     for name, container in git_sync(rendered(case, chart)).items():
         told = variables(container)
@@ -128,7 +128,7 @@ def test_git_sync_is_told_repository_and_ref(case: str, chart: Path) -> None:
 
 
 @every_case
-def test_git_sync_gets_its_own_way_in_and_no_other(case: str, chart: Path) -> None:
+def test_git_sync_gets_only_its_own_credentials(case: str, chart: Path) -> None:
     way = WAYS[CASES[case][0]]
     words = ("SSH", "KNOWN", "USERNAME", "PASSWORD", "GITHUB")
     for name, container in git_sync(rendered(case, chart)).items():
@@ -139,13 +139,15 @@ def test_git_sync_gets_its_own_way_in_and_no_other(case: str, chart: Path) -> No
 
 
 @every_case
-def test_the_key_is_mounted_from_our_secret_and_the_host_keys_are_those_of_the_host(case: str, chart: Path) -> None:
+def test_the_key_is_mounted_from_its_secret_and_the_host_keys_match_the_host(case: str, chart: Path) -> None:
     way, manifests = WAYS[CASES[case][0]], rendered(case, chart)
     with_git = {name.partition("/")[0] for name in git_sync(manifests)}
     for pod, template in pods(manifests):
         keys = [v["secret"] for v in template["spec"].get("volumes") or [] if v["name"] == "git-sync-ssh-key"]
         if pod in with_git and way.known_hosts:
             assert keys == [{"secretName": "airflow-ssh-secret", "defaultMode": 0o440}], pod
-            assert template["spec"]["securityContext"]["fsGroup"] == 0, "git-sync is in group 0 and must read the key"
+            assert template["spec"]["securityContext"]["fsGroup"] == 0, (
+                "git-sync is in group 0, which must be able to read the key"
+            )
     (config,) = (m["data"] for m in manifests if m["metadata"]["name"] == "airflow-config")
     assert config.get("known_hosts", "").strip() == (way.known_hosts or "").strip()

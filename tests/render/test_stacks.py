@@ -1,4 +1,4 @@
-"""What a stack deploys, all of it: the program's own objects and what Helm makes of the values."""
+"""All objects of a stack: those of the program and of the Helm release."""
 
 import json
 from collections.abc import Callable
@@ -36,7 +36,7 @@ from tests.support.strategies import in_order
 RELEASE = "kubernetes:helm.sh/v3:Release"
 KUBERNETES_SECRET = "kubernetes:core/v1:Secret"
 
-# Every executor with every way into git, and each of the other choices once.
+# Each executor with each git authentication, and each other choice once.
 CASES: dict[str, Config] = {
     f"{executor}, {git}": {"executor": executor, "dags": dags}
     for executor in EXECUTORS
@@ -59,13 +59,13 @@ CASES |= {
 
 @dataclass(frozen=True)
 class Rendered:
-    """The manifests of one stack."""
+    """Manifests of one stack."""
 
     settings: Settings
     own: list[Manifest]
     release: list[Manifest]
     secrets: dict[str, dict[str, str]]
-    """Keys and contents of the Secrets that the program makes."""
+    """Keys and contents of the program's Secrets."""
 
 
 @cache
@@ -125,7 +125,7 @@ def test_helm_renders_no_secret_and_no_hook(name: str, chart: Path) -> None:
 
 
 @pytest.mark.official_chart
-def test_left_to_itself_the_official_chart_renders_both() -> None:
+def test_the_official_chart_renders_both_by_default() -> None:
     manifests = helm_template(Chart(path=str(official_chart())), "airflow", "airflow", {})
     assert any(m["kind"] == "Secret" for m in manifests)
     assert any("helm.sh/hook" in (m["metadata"].get("annotations") or {}) for m in manifests)
@@ -139,7 +139,7 @@ def test_every_pod_passes_pod_security_restricted(name: str, chart: Path) -> Non
     assert {pod: found for pod, template in templates if (found := violations(template))} == {}
 
 
-# A pod that passes, and every way to spoil it.
+# A pod that passes, and each violation.
 GOOD: Manifest = {
     "spec": {
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -174,7 +174,7 @@ SPOILT: dict[str, Callable[[Any, Any, Any], object]] = {
 
 @pytest.mark.parametrize("name", SPOILT)
 @pytest.mark.parametrize("where", ["containers", "initContainers"])
-def test_the_check_of_pod_security_finds_what_is_not_restricted(name: str, where: str) -> None:
+def test_the_check_of_pod_security_finds_each_violation(name: str, where: str) -> None:
     template = deepcopy(GOOD)
     if where == "initContainers":
         template["spec"]["initContainers"] = [deepcopy(GOOD["spec"]["containers"][0])]
@@ -184,7 +184,7 @@ def test_the_check_of_pod_security_finds_what_is_not_restricted(name: str, where
 
 
 @every_stack
-def test_every_container_asks_for_cpu_and_memory(name: str, chart: Path) -> None:
+def test_every_container_requests_cpu_and_memory(name: str, chart: Path) -> None:
     stack = rendered(name, chart)
     without = [
         where
@@ -217,7 +217,7 @@ def test_every_executor_gets_its_workloads(executor: str, chart: Path) -> None:
 
 
 @every_stack
-def test_every_secret_and_key_that_a_container_reads_is_one_that_the_program_makes_or_the_user_named(
+def test_every_secret_key_that_a_container_reads_is_created_by_the_program_or_named_by_the_user(
     name: str, chart: Path
 ) -> None:
     stack = rendered(name, chart)
@@ -229,23 +229,23 @@ def test_every_secret_and_key_that_a_container_reads_is_one_that_the_program_mak
     if stack.settings.dags.authentication == "sshKey":
         assert ("airflow-ssh-secret", "gitSshKey") in read
     unread = {secret for secret, _ in there} - {secret for secret, _ in read}
-    assert unread <= {"airflow-database"}, "nobody reads them"
+    assert unread <= {"airflow-database"}, "unused Secrets"
 
 
 @every_stack
-def test_a_pod_bears_the_digests_of_just_the_secrets_that_it_reads(name: str, chart: Path) -> None:
+def test_a_pod_has_the_digests_of_exactly_the_secrets_that_it_reads(name: str, chart: Path) -> None:
     stack = rendered(name, chart)
     for pod, template in pods(stack.own + stack.release):
         annotations = template["metadata"].get("annotations") or {}
         borne = {key.removeprefix("checksum/") for key in annotations} & stack.secrets.keys()
-        # Task pods start fresh, and a Job must not run again for a rotation.
+        # Task pods always start fresh, and a rotation must not rerun a Job.
         fresh = pod == "task" or pod.endswith("-job")
         read = set() if fresh else {secret for secret, _ in secrets_read(template)} & stack.secrets.keys()
         assert borne == read, pod
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_rendered_stack_shows_no_secret(stack: str, chart: Path) -> None:
+def test_a_rendered_stack_contains_no_secret(stack: str, chart: Path) -> None:
     found = rendered(stack, chart)
     contents = {text for content in found.secrets.values() for key, text in content.items() if key != "username"}
     assert len(contents) > 5
@@ -257,7 +257,7 @@ def test_a_rendered_stack_shows_no_secret(stack: str, chart: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*STACKS, *(f"{executor}, ssh-key" for executor in EXECUTORS)])
-def test_rendered_twice_it_is_the_same_to_the_byte(name: str, chart: Path) -> None:
+def test_two_renderings_are_identical(name: str, chart: Path) -> None:
     found = rendered(name, chart).settings
     first, second = (yaml.safe_dump_all(render(found, name), sort_keys=False) for _ in range(2))
     assert first == second
@@ -265,7 +265,7 @@ def test_rendered_twice_it_is_the_same_to_the_byte(name: str, chart: Path) -> No
 
 
 @every_stack
-def test_every_pod_carries_the_labels_of_the_stack_and_is_found_by_its_own(name: str, chart: Path) -> None:
+def test_every_pod_has_the_labels_of_the_stack_and_of_its_component(name: str, chart: Path) -> None:
     stack = rendered(name, chart)
     for manifest in stack.own + stack.release:
         selector = manifest.get("spec", {}).get("selector")
@@ -277,7 +277,7 @@ def test_every_pod_carries_the_labels_of_the_stack_and_is_found_by_its_own(name:
 
 
 @every_stack
-def test_everything_is_in_the_stacks_namespace_and_no_two_objects_have_one_name(name: str, chart: Path) -> None:
+def test_all_objects_are_in_the_stacks_namespace_and_have_different_names(name: str, chart: Path) -> None:
     stack = rendered(name, chart)
     objects = [(m["kind"], m["metadata"]["name"]) for m in stack.own + stack.release]
     assert len(objects) == len(set(objects))
@@ -285,14 +285,14 @@ def test_everything_is_in_the_stacks_namespace_and_no_two_objects_have_one_name(
         assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"] == stack.settings.namespace
 
 
-def test_the_environment_reaches_every_airflow_container_as_it_is_written(chart: Path) -> None:
+def test_every_airflow_container_has_the_environment_unchanged(chart: Path) -> None:
     stack = rendered("environment, labels, mirror", chart)
     airflow = {
         n: c for n, c in containers(stack.own + stack.release) if c["image"].startswith("m.io/x/apache/airflow:")
     }
     assert len(airflow) >= 8
     for name, container in airflow.items():
-        if not name.endswith(("log-groomer", "rollout")):  # neither runs Airflow
+        if not name.endswith(("log-groomer", "rollout")):  # these do not run Airflow
             variables = {v["name"]: v.get("value", v.get("valueFrom")) for v in container["env"]}
             assert variables["MODE"] == "y", name
             assert variables["TOKEN"] == {"secretKeyRef": {"name": "mine", "key": "token"}}, name
@@ -307,9 +307,9 @@ def test_every_image_comes_from_the_mirror(chart: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["contract", pytest.param("official", marks=pytest.mark.official_chart)])
-@hypothesis.settings(max_examples=15, phases=[hypothesis.Phase.generate])  # an example takes Helm too long to shrink
+@hypothesis.settings(max_examples=15, phases=[hypothesis.Phase.generate])  # Helm is too slow to shrink an example
 @given(config=in_order)
-def test_what_the_settings_take_the_chart_renders(which: str, config: Config) -> None:
+def test_the_chart_renders_all_valid_settings(which: str, config: Config) -> None:
     found = settings(**config)
     chart = Chart(path=str(official_chart() if which == "official" else CONTRACT_CHART))
     manifests = helm_template(chart, "airflow", found.namespace, chart_values(found))

@@ -1,4 +1,4 @@
-"""Finds a secret in a text in whatever notation it was written there."""
+"""Finds secrets in a text, in any notation."""
 
 import base64
 import binascii
@@ -11,12 +11,12 @@ from contextlib import suppress
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 8
-"""Characters; anything shorter is found by chance."""
+"""In characters. Shorter texts occur by chance."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 
 
 def notations(secret: str) -> set[str]:
-    """Every way in which a text may stand for the secret, or hold it inside Base64 of something longer."""
+    """Notations of the secret in a text, also as a part of a longer Base64 text."""
     raws = {secret.encode(), *_decoded(secret)}
     found = set()
     for raw in raws:
@@ -33,7 +33,7 @@ def notations(secret: str) -> set[str]:
 
 
 def _decoded(text: str) -> Iterator[bytes]:
-    """What the text is the Base64 of: a Fernet key is no secret in that notation alone."""
+    """Decoded Base64: a Fernet key is secret in other notations too."""
     for altchars in (b"+/", b"-_"):
         try:
             raw = base64.b64decode(text, altchars, validate=True)
@@ -44,21 +44,21 @@ def _decoded(text: str) -> Iterator[bytes]:
 
 
 def _inside_base64(raw: bytes) -> Iterator[str]:
-    """The characters that depend on the bytes alone, wherever they begin in what was encoded."""
+    """Base64 characters that depend only on the bytes, for each position in a longer text."""
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw).rstrip(b"=")
-        # The first characters hold bits of what came before, the last one bits of what comes after.
+        # The first characters contain bits of preceding bytes, the last one bits of following bytes.
         inner = encoded[(0, 2, 3)[before] : -1].decode()
         yield inner
         yield inner.translate(str.maketrans("+/", "-_"))
 
 
 def unpacked(text: str) -> str:
-    """The text, and beneath it what is compressed in it."""
+    """The text, followed by the content of compressed parts."""
     found = [text]
     for packed in _BASE64.findall(text):
         raw = packed.encode()
-        for _ in range(2):  # Helm encodes its records once more than Kubernetes does
+        for _ in range(2):  # Helm encodes its records in addition to Kubernetes
             try:
                 raw = base64.b64decode(raw + b"=" * (-len(raw) % 4), b"-_" if b"-" in raw or b"_" in raw else b"+/")
             except (binascii.Error, ValueError):
@@ -71,6 +71,6 @@ def unpacked(text: str) -> str:
 
 
 def leaks(secrets: set[str], text: str) -> set[str]:
-    """Which of the secrets the text gives away. They are many and the text is long, so each notation is looked for once."""
+    """Secrets that the text contains."""
     whole = unpacked(text)
     return {secret for secret in secrets if any(each in whole for each in notations(secret))}

@@ -1,4 +1,4 @@
-"""Stacks to test with: the choices that a stack has, and what the program makes of some of them."""
+"""Stacks for tests: the choices of a stack, and the resources that the program registers for some of them."""
 
 import json
 import os
@@ -32,14 +32,14 @@ Config = dict[str, Any]
 SSH = {"repository": "git@github.com:acme/dags.git"}
 HTTPS = {"repository": "https://github.com/acme/dags.git"}
 
-# Secrets of a stack that pass every check.
+# Valid secrets of a stack.
 GIVEN = {key: placeholder_secrets.secret(key) for key in SECRETS}
 KEY = GIVEN["gitSshKey"]
 
-# What `make up` serves to a stack that names no repository.
+# DAG repository that `make up` serves to a stack without one.
 SERVED = config_copy.ServedRepository("ssh://git@127.0.0.1:2222/dags.git", "[127.0.0.1]:2222 ssh-ed25519 AAAA\n", KEY)
 
-# The choices of a stack, each with every answer: in the words of a stack file.
+# All choices of a stack, in the notation of a stack file.
 EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")
 SIZES = ("small", "medium", "large")
 DATABASES: dict[str, Config] = {
@@ -60,7 +60,7 @@ AUTHENTICATIONS: dict[str, Config] = {
     },
     "public": {**HTTPS, "authentication": "none", "commit": "0" * 40},
 }
-# Every way in which DAGs get to where they run, with what it needs.
+# All deliveries of DAGs, with their requirements.
 IMAGE = {"dags": {"delivery": "image"}, "images": {"airflow": {"repository": "acme/airflow"}}}
 BUNDLES: dict[str, Config] = {
     f"bundle, {name}": {**dags, "delivery": "gitBundle"}
@@ -94,7 +94,7 @@ LOGS: dict[str, Config] = {
 
 
 def problems(config: Mapping[str, object], secret_keys: set[str] | None = None, **how: bool) -> SettingsError:
-    """The error that a wrong configuration ends in."""
+    """Error of a wrong configuration."""
     encrypted = SECRETS.keys() & config.keys() if secret_keys is None else secret_keys
     try:
         load("test", config, encrypted, **{"secrets_required": False, **how})
@@ -104,17 +104,17 @@ def problems(config: Mapping[str, object], secret_keys: set[str] | None = None, 
 
 
 def in_python(config: Config) -> Config:
-    """The words of a stack file as those of a program."""
+    """Configuration of a stack file in the notation of a program."""
     return {to_snake(key): in_python(value) if isinstance(value, dict) else value for key, value in config.items()}
 
 
 def settings(**config: object) -> Settings:
-    """The settings of a stack that follows a repository by SSH, but for what is given."""
+    """Settings of a stack with a repository over SSH, unless `config` changes it."""
     return load("test", {"dags": SSH, **config}, SECRETS.keys() & config.keys(), secrets_required=False)
 
 
 def stack_settings(stack: str, chart: Path | None = None) -> Settings:
-    """The settings of a stack of this project, as `make up` completes them."""
+    """Settings of a stack of this project, completed like by `make up`."""
     with tempfile.TemporaryDirectory() as folder:
         source = ROOT / f"Pulumi.{stack}.yaml"
         config_copy.write(source, Path(folder) / source.name, throwaway=True, served=SERVED)
@@ -123,7 +123,7 @@ def stack_settings(stack: str, chart: Path | None = None) -> Settings:
 
 @cache
 def every_choice() -> Mapping[str, Settings]:
-    """Every combination of the choices, by a name."""
+    """All combinations of the choices, by name."""
     choices = product(EXECUTORS, SIZES, DATABASES, AUTHENTICATIONS, ACCESSES, LOGS)
     return {
         f"{executor}, {size}, {database}, {git}, {access}, logs: {logs}": settings(
@@ -139,7 +139,7 @@ def every_choice() -> Mapping[str, Settings]:
 
 
 def deployed(**args: object) -> Recording:
-    """What the program `Airflow("airflow", args)` registers; it follows a repository by SSH, but for what is given."""
+    """Resources of the program `Airflow("airflow", args)`, with a repository over SSH unless `args` changes it."""
     return _deployed(json.dumps({"dags": SSH, **args}))
 
 
@@ -155,17 +155,17 @@ def _deployed(args: str) -> Recording:
 
 
 def closed_schema(chart: str | Path) -> dict[str, Any]:
-    """The schema of a chart's values, with its top level closed."""
+    """Schema of a chart's values without additional properties at the top level."""
     return values_schema(Path(chart))
 
 
 def official_chart() -> Path:
-    """The official chart; for tests that are marked with `official_chart`."""
+    """The official chart, for tests with the mark `official_chart`."""
     return Path(os.environ["AIRFLOW_CHART"])
 
 
 def changed(before: Recording, after: Recording) -> set[str]:
-    """Logical names of the resources that are not the same in both: without components, and without the rollout, which follows the release."""
+    """Logical names of the resources that differ, without components and without the rollout, which follows the release."""
 
     def inputs(recording: Recording) -> dict[str, object]:
         return {urn: r.inputs for urn, r in recording.resources.items() if not r.type.startswith("airflow:")}

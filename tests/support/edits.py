@@ -1,4 +1,4 @@
-"""Realistic edits of a stack, for the tests of `airflow-stack diff`: what the stack was, and what is edited."""
+"""Realistic edits of a stack, for the tests of `airflow-stack diff`."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,17 +24,17 @@ CELERY: Config = {"dags": SSH, "executor": "CeleryExecutor"}
 
 @dataclass(frozen=True)
 class Edit:
-    """One change of a stack's settings."""
+    """A change of a stack's settings."""
 
     of: Config
     settings: Config
     reports: list[str] = field(default_factory=list)
-    """The blast radius, sentence by sentence; `!` marks what is dangerous."""
+    """The blast radius, sentence by sentence. `!` marks dangerous effects."""
     contract: list[str] = field(default_factory=list)
-    """The same with the contract chart, where that differs."""
+    """The same with the stand-in chart, if it differs."""
 
     def edited(self) -> dict[str, Any]:
-        """The settings after it: a map merges, a setting that becomes `None` is left out."""
+        """Settings after the edit: maps are merged, `None` removes a setting."""
         return _merged(self.of, self.settings)
 
 

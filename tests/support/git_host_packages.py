@@ -1,4 +1,4 @@
-"""Stand-ins for the optional packages pulumi-github and pulumi-gitlab: of each the provider and the deploy key, as the engine sees them."""
+"""Stand-ins for the optional packages pulumi-github and pulumi-gitlab: provider and deploy key of each, as seen by the engine."""
 
 import sys
 from importlib.machinery import ModuleSpec
@@ -14,11 +14,11 @@ GITLAB_KEY = "gitlab:index/deployKey:DeployKey"
 
 
 def install(patch: pytest.MonkeyPatch) -> None:
-    """Let a program import both."""
+    """Make both packages importable."""
     for package, type_ in (("github", GITHUB_KEY), ("gitlab", GITLAB_KEY)):
         module = ModuleType(f"pulumi_{package}")
         module.__spec__ = ModuleSpec(module.__name__, None)
-        setattr(module, "Provider", _provider(package))  # noqa: B010  a module's attributes are not known to mypy
+        setattr(module, "Provider", _provider(package))  # noqa: B010  mypy does not know the module's attributes
         setattr(module, type_.rpartition(":")[2], _resource(type_))
         patch.setitem(sys.modules, module.__name__, module)
 

@@ -1,6 +1,6 @@
-"""Real git servers on loopback: OpenSSH's sshd, and git's own HTTP backend behind a small HTTPS server that checks a token.
+"""Real git servers on loopback: OpenSSH's sshd, and git's HTTP backend behind a small HTTPS server with token authentication.
 
-Both serve the repositories of one folder: `dags.git`, which has a commit, and `empty.git`, which has none.
+Both serve the repositories of one folder: `dags.git` with a commit, and the empty `empty.git`.
 """
 
 import base64
@@ -29,7 +29,7 @@ _SECONDS = 20
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git as a user without configuration does."""
+    """Run git without a user configuration."""
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
     who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main"]
     return subprocess.run(
@@ -38,7 +38,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def make_repositories(root: Path) -> str:
-    """Fill a folder: `dags.git` with the branches main and release and the tag v1.0, and `empty.git`; returns the commit."""
+    """Create `dags.git` with branches main and release and tag v1.0, and `empty.git`. Returns the commit."""
     work = root / "work"
     for name, text in FILES.items():
         (work / name).parent.mkdir(parents=True, exist_ok=True)
@@ -54,18 +54,18 @@ def make_repositories(root: Path) -> str:
 
 
 def make_key(path: Path) -> Path:
-    """Make an SSH key without a passphrase."""
+    """Create an SSH key without a passphrase."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
     return path
 
 
 def public(key: Path) -> str:
-    """The public half of a key, without a comment."""
+    """Public key of a private key, without a comment."""
     return " ".join(key.with_suffix(".pub").read_text().split()[:2])
 
 
 def free_port() -> int:
-    """A port on which nothing answers."""
+    """A port without a server."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
@@ -73,7 +73,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs."""
+    """A running server."""
 
     root: Path
     base: str
@@ -81,20 +81,20 @@ class Server:
     log: Path
 
     def url(self, repository: str = "dags.git") -> str:
-        """A repository as a stack names it."""
+        """URL of a repository for stacks."""
         return f"{self.base}/{repository}"
 
 
 @dataclass(frozen=True)
 class SshServer(Server):
-    """sshd as the user of the tests, which lets `key` in."""
+    """sshd with the user of the tests, which accepts `key`."""
 
     port: int
     key: Path
     host_key: Path
 
     def known_hosts(self, host_key: Path | None = None) -> str:
-        """The known_hosts line of this host key, or of another."""
+        """Line of known_hosts with this host key, or with another."""
         return f"[127.0.0.1]:{self.port} {public(host_key or self.host_key)}\n"
 
 
@@ -110,7 +110,7 @@ def serve_ssh(folder: Path) -> Iterator[SshServer]:
     }  # fmt: skip
     (folder / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # where sshd locks itself in
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd's directory for privilege separation
     user = subprocess.run(["id", "-un"], stdout=-1, text=True, check=True).stdout.strip()
     log = folder / "sshd.log"
     with subprocess.Popen([str(SSHD), "-D", "-f", folder / "sshd_config", "-E", log]) as process:
@@ -122,7 +122,7 @@ def serve_ssh(folder: Path) -> Iterator[SshServer]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Return when a condition holds."""
+    """Wait until a condition is met."""
     end = time.monotonic() + _SECONDS
     while not condition():
         assert time.monotonic() < end
@@ -136,7 +136,7 @@ def _answers(port: int) -> bool:
 
 @dataclass(frozen=True)
 class HttpsServer(Server):
-    """`git http-backend` behind TLS, for who shows the user and the token."""
+    """`git http-backend` over HTTPS, for clients with user and token."""
 
     authority: Path
     username: str
@@ -145,7 +145,7 @@ class HttpsServer(Server):
 
 @contextmanager
 def serve_https(folder: Path) -> Iterator[HttpsServer]:
-    """Run an HTTPS server on loopback, with a certificate of its own authority."""
+    """Run an HTTPS server on loopback, with its own certificate authority."""
     commit = make_repositories(folder)
     pki.issue(folder / "pki", "127.0.0.1")
     username, token, log = "reader", "glpat-the-real-token", folder / "https.log"
@@ -169,13 +169,13 @@ def serve_https(folder: Path) -> Iterator[HttpsServer]:
 
 
 class _Backend(http.server.BaseHTTPRequestHandler):
-    """Hands what a git client asks to `git http-backend`, by CGI (git-http-backend(1))."""
+    """Passes requests of git clients to `git http-backend` by CGI (git-http-backend(1))."""
 
     root: Path
     expected: str
     requests: Path
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the name is the library's
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the library names the argument
         with self.requests.open("a") as log:
             log.write(f"{format % arguments}\n")
 

@@ -1,4 +1,4 @@
-"""The package as a user installs it: a wheel of this checkout, in an environment that knows nothing of the checkout."""
+"""The package as installed by a user: a wheel of this checkout, in an environment without the checkout."""
 
 import os
 import shutil
@@ -22,12 +22,12 @@ class Environment:
 
     @property
     def python(self) -> str:
-        """Its interpreter."""
+        """Python interpreter."""
         return str(self.folder / "bin" / "python")
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """Environment variables of a shell in which it is active, without those of the tests."""
+        """Environment variables of a shell in which it is activated."""
         kept = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE") if key in os.environ}
         return {**kept, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
 
@@ -41,7 +41,7 @@ class Environment:
 
 
 def build_wheel(folder: Path) -> Path:
-    """Build the wheel from a copy, with the installed setuptools: a build leaves files in its source tree."""
+    """Build the wheel with the installed setuptools, from a copy, because a build writes into its source tree."""
     source = folder / "source"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -54,9 +54,9 @@ def build_wheel(folder: Path) -> Path:
 
 
 def environment(folder: Path, *packages: str) -> Environment:
-    """Make an environment with the locked requirements and more packages: a wheel, or names that the lock of the tests pins.
+    """Create an environment with the locked requirements and further packages: a wheel, or packages in the tests' lock file.
 
-    Skips the test where no package index answers.
+    Skips the test if no package index is reachable.
     """
     made = Environment(folder)
     _uv("venv", "--python", sys.executable, str(folder))

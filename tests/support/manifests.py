@@ -1,4 +1,4 @@
-"""Reading manifests: their pods, what the containers read, and whether Pod Security would let them in."""
+"""Reads manifests: pods, Secrets of containers, and violations of Pod Security."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ VOLUMES = {
 
 
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """Every pod template, the one of the task pods too."""
+    """All pod templates, including that of the task pods."""
     for manifest in manifests:
         if template := manifest.get("spec", {}).get("template"):
             yield manifest["metadata"]["name"], template
@@ -23,19 +23,19 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 
 
 def containers(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """Every container of every pod, as `pod/container`."""
+    """All containers of all pods, as `pod/container`."""
     for pod, template in pods(manifests):
         for container in containers_of(template):
             yield f"{pod}/{container['name']}", container
 
 
 def containers_of(template: Manifest) -> list[Manifest]:
-    """The containers of a pod, those of its start too."""
+    """Containers of a pod, including init containers."""
     return [*(template["spec"].get("initContainers") or []), *template["spec"]["containers"]]
 
 
 def secrets_read(template: Manifest) -> set[tuple[str, str]]:
-    """Name and key of every Secret that a pod's containers read, by variable or by file; `*` where it is all keys."""
+    """Name and key of each Secret that a pod's containers read as variable or file. `*` means all keys."""
     found: set[tuple[str, str]] = set()
     volumes = {v["name"]: v["secret"]["secretName"] for v in template["spec"].get("volumes") or [] if "secret" in v}
     for container in containers_of(template):
@@ -52,7 +52,7 @@ def secrets_read(template: Manifest) -> set[tuple[str, str]]:
 
 
 def violations(template: Manifest) -> list[str]:
-    """What keeps a pod out of a namespace that enforces Pod Security `restricted` (Kubernetes 1.34)."""
+    """Violations of Pod Security `restricted` by a pod (Kubernetes 1.34)."""
     spec = template["spec"]
     pod = spec.get("securityContext") or {}
     found = [key for key in ("hostNetwork", "hostPID", "hostIPC") if spec.get(key)]

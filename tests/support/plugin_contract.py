@@ -1,6 +1,6 @@
-"""What the contract of the plugins is written with: a program that declares what a test tells it to, under one kind of plugins.
+"""Support of the plugins' contract tests: a program that declares the resources of a test, with one kind of plugins.
 
-The stand-ins in `sandbox/plugins` keep the contract, and so do the official plugins wherever they can be had: docs/plugins.md.
+The tests run with the stand-ins in `sandbox/plugins`, and with the official plugins where they are available: docs/plugins.md.
 """
 
 import base64
@@ -27,31 +27,31 @@ for name, (type_, properties, options) in json.load(open("resources.json")).item
     after = pulumi.ResourceOptions(depends_on=list(made), custom_timeouts=limits, **options)
     made.append(pulumi.CustomResource(type_, name, properties, after))
 """
-_FIND_OFFICIAL = pulumi_environment.official_plugins  # which tests replace
+_FIND_OFFICIAL = pulumi_environment.official_plugins  # tests replace the function
 KINDS = ["stand-ins", pytest.param("official", marks=pytest.mark.official_plugins)]
 Resources = dict[str, list[Any]]
-"""Per name the type, the properties, and the resource options if any."""
+"""Type, properties and optionally resource options of each resource, by name."""
 Open = Callable[[str, Path], SandboxStack]
 
 
 def official() -> Path | None:
-    """Find the official plugins; with OFFICIAL_PLUGINS=required it is a failure that there are none."""
+    """Folder of the official plugins. With OFFICIAL_PLUGINS=required their absence fails the test."""
     found = _FIND_OFFICIAL(toolchain.cache_folder())
     if not found and os.environ.get("OFFICIAL_PLUGINS") == "required":
-        pytest.fail("the official plugins are required here, but are not at hand and cannot be downloaded")
+        pytest.fail("the official plugins are required, but are neither installed nor downloadable")
     return found
 
 
 def choose(kind: str, patch: pytest.MonkeyPatch) -> None:
-    """Have stacks run with a kind of plugins, or skip the test where they cannot be had."""
+    """Make stacks use a kind of plugins. Skips the test if they are not available."""
     found = official()
     if kind == "official" and not found:
-        pytest.skip("the official plugins are not at hand, and cannot be downloaded")
+        pytest.skip("the official plugins are neither installed nor downloadable")
     patch.setattr("sandbox.pulumi_environment.official_plugins", lambda cache: found if kind == "official" else None)
 
 
 class Program:
-    """A stack of a program that declares what a test tells it to."""
+    """Stack of a program that declares the resources of a test."""
 
     def __init__(self, folder: Path, stack: SandboxStack) -> None:
         self.folder, self.stack = folder, stack
@@ -69,11 +69,11 @@ class Program:
         return self.shown(self.stack.preview("--diff", *arguments))
 
     def unchanged(self) -> bool:
-        """Whether a preview after a refresh finds nothing to do."""
+        """Whether a preview after a refresh has no changes."""
         return set(self.shown(self.stack.preview("--diff", "--refresh")).changes) == {"same"}
 
     def state(self, name: str) -> dict[str, Any]:
-        """What the state has of a resource, secrets encrypted."""
+        """State of a resource, with encrypted secrets."""
         resources = self.stack.export()["deployment"]["resources"]
         found: dict[str, Any]
         (found,) = (each for each in resources if each["urn"].endswith(f"::{name}"))
@@ -112,7 +112,7 @@ def stateful_set(namespace: str, image: str = "image:1", **spec: Any) -> list[An
 
 
 def job(namespace: str, outcome: str = "", message: str = "") -> list[Any]:
-    """Declare a Job, of whose only pod the simulated node reports an outcome."""
+    """Declare a Job, with the outcome of its only pod on the simulated node."""
     pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "image:1"}]}
     told = {"sandbox.airflow/outcome": outcome, "sandbox.airflow/message": message} if outcome else {}
     template = {"metadata": {"annotations": told}, "spec": pod} if told else {"spec": pod}
@@ -138,7 +138,7 @@ spec:
 
 
 def make_release(chart: Path, namespace: str) -> list[Any]:
-    """Declare a release of a small chart, which is made for it."""
+    """Create a small chart, and declare a release of it."""
     for name, text in CHART.items():
         file = chart / name
         file.parent.mkdir(exist_ok=True, parents=True)
@@ -148,7 +148,7 @@ def make_release(chart: Path, namespace: str) -> list[Any]:
 
 
 def assert_hidden(program: Program, *results: PulumiResult) -> None:
-    """No text carries the canary, in plain or in base64."""
+    """Check that no text contains the canary, in plain or in Base64."""
     texts = [json.dumps(program.stack.export()), *(result.output for result in results)]
     for shape in (CANARY, base64.b64encode(CANARY.encode()).decode()):
         assert not [text for text in texts if shape in text]

@@ -1,4 +1,4 @@
-"""Resources that break each policy, and such as do not, by the name of the rule."""
+"""Resources that violate each policy, and resources that comply, by name of the rule."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ _CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
 
 @dataclass(frozen=True)
 class Case:
-    """What a rule must find wrong, and what it must let pass, where it holds."""
+    """Violating and complying resources of a rule."""
 
     bad: list[Resource]
     good: list[Resource]

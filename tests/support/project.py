@@ -1,6 +1,6 @@
-"""A checkout of its own with its own sandbox, used as a user does: by the command line, the stack file, `git push` and Airflow's API.
+"""A separate checkout with its own sandbox, used like by a user: command line, stack file, `git push` and Airflow's API.
 
-Owns waiting: for something seen, with a limit, and with what was seen last when it did not come.
+`wait_for` waits for a condition with a time limit, and reports the last observation.
 """
 
 import os
@@ -38,7 +38,7 @@ Seen = TypeVar("Seen")
 def wait_for(
     what: str, look: Callable[[], Seen], enough: Callable[[Seen], object] = bool, seconds: float = 120
 ) -> float:
-    """Look until it is enough; how long that took."""
+    """Call `look` until its result is enough. Returns the seconds."""
     began = time.monotonic()
     while True:
         try:
@@ -53,7 +53,7 @@ def wait_for(
 
 
 def holds(what: str, seconds: float, look: Callable[[], object]) -> None:
-    """See that something stays as it is."""
+    """Check that a result stays unchanged."""
     end = time.monotonic() + seconds
     first = look()
     while time.monotonic() < end:
@@ -62,24 +62,24 @@ def holds(what: str, seconds: float, look: Callable[[], object]) -> None:
 
 
 class Airflow(AirflowApi):
-    """One Airflow, with what only tests ask of it."""
+    """API of one Airflow, with requests that only tests need."""
 
     def connect(self, name: str, password: str) -> None:
-        """Make a connection."""
+        """Create a connection."""
         extra = f'{{"note": "{name}"}}'
         body = {"connection_id": name, "conn_type": "generic", "password": password, "extra": extra}
         self._call("POST", "/api/v2/connections", body)
 
     def note(self, name: str) -> str:
-        """Return the extra field of a connection, which is kept encrypted."""
+        """Extra field of a connection, which is stored encrypted."""
         return str(self._call("GET", f"/api/v2/connections/{name}")["extra"])
 
     def set_variable(self, key: str, value: str) -> None:
-        """Make a variable."""
+        """Create a variable."""
         self._call("POST", "/api/v2/variables", {"key": key, "value": value})
 
     def ends_green(self, dag: str, run: str, seconds: float = 300) -> list[TaskInstance]:
-        """Wait for the end of a run."""
+        """Wait until a run has succeeded."""
 
         def look() -> tuple[str, list[TaskInstance]]:
             return self.run_state(dag, run), self.tasks(dag, run)
@@ -91,7 +91,7 @@ class Airflow(AirflowApi):
 
 
 class Project:
-    """A copy of this checkout, and the sandbox in it."""
+    """A copy of this checkout with its own sandbox."""
 
     def __init__(self, folder: Path, cluster: str) -> None:
         self.folder, self.state = folder, folder / ".state"
@@ -104,19 +104,19 @@ class Project:
         self.traces_before = self.traces()
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-        """Run a command of the project to its end; its messages are in `stdout`."""
+        """Run a command of the project. Its messages are in `stdout`."""
         return self._run([sys.executable, *words], env or {})
 
     @classmethod
     def copy(cls, folder: Path, cluster: str) -> "Project":
-        """Copy this checkout, without what was made in it."""
+        """Copy this checkout without generated files."""
         ignored = shutil.ignore_patterns(".state", ".venv", "__pycache__", ".*_cache", ".hypothesis")
         shutil.copytree(ROOT, folder, ignore=ignored)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         return cls(folder, cluster)
 
     def pulumi(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run plain Pulumi on the stack; its messages are in `stdout`."""
+        """Run plain Pulumi on the stack. Its messages are in `stdout`."""
         command = ["pulumi", *words, "--stack", "dev", "--non-interactive", "--config-file", str(self.stack_settings)]
         return self._run(command, self._sandbox_env())
 
@@ -135,7 +135,7 @@ class Project:
 
     @property
     def stack_settings(self) -> Path:
-        """The stack's settings as the sandbox completed them."""
+        """Settings of the stack, completed by the sandbox."""
         return self.state / "cluster" / "stacks" / "Pulumi.dev.yaml"
 
     def _sandbox_env(self) -> dict[str, str]:
@@ -143,58 +143,58 @@ class Project:
         return dict(shlex.split(line)[1].split("=", 1) for line in lines)
 
     def airflow_stack(self, command: str, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run `airflow-stack` on the stack, as a user does after `eval "$(make env)"`."""
+        """Run `airflow-stack` on the stack, like a user after `eval "$(make env)"`."""
         return self.run(AIRFLOW_STACK, command, "--stack", "dev", *words, env=self._sandbox_env())
 
     def sandbox(self, *words: str) -> str:
-        """Run a command of the sandbox that must go well."""
+        """Run a command of the sandbox, which must succeed. Returns its output."""
         done = self.run("-m", "sandbox", *words)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     @property
     def up_command(self) -> list[str]:
-        """What deploys the stack."""
+        """Command that deploys the stack."""
         return ["-m", "sandbox", "up", "--stack", "dev", "--cluster", self._cluster, "--yes"]
 
     def up(self, **changes: Any) -> str:
-        """Deploy with changed settings; what was printed."""
+        """Deploy with changed settings. Returns the output."""
         self.configure(**changes)
         return self.sandbox(*self.up_command[2:])
 
     def start_up(self, log: Path) -> "subprocess.Popen[bytes]":
-        """Begin to deploy."""
+        """Start a deployment."""
         words = [sys.executable, *self.up_command]
         with log.open("w") as output:
             return subprocess.Popen(words, cwd=self.folder, env=self._env, stdout=output, stderr=output)
 
     def configure(self, **changes: Any) -> None:
-        """Change whole settings in the stack's file."""
+        """Replace settings in the stack's file."""
         content = yaml.safe_load(self._file.read_text())
         content["config"] |= {f"airflow:{key}": value for key, value in changes.items()}
         self._file.write_text(yaml.safe_dump(content))
-        self._airflow = None  # the password may be another
+        self._airflow = None  # the password may change
 
     def reset(self) -> None:
-        """Take back every change of a setting."""
+        """Revert all changes of settings."""
         self._file.write_text(self._settings)
 
     def setting(self, key: str) -> Any:
-        """Read a setting of the stack's file."""
+        """A setting in the stack's file."""
         return yaml.safe_load(self._file.read_text())["config"].get(f"airflow:{key}", {})
 
     def preview_is_unchanged(self) -> None:
-        """See that nothing would change."""
+        """Check that a preview has no changes."""
         output = self.sandbox("preview")
         assert re.search(r"Resources:\s+\d+ unchanged\s*$", output), output
 
     def login(self) -> dict[str, str]:
-        """Page, user and password, as `make open` prints them."""
+        """Page, user and password, from `make open`."""
         return dict(line.split(maxsplit=1) for line in self.sandbox("open").splitlines())
 
     @property
     def airflow(self) -> Airflow:
-        """Airflow, as who may log in."""
+        """API of the stack's Airflow, with its admin user."""
         if self._airflow is None:
             login = self.login()
             self._airflow = Airflow(login["page"], login["user"], login["password"])
@@ -202,12 +202,12 @@ class Project:
 
     @property
     def kubernetes(self) -> Client:
-        """A client with all rights on the cluster."""
+        """Client with all permissions on the cluster."""
         config = KubeConfig.from_file(self.state / "cluster" / "kubeconfig")
         return Client(config, namespace=NAMESPACE, field_manager="tests", trust_env=False)
 
     def push(self, files: Mapping[str, str | None], branch: str = "main", base: str = "") -> None:
-        """Commit DAG files, or their removal, and push them as the user does, by path; `base` is where a new branch begins."""
+        """Commit DAG files or their removal, and push them by path. A new branch starts at `base`."""
         with tempfile.TemporaryDirectory() as folder:
             self._git("clone", "--quiet", "--branch", base or branch, str(self.state / "git" / "dags.git"), folder)
             for name, text in files.items():
@@ -221,12 +221,12 @@ class Project:
         subprocess.run([*_GIT, *words], check=True)
 
     def pods(self) -> list[Pod]:
-        """Every pod of the stack that is not on its way out."""
+        """All pods of the stack that are not terminating."""
         pods = self.kubernetes.list(Pod)
         return [pod for pod in pods if pod.metadata and not pod.metadata.deletionTimestamp]
 
     def restarts(self) -> dict[str, int]:
-        """How often each container was started again; only those that were, and pods that failed."""
+        """Restart counts of restarted containers, and failed pods."""
         counts: dict[str, int] = {}
         for pod in self.pods():
             name, status = (pod.metadata.name if pod.metadata else ""), pod.status
@@ -240,12 +240,12 @@ class Project:
         return counts
 
     def secrets(self) -> dict[str, Mapping[str, str]]:
-        """What every Secret holds, without Helm's records."""
+        """Content of all Secrets except Helm's records."""
         secrets = self.kubernetes.list(Secret)
         return {s.metadata.name or "": s.data or {} for s in secrets if s.metadata and s.type != "helm.sh/release.v1"}
 
     def traces(self) -> dict[str, set[str]]:
-        """What a sandbox leaves on the machine while it is there."""
+        """Traces of a running sandbox on the machine."""
         return {
             "processes": {process.name for process in Path("/proc").iterdir() if self._is_ours(process)},
             "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if str(self.folder) in line},
@@ -263,13 +263,13 @@ class Project:
         return str(self.folder).encode() in told and process.name != str(os.getpid())
 
     def assert_gone(self) -> None:
-        """See that the machine is as it was before."""
+        """Check that the machine has no new traces."""
         left = {kind: sorted(found - self.traces_before[kind]) for kind, found in self.traces().items()}
         assert not any(left.values()), f"left behind: {left}"
 
 
 def _lines(*command: str) -> set[str]:
-    """What a command prints, where the machine has it."""
+    """Output lines of a command. Empty if it is not installed."""
     try:
         return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines())
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""One simulated cluster for all engine tests of a run, and stacks on it with state of their own.
+"""One simulated cluster for all engine tests of a run, and stacks with their own state.
 
-The workers of pytest-xdist share the cluster. A test keeps to namespaces and cluster-wide names that no other test uses.
+The workers of pytest-xdist share the cluster. Each test uses its own namespaces and cluster-wide names.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ LOGS = pytest.StashKey[Path]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the end of the cluster's logs with a test that failed."""
+    """Add the last lines of the cluster's logs to the report of a failed test."""
     report = yield
     if report.failed and LOGS in item.config.stash:
         for log in sorted(item.config.stash[LOGS].glob("*.log")):
@@ -46,14 +46,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def tools() -> dict[str, LocatedTool]:
-    """The toolchain; made now if it is not cached."""
+    """The toolchain, built if it is not cached."""
     plugin_contract.official()
     return toolchain.ensure([*pins.ENGINE, *SimulatedCluster.tools])
 
 
 @pytest.fixture(scope="session")
 def cluster(tools: dict[str, LocatedTool], pytestconfig: pytest.Config) -> SimulatedCluster:
-    """The control plane of the run: the first worker starts it, and tests/conftest.py ends it."""
+    """Control plane of the run. The first worker starts it, tests/conftest.py stops it."""
     shared = Path(os.environ["AIRFLOW_STACK_TESTS"])
     cluster = SimulatedCluster(shared / "cluster")
     pytestconfig.stash[LOGS] = cluster.folder / "logs"
@@ -65,14 +65,14 @@ def cluster(tools: dict[str, LocatedTool], pytestconfig: pytest.Config) -> Simul
 
 @pytest.fixture(scope="session")
 def client(cluster: SimulatedCluster) -> Client:
-    """A client with all rights on the cluster."""
+    """Client with all permissions on the cluster."""
     config = KubeConfig.from_file(cluster.kubeconfig)
-    return Client(config, field_manager="tests", timeout=Timeout(60), trust_env=False)  # a busy machine is no failure
+    return Client(config, field_manager="tests", timeout=Timeout(60), trust_env=False)  # tolerates a busy machine
 
 
 @pytest.fixture(scope="session")
 def roll_out(cluster: SimulatedCluster) -> Callable[..., list[str]]:
-    """Do what the rollout Job does, whose program no simulated node runs: wait for a release's pods, or return what hinders them."""
+    """Run the program of the rollout Job, which simulated nodes do not run. It waits for the pods, or returns their problems."""
     config = KubeConfig.from_file(cluster.kubeconfig).get()
     assert config
     api = client_adapter.Client(config, client_adapter.ConnectionParams(trust_env=False))
@@ -80,7 +80,7 @@ def roll_out(cluster: SimulatedCluster) -> Callable[..., list[str]]:
     def rolled_out(namespace: str, *, patience: float = 60.0) -> list[str]:
         def read(version: str, path: str) -> Any:
             answer = api.get(f"/{version}/namespaces/{namespace}/{path}")
-            if "/log?" in path:  # a simulated node has none
+            if "/log?" in path:  # a simulated node has no logs
                 return []
             return answer.raise_for_status().json()["items"]
 
@@ -92,7 +92,7 @@ def roll_out(cluster: SimulatedCluster) -> Callable[..., list[str]]:
 
 @pytest.fixture(scope="session")
 def open_stack(cluster: SimulatedCluster, tmp_path_factory: pytest.TempPathFactory) -> OpenStack:
-    """Open a stack of a project, by default of this one, with state and settings of its own."""
+    """Open a stack with its own state and settings, by default of this project."""
 
     def opened(name: str, project: Path = ROOT) -> SandboxStack:
         home = tmp_path_factory.mktemp("stacks")
@@ -105,20 +105,20 @@ def open_stack(cluster: SimulatedCluster, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(params=plugin_contract.KINDS)
 def plugins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The kind of plugins that a test of their contract runs with."""
+    """Kind of plugins: stand-ins or official."""
     plugin_contract.choose(request.param, monkeypatch)
     return str(request.param)
 
 
 @pytest.fixture
 def program(tmp_path: Path, open_stack: OpenStack, plugins: str) -> Program:
-    """A program that declares what the test tells it to."""
+    """Program that declares the resources of the test."""
     return plugin_contract.make_program(tmp_path / "program", open_stack)
 
 
 @pytest.fixture
 def namespace(client: Client) -> Iterator[str]:
-    """A namespace for one test."""
+    """Namespace for one test."""
     name = f"test-{uuid4().hex[:8]}"
     client.create(Namespace(metadata=ObjectMeta(name=name)))
     yield name

@@ -1,4 +1,4 @@
-"""Stacks and values that hypothesis makes up: in order, and anything at all."""
+"""Hypothesis strategies for valid stacks and for arbitrary values."""
 
 from typing import Any
 
@@ -39,18 +39,18 @@ junk = st.recursive(
 
 
 def some(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Config]:
-    """An object with some of its parts."""
+    """Object with some of its fields."""
     return st.fixed_dictionaries({}, optional=parts)
 
 
 def one(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Config]:
-    """An object with one of its parts."""
+    """Object with one of its fields."""
     return st.one_of(*(st.fixed_dictionaries({name: part}) for name, part in parts.items()))
 
 
 names = st.text("abyz019", min_size=1, max_size=20)
 quantities = st.builds(lambda n, unit: f"{n}{unit}", st.integers(1, 4096), st.sampled_from(["", "m", "Ki", "Mi", "Gi"]))
-# What YAML and templates take for something else.
+# Texts with a special meaning in YAML or templates.
 tricky = [
     "y",
     "no",

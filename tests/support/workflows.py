@@ -1,4 +1,4 @@
-"""The pipelines of this project, as the tests look at them: their jobs, steps, and the commands in their scripts."""
+"""Pipelines of this project: jobs, steps, and the commands in their scripts."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ _ENDS = re.compile(r"[|&;()<>]+")
 
 @cache
 def read(path: Path) -> dict[str, Any]:
-    """A pipeline's file. YAML 1.1 takes the key `on` for true."""
+    """Content of a pipeline's file. In YAML 1.1 the key `on` means true."""
     content: dict[Any, Any] = yaml.safe_load(path.read_text())
     if True in content:
         content["on"] = content.pop(True)
@@ -33,13 +33,13 @@ ACTIONS = {path.parent.name: read(path) for path in sorted((GITHUB / "actions").
 
 @dataclass(frozen=True)
 class Script:
-    """What one step runs."""
+    """Script of one step."""
 
     where: str
     text: str
 
     def commands(self) -> Iterator[list[str]]:
-        """Each simple command in it, without redirections."""
+        """Simple commands in the script, without redirections."""
         for line in self.text.replace("\\\n", " ").splitlines():
             words = shlex.shlex(line, posix=True, punctuation_chars=True)
             words.whitespace_split = True
@@ -54,7 +54,7 @@ class Script:
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every step of the workflows and of the actions that they share."""
+    """All steps of workflows and shared actions."""
     for name, job in JOBS.items():
         yield from ((name, step) for step in job["steps"])
     for name, action in ACTIONS.items():
@@ -62,7 +62,7 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def scripts() -> list[Script]:
-    """Every script: GitHub's and GitLab's."""
+    """All scripts of GitHub and GitLab."""
     found = [Script(where, step["run"]) for where, step in steps() if "run" in step]
     for name, job in read(GITLAB).items():
         if isinstance(job, dict):
@@ -72,6 +72,6 @@ def scripts() -> list[Script]:
 
 
 def script(where: str, having: str) -> str:
-    """The one script of a job with a text in it."""
+    """The only script of a job that contains a text."""
     (found,) = (script.text for script in scripts() if script.where == where and having in script.text)
     return found

@@ -13,7 +13,7 @@ from airflow_stack.cli import main
 from airflow_stack.cli.post.command import ACTIONS as POSTS
 from sandbox import pins
 from tests.support.cases import ROOT, STACKS
-from tests.support.played_github import SHA
+from tests.support.fake_github import SHA
 from tests.support.workflows import ACTIONS, GITHUB, JOBS, WORKFLOWS, Script, scripts, steps
 
 _FILES = [*GITHUB.rglob("*.yml")]

@@ -1,4 +1,4 @@
-"""The throwaway cluster does what the program's tests rely on."""
+"""Behaviour of the simulated cluster that other tests rely on."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 def until(ask: Callable[[], T | None]) -> T:
     end = time.monotonic() + 30
     while (answer := ask()) is None:
-        assert time.monotonic() < end, "it did not happen within 30 seconds"
+        assert time.monotonic() < end, "the condition was not met within 30 seconds"
         time.sleep(0.1)
     return answer
 
@@ -69,7 +69,7 @@ def namespace(client: Client, request: pytest.FixtureRequest) -> Iterator[str]:
 def apply(client: Client, namespace: str, outcome: str = "ready", tag: str = "1") -> None:
     text = MANIFESTS.replace("NAME", "thing").replace("OUTCOME", outcome).replace("TAG", tag)
     for thing in codecs.load_all_yaml(text):
-        client.apply(thing, namespace=namespace)  # type: ignore[call-overload]  # its kind is known at run time only
+        client.apply(thing, namespace=namespace)  # type: ignore[call-overload]  # the kind is only known at run time
 
 
 def job_end(client: Client, namespace: str) -> str | None:
@@ -108,7 +108,7 @@ def test_pods_get_ready_jobs_complete_and_claims_bind(client: Client, namespace:
     until(lambda: None if name in {v.metadata.name for v in client.list(PersistentVolume) if v.metadata} else True)
 
 
-def test_a_job_fails_with_the_message_it_was_asked_for(client: Client, namespace: str) -> None:
+def test_a_job_fails_with_the_message_in_its_annotation(client: Client, namespace: str) -> None:
     apply(client, namespace, outcome="fail")
     assert until(lambda: job_end(client, namespace)) == "Failed"
     assert ("Error", "no such table: dag") in container_states(client, namespace)
@@ -131,10 +131,10 @@ def test_pod_security_is_enforced(client: Client, namespace: str) -> None:
 
 def test_the_node_is_kept_alive_by_a_lease(client: Client) -> None:
     lease = client.get(Lease, "simulated", namespace="kube-node-lease")
-    assert lease.spec and lease.spec.renewTime, "without it every pod loses its readiness after 50 seconds"
+    assert lease.spec and lease.spec.renewTime, "without a lease, pods become unready after 50 seconds"
 
 
-def test_a_cluster_that_lost_processes_is_mended_with_its_objects(
+def test_a_cluster_that_lost_processes_is_restarted_with_its_objects(
     cluster: SimulatedCluster, client: Client, tools: dict[str, LocatedTool], namespace: str
 ) -> None:
     folder = Path(cluster.kubeconfig).parent
@@ -147,7 +147,7 @@ def test_a_cluster_that_lost_processes_is_mended_with_its_objects(
     assert until(lambda: ready_replicas(client, namespace)) == 1
 
 
-def test_nothing_is_left_of_a_stopped_cluster(tools: dict[str, LocatedTool], tmp_path: Path) -> None:
+def test_a_stopped_cluster_leaves_nothing(tools: dict[str, LocatedTool], tmp_path: Path) -> None:
     cluster = SimulatedCluster(tmp_path / "cluster")
     cluster.start(tools)
     assert Path(cluster.kubeconfig).stat().st_mode & 0o077 == 0

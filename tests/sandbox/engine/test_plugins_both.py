@@ -1,4 +1,4 @@
-"""A stack changes hands between stand-ins and official plugins unchanged. The sandbox lets it not, but the state is the same: docs/plugins.md."""
+"""A state of the stand-ins is unchanged for the official plugins and the reverse, although the sandbox never mixes them: docs/plugins.md."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tests.support.simulated_cluster import ROOT, OpenStack
 
 @pytest.mark.official_plugins
 @pytest.mark.parametrize(("first", "second"), [("stand-ins", "official"), ("official", "stand-ins")])
-def test_a_stack_of_one_kind_is_unchanged_under_the_other(
+def test_a_stack_of_one_kind_of_plugins_is_unchanged_for_the_other(
     first: str,
     second: str,
     tmp_path: Path,

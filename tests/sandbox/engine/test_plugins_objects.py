@@ -1,4 +1,4 @@
-"""The contract of the plugins on Kubernetes objects, kept by stand-ins and official ones alike: docs/plugins.md."""
+"""Kubernetes objects: behaviour shared by stand-ins and official plugins (docs/plugins.md)."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ from tests.support.plugin_contract import CANARY, Program, Resources, assert_hid
 
 @pytest.fixture
 def own(client: Client) -> Iterator[str]:
-    """The name of a namespace that the program makes."""
+    """Name of a namespace that the program creates."""
     name = f"test-{uuid4().hex[:8]}"
     yield name
     try:
@@ -50,7 +50,7 @@ def test_objects_are_created_updated_replaced_and_deleted(program: Program, clie
         client.get(Namespace, own)
 
 
-def test_the_state_has_the_object_its_inputs_and_the_manager_of_its_fields(program: Program, namespace: str) -> None:
+def test_the_state_has_the_object_its_inputs_and_its_field_manager(program: Program, namespace: str) -> None:
     resources = {"secret": secret("secret", namespace, a="1"), "set": stateful_set(namespace)}
     limits = {"limits": {"cpu": "1000m", "memory": "1024Mi"}}
     resources["set"][1]["spec"]["template"]["spec"]["containers"][0]["resources"] = limits
@@ -69,10 +69,10 @@ def test_the_state_has_the_object_its_inputs_and_the_manager_of_its_fields(progr
     state = program.state("set")
     kept = {"limits": {"cpu": "1", "memory": "1Gi"}}
     assert state["inputs"]["spec"]["template"]["spec"]["containers"][0]["resources"] == kept
-    assert state["outputs"]["status"]["readyReplicas"] == 1, "as it was when it was ready"
+    assert state["outputs"]["status"]["readyReplicas"] == 1, "from the moment of readiness"
 
 
-def test_empty_labels_are_a_change_for_ever_on_a_secret_and_on_nothing_else(program: Program, namespace: str) -> None:
+def test_empty_labels_are_a_permanent_change_only_on_a_secret(program: Program, namespace: str) -> None:
     empty = {"metadata": {"name": "x", "namespace": namespace, "labels": {}}}
     rules = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": []}], "egress": []}
     resources = {
@@ -87,7 +87,7 @@ def test_empty_labels_are_a_change_for_ever_on_a_secret_and_on_nothing_else(prog
     assert program.shown(program.stack.refresh()).changes == {"same": 3, "update": 1}
 
 
-def test_a_secret_is_hidden_everywhere_and_replaced_after_its_deletion(
+def test_a_secret_is_hidden_everywhere_and_deleted_before_its_replacement(
     program: Program, client: Client, namespace: str
 ) -> None:
     resources = {"s": secret("secret", namespace, key=CANARY, b="x")}
@@ -102,12 +102,12 @@ def test_a_secret_is_hidden_everywhere_and_replaced_after_its_deletion(
     assert_hidden(program, *results, changed)
 
 
-def test_drift_of_managed_fields_is_shown_and_what_kubectl_did_is_mended(
+def test_drift_of_managed_fields_is_shown_and_changes_by_kubectl_are_reverted(
     program: Program, client: Client, namespace: str
 ) -> None:
     resources = {"secret": secret("secret", namespace, a="1", b="2"), "set": stateful_set(namespace, replicas=2)}
     program.up(resources)
-    # Nobody's business here, and no drift.
+    # An unmanaged field is no drift.
     client.patch(StatefulSet, "set", {"metadata": {"labels": {"foreign": "label"}}}, namespace=namespace)
     assert program.unchanged()
 
@@ -136,7 +136,7 @@ def test_a_field_of_another_owner_is_a_conflict(program: Program, client: Client
 
 
 def scale(client: Client, namespace: str, replicas: int, manager: str) -> None:
-    """Change a set, and wait until all replicas are ready, or a refresh would tell of a set that is not."""
+    """Change a StatefulSet and wait for its replicas: a refresh reports unready ones."""
     patch = {"spec": {"replicas": replicas}}
     client.patch(StatefulSet, "set", patch, namespace=namespace, field_manager=manager)
     for _, live in client.watch(StatefulSet, namespace=namespace):
@@ -144,7 +144,9 @@ def scale(client: Client, namespace: str, replicas: int, manager: str) -> None:
             break
 
 
-def test_an_object_that_exists_is_not_taken_over_but_imported(program: Program, client: Client, namespace: str) -> None:
+def test_an_existing_object_is_not_taken_over_but_can_be_imported(
+    program: Program, client: Client, namespace: str
+) -> None:
     client.create(Secret(metadata=ObjectMeta(name="secret", namespace=namespace), stringData={"a": "1"}))
     resources = {"secret": secret("secret", namespace, a="1")}
     refused = program.up(resources).output
@@ -156,7 +158,7 @@ def test_an_object_that_exists_is_not_taken_over_but_imported(program: Program, 
     assert program.unchanged()
 
 
-def test_a_preview_asks_the_api_server_and_changes_nothing(program: Program, client: Client, namespace: str) -> None:
+def test_a_preview_does_a_dry_run_and_changes_nothing(program: Program, client: Client, namespace: str) -> None:
     resources: Resources = {"set": stateful_set(namespace, replicas=-1)}
     assert "must be greater than or equal to 0" in program.preview(resources).output
     resources["set"][1]["spec"]["replicas"] = 1
@@ -164,7 +166,7 @@ def test_a_preview_asks_the_api_server_and_changes_nothing(program: Program, cli
     assert not list(client.list(StatefulSet, namespace=namespace))
 
 
-def test_a_preview_knows_no_namespace_or_definition_that_is_still_to_come(program: Program) -> None:
+def test_a_preview_accepts_a_missing_namespace_or_crd(program: Program) -> None:
     cluster = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "spec": {"instances": 1}}
     cluster["metadata"] = {"name": "database", "namespace": "to-come"}
     resources: Resources = {
@@ -192,7 +194,7 @@ def test_a_job_is_awaited_and_its_replacement_shows_a_retry_in_the_preview(
     assert before and after and before.uid != after.uid
 
 
-def test_a_failed_job_says_what_its_pod_said_and_is_run_again(program: Program, namespace: str) -> None:
+def test_a_failed_job_reports_the_message_of_its_pod_and_runs_again(program: Program, namespace: str) -> None:
     failed = program.up({"job": job(namespace, "fail", "no route to database")})
     assert not failed.ok
     assert "Resource 'job' was created but failed to initialize" in failed.output
@@ -201,7 +203,7 @@ def test_a_failed_job_says_what_its_pod_said_and_is_run_again(program: Program, 
     assert program.state("job")["initErrors"]
 
     preview = program.preview({"job": job(namespace, "fail", "no route to database")})
-    assert preview.steps["create-replacement"], "the same inputs are tried again"
+    assert preview.steps["create-replacement"], "the Job is replaced with the same inputs"
     assert program.up({"job": job(namespace)}).ok
     assert program.unchanged()
 
@@ -231,7 +233,7 @@ def test_a_service_waits_until_its_endpoints_settle(program: Program, namespace:
     assert program.unchanged()
 
 
-def test_a_set_that_does_not_get_ready_is_remembered_with_what_its_pods_lack(program: Program, namespace: str) -> None:
+def test_an_unready_stateful_set_is_saved_with_the_problems_of_its_pods(program: Program, namespace: str) -> None:
     resources: Resources = {"set": [*stateful_set(namespace, "image:does-not-exist"), {"seconds": 5}]}
     failed = program.up(resources)
     assert not failed.ok
@@ -239,7 +241,7 @@ def test_a_set_that_does_not_get_ready_is_remembered_with_what_its_pods_lack(pro
     assert "0 out of 1 replicas succeeded readiness checks" in failed.output
     assert "[ImagePullBackOff]" in failed.output
     assert program.state("set")["initErrors"]
-    # A set replaces no pod that never got ready: kubernetes/kubernetes#67250.
+    # A StatefulSet never replaces a pod that was never ready: kubernetes/kubernetes#67250.
     resources["set"][1]["spec"]["replicas"] = 0
     assert program.up(resources).ok
     assert program.unchanged()

@@ -1,4 +1,4 @@
-"""The contract of the plugins on Helm releases, kept by stand-ins and official ones alike: docs/plugins.md."""
+"""Helm releases: behaviour shared by stand-ins and official plugins (docs/plugins.md)."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_a_release_is_installed_upgraded_and_uninstalled(program: Program, relea
     assert helm("list", "--all", "--short") == ""
 
 
-def test_a_failed_upgrade_says_why_leaves_the_old_revision_and_is_mended_by_the_next(
+def test_a_failed_upgrade_reports_the_reason_keeps_the_old_revision_and_the_next_one_recovers(
     program: Program, client: Client, release: Resources, helm: Helm, namespace: str
 ) -> None:
     program.up(release)
@@ -71,7 +71,7 @@ def test_a_failed_upgrade_says_why_leaves_the_old_revision_and_is_mended_by_the_
     assert (
         f'Helm release "{namespace}/app" failed to initialize completely. Use Helm CLI to investigate' in failed.output
     )
-    assert "ImagePullBackOff" not in failed.output, "the plugin does not say why; `airflow-stack doctor` does"
+    assert "ImagePullBackOff" not in failed.output, "the plugin does not report the cause; `airflow-stack doctor` does"
     assert client.get(Pod, serving[0] or "", namespace=namespace).status
 
     properties |= {"values": {"image": "app:2"}, "timeout": 60}
@@ -79,7 +79,7 @@ def test_a_failed_upgrade_says_why_leaves_the_old_revision_and_is_mended_by_the_
     assert program.unchanged()
 
 
-def test_a_failed_first_install_is_mended_by_the_next_up(program: Program, release: Resources, namespace: str) -> None:
+def test_the_next_up_recovers_a_failed_first_install(program: Program, release: Resources, namespace: str) -> None:
     properties = release["release"][1]
     properties |= {"values": {"image": "app:does-not-exist"}, "timeout": 3}
     assert not program.up(release).ok
@@ -90,7 +90,7 @@ def test_a_failed_first_install_is_mended_by_the_next_up(program: Program, relea
     assert program.unchanged()
 
 
-def test_a_release_that_is_gone_is_found_gone_and_one_that_exists_is_imported(
+def test_a_deleted_release_is_removed_from_the_state_and_an_existing_one_can_be_imported(
     program: Program, release: Resources, helm: Helm, namespace: str
 ) -> None:
     program.up(release)
@@ -105,7 +105,7 @@ def test_a_release_that_is_gone_is_found_gone_and_one_that_exists_is_imported(
     assert program.state("release")["outputs"]["values"] == {"image": "app:1"}
 
 
-def test_what_helm_refuses_is_reported_in_its_words(
+def test_an_error_of_helm_is_reported_verbatim(
     program: Program,
     client: Client,
     release: Resources,

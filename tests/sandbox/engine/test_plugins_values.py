@@ -1,4 +1,4 @@
-"""The contract of the plugins for random values and keys, kept by stand-ins and official ones alike: docs/plugins.md."""
+"""Random values and keys: behaviour shared by stand-ins and official plugins (docs/plugins.md)."""
 
 import base64
 
@@ -9,7 +9,7 @@ BYTES = "random:index/randomBytes:RandomBytes"
 KEY = "tls:index/privateKey:PrivateKey"
 
 
-def test_generated_values_live_in_state_and_are_replaced_when_an_input_changes(program: Program) -> None:
+def test_generated_values_are_kept_in_the_state_and_replaced_when_an_input_changes(program: Program) -> None:
     resources: Resources = {
         "password": [PASSWORD, {"length": 20}],
         "bytes": [BYTES, {"length": 32}],
@@ -33,7 +33,7 @@ def test_generated_values_live_in_state_and_are_replaced_when_an_input_changes(p
     assert program.stack.destroy().changes == {"delete": 5}
 
 
-def test_a_state_has_every_input_with_its_default_and_an_id_that_is_no_secret(program: Program) -> None:
+def test_a_state_has_all_inputs_with_defaults_and_an_id_that_is_no_secret(program: Program) -> None:
     resources: Resources = {
         "password": [PASSWORD, {"length": 20, "special": False}],
         "bytes": [BYTES, {"length": 3}],
@@ -55,7 +55,7 @@ def test_a_state_has_every_input_with_its_default_and_an_id_that_is_no_secret(pr
         assert "ciphertext" in outputs[private]
 
 
-def test_a_wrong_input_is_refused_with_what_is_allowed(program: Program) -> None:
+def test_a_wrong_input_is_refused_with_the_allowed_values(program: Program) -> None:
     refused = program.preview({"password": [PASSWORD, {"length": 0}]})
     assert not refused.ok
     assert "must be at least 1, got: 0. Examine values at 'password.length'." in refused.output

@@ -1,4 +1,4 @@
-"""Where the stand-ins do less than the official plugins, they say so; and where the official ones wait for ever, they say why."""
+"""Differences of the stand-ins: they refuse unimplemented features, and report errors where the official plugins wait forever."""
 
 from pathlib import Path
 
@@ -22,17 +22,17 @@ ONLY_STAND_INS = pytest.mark.parametrize("plugins", ["stand-ins"], indirect=True
 
 
 @ONLY_STAND_INS
-def test_an_unknown_type_and_an_input_that_is_not_honoured_are_refused(program: Program) -> None:
+def test_unimplemented_types_and_inputs_are_refused(program: Program) -> None:
     refused = program.preview({"pet": ["random:index/randomPet:RandomPet", {}]})
     assert not refused.ok
     assert "stand-in for the random plugin" in refused.output
     assert "random:index/randomPassword:RandomPassword" in refused.output
     refused = program.preview({"key": ["tls:index/privateKey:PrivateKey", {"algorithm": "RSA"}]})
-    assert "makes only ED25519 keys, not RSA" in refused.output
+    assert "does not implement RSA. It accepts: ED25519" in refused.output
 
 
 @ONLY_STAND_INS
-def test_without_the_right_to_list_namespaces_the_deletion_of_one_says_so(
+def test_without_permission_to_list_namespaces_the_deletion_of_one_reports_it(
     program: Program, client: Client, cluster: SimulatedCluster, tmp_path: Path, namespace: str
 ) -> None:
     resources = {"space": made("Namespace", f"{namespace}-own")}
@@ -45,11 +45,11 @@ def test_without_the_right_to_list_namespaces_the_deletion_of_one_says_so(
     refused = program.shown(SandboxStack(program.folder, "test", home, env).destroy())
     assert not refused.ok
     assert 'cannot list resource "namespaces"' in refused.output
-    assert "must be allowed to list and watch such objects in the whole cluster" in refused.output
+    assert "permission to list and watch these objects in the whole cluster" in refused.output
 
 
 def limited_account(client: Client, cluster: SimulatedCluster, namespace: str, rights: list[PolicyRule]) -> str:
-    """Make an account with some rights; its kubeconfig."""
+    """Create an account with some permissions. Returns its kubeconfig."""
     metadata = ObjectMeta(name=namespace, namespace=namespace)
     client.create(ServiceAccount(metadata=metadata))
     spec = TokenRequestSpec(audiences=[])

@@ -9,8 +9,8 @@ import pytest
 from airflow_stack.cli.diff import render_markdown
 from airflow_stack.cli.post import command, git_host
 from airflow_stack.errors import UserError
+from tests.support.fake_github import SHA
 from tests.support.golden import Golden
-from tests.support.played_github import SHA
 
 
 def test_the_comment_is_found_again_by_the_mark_that_the_diff_itself_has() -> None:

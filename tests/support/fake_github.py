@@ -1,4 +1,4 @@
-"""A GitHub of one repository, which a played `gh` asks; and posting to it as a runner does."""
+"""Fake GitHub with one repository behind a fake `gh`, and posting to it like a runner."""
 
 import io
 import json
@@ -14,8 +14,8 @@ from tests.support.cases import ROOT
 SHA = "0123456789abcdef0123456789abcdef01234567"
 FORK = "fork/airflow"
 
-# Keeps a repository in a JSON file: {"pull": ..., "artifacts": ..., "comments": [...], "issues": [...], "tags": {...}}, and what was sent.
-PLAYED_GH = """
+# Keeps the repository and the requests in a JSON file: {"pull": ..., "artifacts": ..., "comments": [...], "issues": [...], "tags": {...}}.
+FAKE_GH = """
 import json, pathlib, sys
 store = pathlib.Path(__file__).with_name("github.json")
 github, words = json.loads(store.read_text()), sys.argv[1:]
@@ -47,16 +47,16 @@ elif "matching-refs" in kind:
 elif "state=open" in path:
     json.dump([[each for each in github["issues"] if each["state"] == "open"]], sys.stdout)
 else:
-    sys.exit("not played: " + path)
+    sys.exit("unexpected path: " + path)
 """
 
 
 class GitHub:
-    """A repository on a played GitHub."""
+    """Repository on the fake GitHub."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._store = folder, folder / "github.json"
-        played(folder / "gh", PLAYED_GH)
+        write_program(folder / "gh", FAKE_GH)
         pull = {"state": "open", "head": {"sha": SHA, "repo": {"full_name": FORK}}}
         self.write(pull=pull, artifacts=[], comments=[], issues=[], tags={}, sent=[])
 
@@ -78,7 +78,7 @@ class GitHub:
         self.write(artifacts=[*artifacts, {"id": len(artifacts), "name": name, "size_in_bytes": size}])
 
     def post(self, what: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Post as the runner does: with Python alone, without what is installed here."""
+        """Post like a runner: with plain Python, without installed packages."""
         environment = {
             "PATH": f"{self.folder}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "components"),
@@ -92,6 +92,6 @@ class GitHub:
         return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
-def played(path: Path, python: str) -> None:
+def write_program(path: Path, python: str) -> None:
     path.write_text(f"#!{sys.executable} -S\n{python}")
     path.chmod(0o755)
