@@ -16,6 +16,24 @@ from airflow_stack.cli.adopt.other_managers import managed_by_others
 from airflow_stack.cli.adopt.workload_settings import environment, ingress, logs, workloads
 from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION
 
+ROWS: Mapping[str, str] = {}
+"""Chart value that becomes a setting as it is, by the setting's path."""
+RULES = (
+    "namespace createNamespace executor images dags database existingSecrets rotation.fernetGiven admin environment environmentFrom components "
+    "ingress logs labels quota values"
+).split()
+"""Settings, each with those below it, that the rules of `adopt` derive."""
+WITHOUT_SOURCE = {
+    "size": "presets of the program",
+    "protect": "an option of Pulumi",
+    "serviceAccountAnnotations": "stay in airflow:values, by component",
+    "chart": "the release's chart, which the command reads",
+    **{
+        f"rotation.{name}": "counts from 1"
+        for name in "fernet apiSecret jwt adminPassword databasePassword redisPassword gitSshKey gitSshKeyDropped".split()
+    },
+}
+"""Settings, each with those below it, that no chart value has, and why."""
 # What the program decides otherwise, and what happens to it.
 _DROPPED = {
     "migrateDatabaseJob": "the program migrates the database by a Job of its own, before the pods start",
@@ -70,6 +88,8 @@ def adopt(values: Mapping[str, Any], live: Live | None = None) -> Adoption:
     ingress(given, adoption)
     logs(given, adoption, live)
     adoption.put("labels", given.part("labels"))
+    for setting, chart_value in ROWS.items():
+        adoption.put(setting, given.take(chart_value))
     if not live:  # the namespace stays whose it is, and the quota the chart's
         adoption.put("quota", given.part("quotas"))
     for path, reason in _DROPPED.items():

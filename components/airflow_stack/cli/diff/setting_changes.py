@@ -10,15 +10,40 @@ from airflow_stack.cli.diff.renderings import Side
 
 Settings = Mapping[str, Any]
 
+SENTENCES: Mapping[str, str] = {}
+"""Sentence for a changed setting, by its path; `{before}` and `{after}` are its values."""
+IN_OBJECTS = (
+    "size components chart.repository chart.path chart.timeoutSeconds database.inCluster database.cloudNativePg database.external.port "
+    "images.registry images.pullSecrets images.airflow.repository images.airflow.digest images.gitSync images.statsd images.redis images.postgres "
+    "labels quota serviceAccountAnnotations environment environmentFrom values ingress.className ingress.annotations ingress.controllerNamespace "
+    "logs.volume.size logs.volume.storageClass logs.volume.accessMode logs.remote.connection admin.email admin.firstName admin.lastName "
+    "dags.depth dags.username dags.knownHosts dags.githubApp dags.gitHost dags.registerDeployKey dags.authentication"
+).split()
+"""Settings, each with those below it, whose change the comparison of objects shows in full."""
+
 
 def meaning(before: Side, after: Side) -> Iterator[Finding]:
     """The findings that follow from the settings."""
     old, new = before.settings, after.settings
     rules = (_namespace, existing, _versions, _database, _executor, _rotation, _dags, _ingress, _users, _logs)
-    for rule in (*rules, _protection):
+    for rule in (*rules, _protection, _sentences):
         yield from rule(old, new)
     for secret in sorted(after.renewed):
         yield Finding("secret", f"The secret {code(f'airflow:{secret}')} was encrypted anew, so it may be another one.")
+
+
+def _sentences(old: Settings, new: Settings) -> Iterator[Finding]:
+    for path, sentence in SENTENCES.items():
+        before, after = (_value_at(settings, path) for settings in (old, new))
+        if before != after:
+            yield Finding(path, sentence.format(before=code(before), after=code(after)))
+
+
+def _value_at(settings: Settings, path: str) -> object:
+    found: object = settings
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
 
 
 def database(settings: Settings) -> str:
@@ -209,6 +234,10 @@ def _ingress(old: Settings, new: Settings) -> Iterator[Finding]:
 
 def _users(old: Settings, new: Settings) -> Iterator[Finding]:
     was, then = old.get("admin") or {}, new.get("admin") or {}
+    if then.get("create") and not was.get("create"):
+        yield Finding(
+            "admin", f"The admin user {code(then.get('username'))} is created, or gets the generated password."
+        )
     if was.get("create") and not then.get("create"):
         yield Finding("admin", f"The program no longer looks after the admin user; {code(was.get('username'))} stays in the database, with its password.")  # fmt: skip
     elif was.get("create") and was.get("username") != then.get("username"):

@@ -1,0 +1,156 @@
+"""Every setting takes effect, and `diff` and `adopt` know it: a new setting fails here until its last edit is made (CONTRIBUTING.md)."""
+
+import copy
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+from pydantic.alias_generators import to_camel
+
+from airflow_stack.chart.values import chart_values
+from airflow_stack.cli.adopt import official_chart
+from airflow_stack.cli.diff import setting_changes
+from airflow_stack.cli.diff.renderings import Side
+from airflow_stack.cli.manifests import record_stack
+from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.inputs.validation import load
+from airflow_stack.inputs.wording import SettingsError
+from airflow_stack.settings.fields import models, nested_model
+from airflow_stack.settings.models import Settings
+from tests.support.cases import CONTRACT_CHART, SSH, Config
+from tools.reference_inputs import examples
+
+LEAVES = {
+    f"{path}.{to_camel(name)}".lstrip("."): field
+    for path, model in models(Settings)
+    for name, field in model.model_fields.items()
+    if nested_model(field.annotation) is None
+}
+
+
+_BUNDLE = {"dags": {**SSH, "delivery": "gitBundle", "moreRepositories": {"b": SSH}}}
+_OWN_HOST = {
+    "dags": {"repository": "git@code.example.com:acme/dags.git", "knownHosts": "code.example.com ssh-ed25519 AAAA"}
+}
+_OWN_IMAGE = {"dags": SSH, "images": {"airflow": {"repository": "acme/airflow", "tag": "acme-7", "version": "3.3.1"}}}
+# Stacks and values for settings that take few values, or need others beside them.
+VALUES: dict[str, tuple[Config, Any]] = {
+    **{
+        f"components.{component}.{part}": ({"dags": SSH}, value)
+        for component in ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers")
+        for part, value in (("replicas", 5), ("cpu", "777m"), ("memory", "7Gi"))
+    },
+    "components.workers.replicas": ({"dags": SSH, "executor": "CeleryExecutor"}, 5),
+    "dags.delivery": ({"dags": SSH}, "gitBundle"),
+    "dags.knownHosts": (_OWN_HOST, "code.example.com ssh-ed25519 BBBB"),
+    "dags.gitHost": (_OWN_HOST, "gitlab"),
+    "dags.moreRepositories.<name>.tag": (_BUNDLE, "v1"),
+    "dags.moreRepositories.<name>.commit": (_BUNDLE, "0" * 40),
+    "images.airflow.version": (_OWN_IMAGE, "3.3.2"),
+    "images.airflow.tag": ({"dags": SSH, "images": {"airflow": {"tag": "3.2.2"}}}, "3.3.2"),
+    "chart.version": ({"dags": SSH}, "1.21.0"),
+    "chart.path": ({"dags": SSH}, str(CONTRACT_CHART)),
+}
+ELSEWHERE = {
+    "dags.registerDeployKey": "needs a package that is an extra: tests/unit/parts/test_deploy_key_registration.py"
+}
+
+
+def put(config: Config, path: str, value: object) -> Config:
+    """The configuration with another value at a path; None takes it out. `<name>` is the first key that is there."""
+    changed = copy.deepcopy(config)
+    *parents, last = path.split(".")
+    place = changed
+    for step in parents:
+        place = place.setdefault(next(iter(place)) if step == "<name>" else step, {})
+    if value is None:
+        place.pop(last, None)
+    else:
+        place[last] = value
+    return changed
+
+
+def at(config: Config, path: str) -> Any:
+    found: Any = config
+    for step in path.split("."):
+        key = next(iter(found), None) if step == "<name>" and isinstance(found, dict) else step
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+@cache
+def stacks() -> list[Config]:
+    """The stacks of the reference, which set every setting."""
+    found = []
+    for example in examples():
+        config = {key.removeprefix("airflow:"): value for key, value in yaml.safe_load(example.text).items()}
+        found.append({"dags": SSH, **config})
+    return found
+
+
+def read(config: Config) -> Settings | None:
+    try:
+        return load("test", {**config, **dict.fromkeys(SECRETS, "")}, SECRETS.keys(), secrets_required=False)
+    except SettingsError:
+        return None
+
+
+def others(path: str, value: Any) -> Iterator[Any]:
+    """Other values of the same type."""
+    annotation: Any = LEAVES[path].annotation
+    yield None
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield from (value + 1, value * 2)
+    elif isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield from (each.value for each in annotation)
+    elif isinstance(value, str):
+        yield from (f"{value}x", f"x{value}", "1" * 40)
+
+
+def changed(path: str) -> tuple[Settings, Settings]:
+    """A stack, and the same one with another value of a setting that makes it another deployment."""
+    special = [VALUES[path]] if path in VALUES else []
+    configs = [
+        (each, other) for each in stacks() if (value := at(each, path)) is not None for other in others(path, value)
+    ]
+    for config, value in special or configs:
+        before, after = read(config), read(put(config, path, value))
+        if before and after and (chart_values(before) != chart_values(after) or resources(before) != resources(after)):
+            return before, after
+    raise AssertionError(
+        f"airflow:{path} has no effect: use it in chart/ or parts/, and set it in docs/reference-examples.yaml"
+    )
+
+
+def resources(settings: Settings) -> dict[str, object]:
+    recording = record_stack(settings, "test")
+    return {
+        **{urn: (each.inputs, each.protect) for urn, each in recording.resources.items()},
+        "outputs": recording.outputs,
+    }
+
+
+def under(path: str, prefixes: Iterable[str]) -> bool:
+    return any(f"{path}.".startswith(f"{prefix}.") for prefix in prefixes)
+
+
+@pytest.mark.parametrize("path", sorted(LEAVES.keys() - ELSEWHERE.keys()))
+def test_a_changed_setting_changes_the_deployment_and_diff_says_so(path: str) -> None:
+    before, after = changed(path)
+    if not under(path, setting_changes.IN_OBJECTS):
+        sides = (Side(each.model_dump(mode="json", by_alias=True), {}) for each in (before, after))
+        assert list(setting_changes.meaning(*sides)), (
+            f"airflow:{path}: write its sentence in SENTENCES of cli/diff/setting_changes.py"
+        )
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_adopt_knows_the_source_of_a_setting(path: str) -> None:
+    tables = (official_chart.ROWS, official_chart.RULES, official_chart.WITHOUT_SOURCE)
+    found = sum(under(path, table) for table in tables)
+    assert found == 1, f"airflow:{path}: give it one row in ROWS or WITHOUT_SOURCE of cli/adopt/official_chart.py"
