@@ -105,9 +105,8 @@ def test_wrong_inputs_are_named_and_nothing_is_created(checkout: Path, open_stac
     stack = open_stack("dev", project)
     refused = stack.up()
     assert not refused.ok
-    assert "problem: Airflow 'airflow' has 2 arguments to correct" in refused.output
-    assert "dags.commit = 'main'\n        must be a full commit hash" in refused.output
-    assert "tier is a label that the chart sets" in refused.output
+    assert "dags.commit = 'main'" in refused.output
+    assert "labels = " in refused.output
     assert "Traceback" not in refused.output
     assert not [urn for urn in stack.export()["deployment"].get("resources", []) if "kubernetes" in urn["type"]]
 

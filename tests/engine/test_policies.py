@@ -128,5 +128,5 @@ def test_a_stack_sets_enforcement_level_and_environment_unless_they_are_overridd
 def test_a_wrong_level_is_an_error_and_nothing_runs(prepared: Opened, pack: str) -> None:
     refused = prepared("dev", {"policies:levels": {"own-key": "advisory"}}).preview("--policy-pack", pack)
     assert not refused.ok
-    assert "policies:levels.own-key is not a rule; did you mean 'own-keys'?" in refused.output, refused.output
+    assert "policies:levels.own-key" in refused.output, refused.output
     assert "Traceback" not in refused.output

@@ -149,7 +149,7 @@ def test_a_misspelt_chart_value_is_refused_before_any_change(up: Open) -> None:
     refused = stack.up()
     assert not refused.ok
     assert "airflow:values.schedulr" in refused.output
-    assert "did you mean 'scheduler'?" in refused.output
+    assert "'scheduler'" in refused.output
     assert "Traceback" not in refused.output
     assert refused.output.count("error:") == refused.output.count("error: stack 'dev' has 1 setting to correct")
     assert last_changes(stack) == before

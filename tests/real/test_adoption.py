@@ -123,7 +123,6 @@ def test_a_running_airflow_is_adopted_with_its_connections_and_runs(
 
     adopt = f"{AIRFLOW_STACK} adopt --release airflow --namespace {BY_HAND} --output Pulumi.adopted.yaml"
     refused = sh(adopt, 1)
-    assert "the release's values hold secrets in plain text" in refused
     sh("".join(re.findall(r"^(?:kubectl|helm) .*\n", refused, re.MULTILINE)))
     steps = re.findall(r"^\d\. .*:\n     (.*)$", sh(adopt), re.MULTILINE)
     done = [sh(step) for step in steps]
