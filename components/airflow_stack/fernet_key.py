@@ -1,6 +1,6 @@
-"""A Fernet key that a stack brings along: checked before anything is touched, for a wrong one stops every Airflow container.
+"""Check of a stack's own Fernet key before any change: a wrong key stops every Airflow container.
 
-Silent about the key: no message repeats a part of one.
+No message repeats any part of a key.
 """
 
 from cryptography.fernet import Fernet
@@ -9,7 +9,7 @@ from airflow_stack.git.private_key import UnusableKeyError
 
 
 def usable_fernet_keys(text: str) -> str:
-    """The key as Airflow must get it, or several with commas between them (`[core] fernet_key`).
+    """The key as Airflow reads it (`[core] fernet_key`); commas separate several keys.
 
     Raises:
         UnusableKeyError: Airflow would refuse it.
@@ -20,7 +20,7 @@ def usable_fernet_keys(text: str) -> str:
             Fernet(key)
         except ValueError:
             raise UnusableKeyError(
-                "is not a Fernet key, which is 32 bytes in URL-safe Base64, or several with commas between them",
-                "take it whole from the Secret `airflow-fernet-key`, key `fernet-key`",
+                "is not a Fernet key: 32 bytes in URL-safe Base64, with commas between several keys",
+                "copy all of the key `fernet-key` in the Secret `airflow-fernet-key`",
             ) from None
     return ",".join(keys)

@@ -1,6 +1,6 @@
-"""The names that Airflow's parts call each other by: the Helm release, its Secrets and their keys.
+"""Names that Airflow's parts share: the Helm release, its Secrets and their data keys.
 
-The data keys are those which chart 1.22.0 reads (`templates/secrets/`, `_helpers.yaml`); the Secrets are the program's.
+Chart 1.22.0 defines the data keys (`templates/secrets/`, `_helpers.yaml`). The names of the Secrets are the program's.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManag
 """FAB: the only auth manager of Airflow 3 that keeps users in the metadata database."""
 
 
-# The words of `existingSecrets`, which are those of the stack's secrets, where they are not the fields below.
+# Keys of `existingSecrets` that differ from the names of the fields below.
 _HELD_AS = {
     "fernet_key": "fernet",
     "api_secret_key": "api_secret",
@@ -27,7 +27,7 @@ _HELD_AS = {
 
 @dataclass(frozen=True)
 class SecretNames:
-    """The Secrets of the Helm release: the program's own, or others that exist under another name."""
+    """Names of the release's Secrets: the program's own, or those of existing Secrets."""
 
     fernet: str = f"{RELEASE}-fernet-key"
     """Key `fernet-key`."""
@@ -48,30 +48,30 @@ class SecretNames:
     admin: str = f"{RELEASE}-admin"
     """Key `password`; the program's own has the key `username` too."""
     git_ssh: str = f"{RELEASE}-ssh-secret"
-    """Key `gitSshKey`; the name and the key are the article's."""
+    """Key `gitSshKey`. Name and key are those of the article."""
     git_token: str = f"{RELEASE}-git-credentials"
     """The four keys GIT_SYNC_USERNAME, GIT_SYNC_PASSWORD, GITSYNC_USERNAME and GITSYNC_PASSWORD."""
     github_app: str = f"{RELEASE}-github-app"
     """Key `githubAppPrivateKey`."""
     git_connections: str = f"{RELEASE}-git-connections"
-    """One key for each git bundle: its Airflow connection; over SSH also `known_hosts` and `ssh_config`."""
+    """One key per git bundle: its Airflow connection. Over SSH also `known_hosts` and `ssh_config`."""
 
     @classmethod
     def of(cls, existing: Mapping[str, str]) -> "SecretNames":
-        """The names where some of the Secrets exist already; `existing` is in the words of the setting `existingSecrets`."""
+        """Names with some existing Secrets; `existing` has the keys of the setting `existingSecrets`."""
         return cls(**{_HELD_AS.get(key, key): name for key, name in existing.items()})
 
     def git_ssh_of(self, repository: str) -> str:
-        """Key `gitSshKey` of one of `dags.moreRepositories`."""
+        """Secret of one of `dags.moreRepositories`. Key `gitSshKey`."""
         return f"{self.git_ssh}-{repository}"
 
     @property
     def git(self) -> tuple[str, ...]:
-        """All that git-sync reads, whichever of them is made."""
+        """Every Secret that git-sync may read."""
         return self.git_ssh, self.git_token, self.github_app
 
 
 GIT_CONNECTION = "git_dags"
-"""Airflow connection of git bundles: the beginning of its id."""
+"""Prefix of the connection ids of git bundles."""
 LOG_CLAIM = f"{RELEASE}-task-logs"
-"""PersistentVolumeClaim of the task logs. The chart's own would always ask for ReadWriteMany."""
+"""PersistentVolumeClaim of the task logs. The chart's own would always request ReadWriteMany."""

@@ -1,6 +1,6 @@
-"""The versions that were tested together, what is known against others, and what is said of those that a stack names. Pure.
+"""Versions tested together, known problems of other versions, and the warnings about a stack's versions. Pure.
 
-The only home of every default version. `version_check.py` reads the versions out of settings.
+The only home of every default version. `version_check.py` reads a stack's versions from its settings.
 """
 
 import re
@@ -15,36 +15,36 @@ CHART_VERSION = "1.22.0"
 # renovate: datasource=docker depName=postgres
 POSTGRES_TAG = "16.10-bookworm"
 GIT_SYNC_VERSION = "4.4.2"
-"""That of chart 1.22.0 (its values.yaml, `images.gitSync`)."""
+"""The version in chart 1.22.0 (its values.yaml, `images.gitSync`)."""
 
 Part = Literal["airflow", "chart", "postgres", "git_sync"]
 Order = tuple[int, ...]
-"""A version that compares as the versions do: a pre-release is less than its release."""
+"""A version as comparable numbers: a pre-release is lower than its release."""
 
 
 @dataclass(frozen=True)
 class Tested:
-    """Versions that ran together from an empty cluster to a green run (tests/real, and `Airflow in kind` of test.yml)."""
+    """Versions that ran together, from an empty cluster to a successful DAG run (tests/real, and `Airflow in kind` of test.yml)."""
 
     airflow: str
     chart: str
     postgres: str
-    """Major version of the in-cluster database. The stand-in image of a node of our own has Debian's 15."""
+    """Major version of the in-cluster database. The stand-in image of the sandbox's own node has Debian's 15."""
     kubernetes: str
     """Minor version, as in sandbox/pins.py."""
     git_sync: str
     packages_until: str
-    """Day (UTC) shortly after Airflow's release: its dependencies as they were then stand in for its constraints file."""
+    """Day (UTC) shortly after Airflow's release. Packages published before it replace Airflow's constraints file."""
 
     def __str__(self) -> str:
-        """The row in words."""
+        """The versions as messages list them."""
         return (
             f"Airflow {self.airflow} with chart {self.chart}, PostgreSQL {self.postgres}, Kubernetes {self.kubernetes}, "
             f"git-sync {self.git_sync}"
         )
 
 
-# A bump of a default above is tested by the pull request that makes it. 3.2.2 stays as the version that people upgrade from.
+# The pull request that raises a default above tests it. 3.2.2 stays: users upgrade from it.
 TESTED = (
     Tested(AIRFLOW_VERSION, CHART_VERSION, POSTGRES_TAG.split(".")[0], "1.34", GIT_SYNC_VERSION, "2026-09-20"),
     Tested("3.2.2", "1.22.0", "16", "1.34", "4.4.2", "2026-06-10"),
@@ -53,17 +53,17 @@ TESTED = (
 
 @dataclass(frozen=True)
 class Advisory:
-    """A published hole in Airflow: versions from `since`, before `fixed`."""
+    """A published vulnerability of Airflow: in versions from `since`, before `fixed`."""
 
     id: str
     since: str
     fixed: str
     what: str
-    """What an Airflow with it does, as the rest of a sentence."""
+    """Its effect, as the end of a sentence."""
 
     @property
     def url(self) -> str:
-        """Its record."""
+        """Address of the CVE record."""
         return f"https://www.cve.org/CVERecord?id={self.id}"
 
 
@@ -73,12 +73,12 @@ ADVISORIES = (
     Advisory("CVE-2026-58076", "3.0.0", "3.3.1", _RUNS_CODE),
     Advisory("CVE-2026-82355", "3.3.0", "3.3.2", "lets a session cookie override the token that a request bears"),
 )
-"""Those that decide which version to run; ranges as the project announced them. All: https://airflow.apache.org, Security."""
+"""Advisories that decide which version to run; ranges as the project announced them. All advisories: https://airflow.apache.org, Security."""
 
 OLDEST_MAINTAINED = "3.3"
-"""The oldest line of Airflow that still gets releases: of 3.2 and older "no further releases planned" (apache/airflow, release trains, 2026-09-26)."""
+"""The oldest line of Airflow with further releases. For 3.2 and older: "no further releases planned" (apache/airflow, release trains, 2026-09-26)."""
 OLDEST_CHART, CHART_LIMIT = "1.19", "2"
-"""Charts from the first on, before the second, are deployed: an older one lacks values that the program sets, and chart 2.0 has no git-sync."""
+"""The program deploys charts from the first version on, before the second. Older charts lack values that it sets; chart 2.0 has no git-sync."""
 
 _NAMES: dict[Part, str] = {
     "airflow": "Airflow",
@@ -87,28 +87,28 @@ _NAMES: dict[Part, str] = {
     "git_sync": "git-sync",
 }
 NUMBER = "(?:0|[1-9][0-9]{0,3})"
-"""A number of a version, as a pattern. Four digits at most: Python refuses to read one of thousands."""
-_STAND_IN = "-contract"  # sandbox/chart takes the values of the chart that it stands in for
+"""Pattern of one number in a version. At most four digits: Python refuses to read a number of thousands of digits."""
+_STAND_IN = "-contract"  # version suffix of sandbox/chart, which takes the values of the official chart
 _FORM = re.compile(r"v?(\d{1,4})(?:\.(\d{1,4})(?:\.(\d{1,4}))?|(?!\w))(?!\.?\d)(.*)", re.ASCII)
-# As Airflow's and Helm's own: 3.3.0rc1, 3.3.0b2, 3.3.0.dev0, 1.22.0-rc1. The tag 3.3.2-b1 is a build, or a commit, of somebody's own.
+# Forms of Airflow and Helm: 3.3.0rc1, 3.3.0b2, 3.3.0.dev0, 1.22.0-rc1. A tag such as 3.3.2-b1 is a private build or a commit.
 _PRE_RELEASE = re.compile(r"(?:[ab]\d|\.dev\d|[-.]?(?:alpha|beta|rc)[-.]?\d*(?![a-z0-9])).*")
 
 
 @dataclass(frozen=True)
 class Named:
-    """A version that a stack names."""
+    """A version in a stack's settings."""
 
     part: Part
     key: str
-    """The setting that names it, such as `airflow:images.airflow.tag`."""
+    """The setting, such as `airflow:images.airflow.tag`."""
     value: str
-    """What is set there."""
+    """Value of the setting."""
     version: str
-    """The version in it."""
+    """The version in that value."""
 
 
 def order(version: str) -> Order:
-    """The version's numbers, then -1 for a pre-release and else 0; empty where the text begins with no version."""
+    """The version's three numbers, then -1 for a pre-release and 0 otherwise; empty if the text does not begin with a version."""
     found = _FORM.fullmatch(version)
     if not found:
         return ()
@@ -116,25 +116,25 @@ def order(version: str) -> Order:
 
 
 def airflow_in(tag: str) -> str | None:
-    """Airflow's version in an image tag that begins with it, such as 3.3.2-python3.12; None where it does not, or with no release of Airflow 3."""
+    """Airflow's version at the start of an image tag, such as 3.3.2-python3.12; None if that is not a release of Airflow 3."""
     found = re.match(rf"3\.{NUMBER}\.{NUMBER}(?=-|$)", tag)
     return found[0] if found else None
 
 
 def chart_refusal(version: str) -> str | None:
-    """Why a chart cannot be deployed; None where it can."""
+    """The reason why a chart cannot be deployed, or None."""
     found = order(version)
     if not found:
-        return "is no version of a chart"
+        return "is not a chart version"
     if found < order(OLDEST_CHART)[:2]:
-        return f"is older than chart {OLDEST_CHART}, the oldest whose values are those that the program sets"
+        return f"is older than chart {OLDEST_CHART}, the oldest chart with every value that the program sets"
     if found >= order(CHART_LIMIT)[:1]:
-        return f"is chart {found[0]}, which takes other values and has no git-sync"
+        return f"is chart {found[0]}, which has other values and no git-sync"
     return None
 
 
 def warnings(named: Sequence[Named]) -> Iterator[str]:
-    """What is to be said of the versions of one stack, a sentence for each; nothing of a combination that was tested and has no hole."""
+    """Warnings about the versions of one stack, at most one per version. A tested combination without a known vulnerability has none."""
     if not named:
         return
 
@@ -152,7 +152,7 @@ def warnings(named: Sequence[Named]) -> Iterator[str]:
 
 
 def kubernetes_warning(version: str) -> str | None:
-    """What is to be said of a cluster's version, as its API server tells it (`v1.33.5-eks-3025e55`); None of a tested one."""
+    """The warning about a cluster's version, as its API server reports it (`v1.33.5-eks-3025e55`); None for a tested version."""
     minor = order(version)[:2]
     if minor in {order(row.kubernetes)[:2] for row in TESTED}:
         return None
@@ -161,17 +161,17 @@ def kubernetes_warning(version: str) -> str | None:
 
 
 def _known(airflow: str) -> Iterator[str]:
-    """What is known against a version of Airflow."""
+    """Known problems of a version of Airflow."""
     version = order(airflow)
     if version and version < order(OLDEST_MAINTAINED)[:2]:
         yield f"Airflow {version[0]}.{version[1]} gets no more releases"
-    for hole in ADVISORIES:
-        if version and order(hole.since) <= version < order(hole.fixed):
-            yield f"{hole.id} {hole.what} (fixed in {hole.fixed})"
+    for advisory in ADVISORIES:
+        if version and order(advisory.since) <= version < order(advisory.fixed):
+            yield f"{advisory.id} {advisory.what} (fixed in {advisory.fixed})"
 
 
 def _same(named: Named, row: Tested) -> bool:
-    if named.part == "chart":  # a suffix is somebody's own chart, but for the sandbox's stand-in
+    if named.part == "chart":  # a suffix marks a modified chart, except for the sandbox's
         return named.version.removesuffix(_STAND_IN) == row.chart
     ours, theirs = order(named.version), order(getattr(row, named.part))
     return bool(ours) and (ours[:1] == theirs[:1] if named.part == "postgres" else ours == theirs)
@@ -180,12 +180,12 @@ def _same(named: Named, row: Tested) -> bool:
 def _untested(each: Named, named: Sequence[Named]) -> str:
     name, found = _NAMES[each.part], order(each.version)
     if not found:
-        return f"which version of {name} it is cannot be told"
+        return f"the version of {name} is unknown"
     newest = max(order(getattr(row, each.part)) for row in TESTED)
     if found[-1] < 0:
         return f"{name} {each.version} is a pre-release"
     if found > newest and each.part != "postgres":
-        return f"{name} {each.version} is newer than what was tested"
+        return f"{name} {each.version} is newer than the tested versions"
     beside = next((other.version for other in named if other.part == "airflow" and other is not each), None)
     return f"{name} {each.version} was not tested" + (f" with Airflow {beside}" if beside else "")
 

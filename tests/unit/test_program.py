@@ -8,7 +8,6 @@ import pulumi
 import pytest
 
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.inputs.secrets import SECRETS
 from tests.support.cases import KEY, ROOT, SSH
 from tests.support.golden import Golden
 
@@ -44,7 +43,7 @@ def test_a_secret_of_the_stack_reaches_its_kubernetes_secret_as_a_secret(monkeyp
 
 
 def test_a_key_that_cannot_work_ends_the_program_before_anything_is_registered(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Golden
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
@@ -54,10 +53,8 @@ def test_a_key_that_cannot_work_ends_the_program_before_anything_is_registered(
     with pytest.raises(SystemExit) as stopped:
         run()
     assert stopped.value.code == 32
-    assert told == [
-        "stack 'dev' has 1 setting to correct\n\n  airflow:gitSshKey\n    is a public key or a certificate\n"
-        f"    fix: take the private key, the file without .pub, then {SECRETS['gitSshKey']}\n"
-    ]
+    (message,) = told
+    assert message == golden
     assert "canary" not in f"{told}{capsys.readouterr()}"
 
 

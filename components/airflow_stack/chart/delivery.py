@@ -1,7 +1,7 @@
-"""How the DAGs get to where they run: the part of the chart values that `dags.delivery` decides. Pure, as `values.py`, and the only door.
+"""Delivery of the DAGs: all chart values that depend on `dags.delivery`. Pure, like `values.py`.
 
-The same settings mean the same for each delivery (docs/decisions/0007, tests/unit/test_delivery.py). What a git bundle reads from Secrets is
-named here and made in `git_bundle.py`.
+Every setting has the same meaning with each delivery (docs/decisions/0007, tests/unit/chart/test_delivery.py). This module names the Secrets of
+git bundles; `parts/git_bundle.py` creates them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,23 +21,23 @@ from airflow_stack.settings.models import Settings
 Values = dict[str, Any]
 
 BUNDLE = "dags-folder"
-"""Bundle of `dags.repository`, however it is delivered: Airflow's own name for the DAG folder. Runs and queued tasks name their bundle, so that
-with one name they outlive a change of the delivery."""
+"""Bundle of `dags.repository` with every delivery: Airflow's own name for the DAG folder. Runs and queued tasks name their bundle, so one name lets
+them outlive a change of the delivery."""
 FOLDER = "/opt/airflow/git"
-"""Where keys and host keys are mounted for git bundles."""
+"""Mount path of the keys and host keys of git bundles."""
 IMAGE_FOLDER = "/opt/airflow/dags"
-_READABLE = 0o440  # by the group, which is Airflow's
+_READABLE = 0o440  # for the group, which is Airflow's
 _SSH = (GitAuthentication.SSH_KEY, GitAuthentication.GENERATED_SSH_KEY)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """One repository as Airflow's own git bundle."""
+    """One repository as an Airflow git bundle."""
 
     name: str
     source: DagRepository
     key_secret: str
-    """Secret with its key `gitSshKey`, over SSH."""
+    """Secret with the SSH key, under `gitSshKey`."""
 
     @property
     def connection(self) -> str:
@@ -46,15 +46,17 @@ class Bundle:
 
     @property
     def tracking_ref(self) -> str:
-        """What the bundle follows. A bare name would be a branch wherever there is a branch of that name (GitDagBundle.refresh)."""
+        """Ref that the bundle follows. A bare tag name would mean the branch of that name, if one exists (GitDagBundle.refresh)."""
         return f"refs/tags/{self.source.tag}" if self.source.tag else self.source.ref
 
 
 def bundles(dags: Dags, secrets: names.SecretNames | None = None) -> list[Bundle]:
-    """Every repository that is delivered as a git bundle."""
+    """Repositories delivered as git bundles."""
     if dags.delivery is not DagDelivery.GIT_BUNDLE:
         return []
-    own = dags.authentication is GitAuthentication.GENERATED_SSH_KEY  # git hosts take a deploy key for one repository
+    own = (
+        dags.authentication is GitAuthentication.GENERATED_SSH_KEY
+    )  # git hosts accept a deploy key for one repository only
     secrets = secrets or names.SecretNames()
     return [
         Bundle(BUNDLE, dags, secrets.git_ssh),
@@ -66,7 +68,7 @@ def bundles(dags: Dags, secrets: names.SecretNames | None = None) -> list[Bundle
 
 
 def known_hosts(dags: Dags) -> str:
-    """Host keys of every repository that is reached by SSH: those given, and else those that are published."""
+    """Host keys of the repositories with SSH URLs: `dags.knownHosts`, or the published ones."""
     if dags.known_hosts:
         return dags.known_hosts
     urls = [GitUrl.parse(source.repository) for source in (dags, *dags.more_repositories.values())]
@@ -75,34 +77,34 @@ def known_hosts(dags: Dags) -> str:
 
 
 def delivery_values(settings: Settings) -> Values:
-    """What the chart is told of the DAGs."""
+    """Chart values for the delivery of the DAGs."""
     dags = settings.dags
     if dags.delivery is DagDelivery.IMAGE:
         folder = dags.path if dags.path.startswith("/") else f"{IMAGE_FOLDER}/{dags.path}".rstrip("/")
-        return {"config": {"core": {"dags_folder": _written(folder)}}}
-    spent = polling.spend(dags.visible_within_seconds, dags.delivery)
-    looks = {"refresh_interval": spent.refresh, "min_file_process_interval": spent.parse}
-    config = {"config": {"dag_processor": looks}}
+        return {"config": {"core": {"dags_folder": _escaped(folder)}}}
+    intervals = polling.spend(dags.visible_within_seconds, dags.delivery)
+    dag_processor = {"refresh_interval": intervals.refresh, "min_file_process_interval": intervals.parse}
+    config = {"config": {"dag_processor": dag_processor}}
     if dags.delivery is DagDelivery.GIT_SYNC:
-        return {**config, "dags": {"gitSync": _git_sync(dags, spent, settings.secret_names)}}
-    return {**config, **_git_bundles(dags, spent, settings.secret_names)}
+        return {**config, "dags": {"gitSync": _git_sync(dags, intervals, settings.secret_names)}}
+    return {**config, **_git_bundles(dags, intervals, settings.secret_names)}
 
 
 def connection_variables(dags: Dags) -> list[tuple[str, str, str]]:
-    """Variable, Secret and key of each bundle's connection."""
+    """Environment variable, Secret and data key of each bundle's connection."""
     secret = names.SecretNames().git_connections
     return [(f"AIRFLOW_CONN_{each.connection.upper()}", secret, each.name) for each in bundles(dags)]
 
 
 def secrets_read(dags: Dags) -> tuple[str, ...]:
-    """Secrets that every Airflow container reads for its git bundles."""
-    made = bundles(dags)
-    keys = [each.key_secret for each in made] if dags.authentication in _SSH else []
-    return (names.SecretNames().git_connections, *dict.fromkeys(keys)) if made else ()
+    """Secrets that every Airflow container reads for git bundles."""
+    all_bundles = bundles(dags)
+    keys = [each.key_secret for each in all_bundles] if dags.authentication in _SSH else []
+    return (names.SecretNames().git_connections, *dict.fromkeys(keys)) if all_bundles else ()
 
 
 def polls_per_hour(settings: Settings) -> dict[str, int]:
-    """Logins on each git host, by its name, in an hour at most; empty where nothing is polled."""
+    """Maximum number of logins per hour, by git host; empty for DAGs in the image."""
     dags, found = settings.dags, dict[str, int]()
     numbers = sizes.preset(settings.size, settings.executor).override(settings.components)
     pods = polling.pollers(
@@ -115,24 +117,24 @@ def polls_per_hour(settings: Settings) -> dict[str, int]:
     )
     if not pods:
         return found
-    spent = polling.spend(dags.visible_within_seconds, dags.delivery)
+    intervals = polling.spend(dags.visible_within_seconds, dags.delivery)
     for source in (dags, *dags.more_repositories.values()):
         host = GitUrl.parse(source.repository).host
-        # A commit cannot move: git-sync sleeps once it has it, and so does the bundle.
-        found[host] = found.get(host, 0) + (0 if source.commit else polling.polls_per_hour(pods, spent.poll))
+        # A commit cannot move: after the first fetch neither git-sync nor the bundle polls.
+        found[host] = found.get(host, 0) + (0 if source.commit else polling.polls_per_hour(pods, intervals.poll))
     return found
 
 
 def poll_warnings(settings: Settings) -> Iterator[str]:
-    """What is to be said where polling comes near what a git host allows."""
+    """Warnings about polls near the limit of a git host."""
     ssh = settings.dags.authentication in _SSH
     for host, polls in polls_per_hour(settings).items():
-        if said := polling.warning(host, ssh=ssh, polls=polls):
-            yield said
+        if text := polling.warning(host, ssh=ssh, polls=polls):
+            yield text
 
 
 def followed(settings: Settings) -> str:
-    """Where the DAGs come from, in words."""
+    """Source of the DAGs, as messages describe it."""
     dags = settings.dags
     if dags.delivery is DagDelivery.IMAGE:
         return f"DAGs in the image {settings.images.reference(settings.images.airflow)}"
@@ -145,14 +147,14 @@ def followed(settings: Settings) -> str:
 
 
 def reads_git(dags: Dags, executor: Executor) -> Mapping[str, bool]:
-    """The components whose pods have git-sync, by the chart's name of each (chart 1.22.0)."""
+    """Whether the pods of a component have git-sync, by the chart's name of the component (chart 1.22.0)."""
     sync = dags.delivery is DagDelivery.GIT_SYNC
     local, celery = executor is Executor.LOCAL, executor is Executor.CELERY
     return {"scheduler": sync and local, "dagProcessor": sync, "triggerer": sync, "workers": sync and celery}
 
 
-def _git_sync(dags: Dags, spent: polling.Intervals, secrets: names.SecretNames) -> Values:
-    # git-sync lets the deprecated branch win over ref: both are the branch, or the branch is empty for a tag or commit
+def _git_sync(dags: Dags, intervals: polling.Intervals, secrets: names.SecretNames) -> Values:
+    # git-sync prefers the deprecated `branch` to `ref`: both name the branch, or `branch` is empty for a tag or commit
     # (apache/airflow#42918; with rev HEAD an empty branch would be fatal).
     branch, rev = (dags.ref, "HEAD") if dags.follows_branch else ("", "")
     values: Values = {
@@ -161,11 +163,11 @@ def _git_sync(dags: Dags, spent: polling.Intervals, secrets: names.SecretNames) 
         "branch": branch,
         "ref": dags.ref,
         "rev": rev,
-        "subPath": _written(dags.path),
+        "subPath": _escaped(dags.path),
         "depth": dags.depth,
-        "period": f"{spent.poll}s",
-        # For ever (git-sync 4.4.2, main.go). Any number is a time, after which an outage of the git host fails the tasks that start and has the
-        # sidecars crash-loop, to be back only minutes after it. The default 0 ends at the first failed poll.
+        "period": f"{intervals.poll}s",
+        # No limit (git-sync 4.4.2, main.go). With a limit, a long outage of the git host fails starting tasks, and sidecars crash-loop until
+        # minutes after it. The default 0 ends at the first failed poll.
         "maxFailures": -1,
         "resources": sizes.GIT_SYNC.as_kubernetes(),
         "securityContexts": {"container": {**pod_security.CONTAINER, "runAsUser": 65533, "runAsNonRoot": True}},
@@ -180,7 +182,7 @@ def _git_sync(dags: Dags, spent: polling.Intervals, secrets: names.SecretNames) 
 
 
 def _github_app(app: GithubApp, url: GitUrl, secrets: names.SecretNames) -> list[Values]:
-    """The variables of git-sync 4.3 and newer (main.go, `github-app-...`); the chart has no settings for them."""
+    """Environment variables of git-sync 4.3 and newer (main.go, `github-app-...`); the chart has no values for them."""
     key = {"secretKeyRef": {"name": secrets.github_app, "key": "githubAppPrivateKey"}}
     identity = ("CLIENT_ID", app.client_id) if app.client_id else ("APPLICATION_ID", str(app.application_id))
     return [
@@ -191,14 +193,14 @@ def _github_app(app: GithubApp, url: GitUrl, secrets: names.SecretNames) -> list
     ]
 
 
-def _git_bundles(dags: Dags, spent: polling.Intervals, secrets: names.SecretNames) -> Values:
-    made = bundles(dags, secrets)
-    values: Values = {"dagProcessor": {"dagBundleConfigList": [_git_bundle(each, spent) for each in made]}}
+def _git_bundles(dags: Dags, intervals: polling.Intervals, secrets: names.SecretNames) -> Values:
+    all_bundles = bundles(dags, secrets)
+    values: Values = {"dagProcessor": {"dagBundleConfigList": [_git_bundle(each, intervals) for each in all_bundles]}}
     if dags.authentication not in _SSH:
         return values
     secret = secrets.git_connections
     files = [("git-hosts", secret, name, name) for name in ("known_hosts", "ssh_config")]
-    files += [(f"git-key-{each.name}", each.key_secret, "gitSshKey", each.name) for each in made]
+    files += [(f"git-key-{each.name}", each.key_secret, "gitSshKey", each.name) for each in all_bundles]
     volumes = {volume: {"secretName": secret, "defaultMode": _READABLE} for volume, secret, _, _ in files}
     return {
         **values,
@@ -210,18 +212,18 @@ def _git_bundles(dags: Dags, spent: polling.Intervals, secrets: names.SecretName
     }
 
 
-def _git_bundle(bundle: Bundle, spent: polling.Intervals) -> Values:
+def _git_bundle(bundle: Bundle, intervals: polling.Intervals) -> Values:
     kwargs: Values = {
         "git_conn_id": bundle.connection,
         "tracking_ref": bundle.tracking_ref,
-        "refresh_interval": polling.bundle_refresh(spent, moves=not bundle.source.commit),
+        "refresh_interval": polling.bundle_refresh(intervals, moves=not bundle.source.commit),
     }
     if bundle.source.path:
         kwargs["subdir"] = bundle.source.path
-    kwargs = {key: _written(value) if isinstance(value, str) else value for key, value in kwargs.items()}
+    kwargs = {key: _escaped(value) if isinstance(value, str) else value for key, value in kwargs.items()}
     return {"name": bundle.name, "classpath": "airflow.providers.git.bundles.git.GitDagBundle", "kwargs": kwargs}
 
 
-def _written(text: str) -> str:
-    """A text as it stands in airflow.cfg, which is read with interpolation."""
+def _escaped(text: str) -> str:
+    """Escape a text for airflow.cfg, which interpolates `%`."""
     return text.replace("%", "%%")

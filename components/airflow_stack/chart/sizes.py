@@ -1,6 +1,6 @@
 """The `size` presets: replicas, CPU and memory of every component.
 
-The smallest fits one Airflow into the 1.1 GiB that it was measured to take at rest, with room for tasks beside it.
+The smallest covers the 1.1 GiB measured for one idle Airflow, and leaves room for tasks.
 """
 
 from dataclasses import dataclass, replace
@@ -11,24 +11,24 @@ from airflow_stack.settings.models import Component, Components
 
 @dataclass(frozen=True)
 class Resources:
-    """What one kind of pod gets. CPU in millicores and memory in MiB; both as Kubernetes quantities once overridden."""
+    """Replicas and resources of one kind of pod; CPU and memory as Kubernetes quantities."""
 
     replicas: int
     cpu: str
     memory: str
 
-    def override(self, given: Component) -> "Resources":
-        """The preset with what a stack changed."""
-        return replace(self, **given.model_dump(exclude_none=True))
+    def override(self, component: Component) -> "Resources":
+        """The preset with a stack's overrides."""
+        return replace(self, **component.model_dump(exclude_none=True))
 
     def as_kubernetes(self) -> dict[str, dict[str, str]]:
-        """`resources` of a container: no CPU limit, for a throttled scheduler misses its heartbeat."""
+        """`resources` of a container. No CPU limit: a throttled scheduler misses its heartbeat."""
         return {"requests": {"cpu": self.cpu, "memory": self.memory}, "limits": {"memory": self.memory}}
 
 
 @dataclass(frozen=True)
 class Preset:
-    """One size: a row for each component."""
+    """Resources of every component in one size."""
 
     api_server: Resources
     scheduler: Resources
@@ -36,12 +36,13 @@ class Preset:
     triggerer: Resources
     workers: Resources
     parallelism: int
-    """Tasks at a time in one LocalExecutor scheduler or one Celery worker."""
+    """Concurrent tasks of one LocalExecutor scheduler or one Celery worker."""
 
-    def override(self, given: Components) -> "Preset":
-        """The preset with what a stack changed, component by component."""
+    def override(self, components: Components) -> "Preset":
+        """The preset with a stack's overrides."""
         return replace(
-            self, **{name: getattr(self, name).override(getattr(given, name)) for name in type(given).model_fields}
+            self,
+            **{name: getattr(self, name).override(getattr(components, name)) for name in type(components).model_fields},
         )
 
 
@@ -57,7 +58,7 @@ POSTGRES = _sidecar("100m", "512Mi")
 JOB = _sidecar("100m", "1Gi")
 WATCH = _sidecar("20m", "128Mi")
 
-# Workers: one task pod (KubernetesExecutor); the other executors run `parallelism` tasks in one pod, at about 256Mi each.
+# Workers: one task pod (KubernetesExecutor). The other executors run `parallelism` tasks in one pod, at about 256Mi each.
 _PRESETS = {
     Size.SMALL: Preset(
         api_server=Resources(1, "100m", "1536Mi"),
@@ -87,7 +88,7 @@ _PRESETS = {
 
 
 def preset(size: Size, executor: Executor) -> Preset:
-    """The numbers of a size, with room for tasks in the pod that runs them."""
+    """Resources of a size, with memory for the tasks in the pods that run them."""
     numbers = _PRESETS[size]
     tasks = numbers.parallelism * 256
     if executor is Executor.LOCAL:

@@ -1,7 +1,6 @@
-"""Settings to chart values: a pure function, with no engine, no I/O and no secret in what it returns.
+"""Settings to chart values. Pure: no engine, no I/O, and no secret in the result.
 
-The facts behind each value were read in chart 1.22.0. What the chart would invent (keys, passwords, Jobs, the database) is switched
-off here, for the program makes it.
+The facts behind each value are from chart 1.22.0. Keys, passwords, Jobs and the database of the chart are off: the program creates its own.
 """
 
 from collections.abc import Mapping
@@ -19,14 +18,14 @@ Values = dict[str, Any]
 
 
 def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | None = None) -> Values:
-    """Everything that the release is told.
+    """Chart values of the release.
 
     Args:
-        settings: What the stack decides.
-        digests: Salted digest of each Secret's content, by the Secret's name. They land in the pods that read the Secret and roll them.
+        settings: Settings of the stack.
+        digests: Salted digest of each Secret's content, by the Secret's name: annotations that restart the pods that read a changed Secret.
 
     Returns:
-        Values for chart 1.22.x, the stack's own `values` merged last. Rendered twice, they give the same bytes.
+        Values for chart 1.22.x; the stack's own `values` are merged last. The same settings always give the same bytes.
     """
     secrets = settings.secret_names
     base = without_empty(
@@ -40,7 +39,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
                 "fernetKeySecretName": secrets.fernet,
                 "apiSecretKeySecretName": secrets.api_secret,
                 "jwtSecretName": secrets.jwt,
-                # Without a broker's name the chart writes a junk Secret for every executor.
+                # Without the name of a broker's Secret, the chart creates a useless Secret with every executor.
                 "data": {"metadataSecretName": secrets.metadata, "brokerUrlSecretName": secrets.broker_url},
                 "postgresql": {"enabled": False},
                 "migrateDatabaseJob": {"enabled": False},
@@ -65,7 +64,10 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
         )
     )
     merged = _merge(base, settings.values)
-    for key in ("volumes", "volumeMounts"):  # theirs would take the place of ours, which hold the keys of git bundles
+    for key in (
+        "volumes",
+        "volumeMounts",
+    ):  # the stack's lists would replace the program's, which mount the keys of git bundles
         if isinstance(theirs := settings.values.get(key), list):
             merged[key] = [*base.get(key, []), *theirs]
     return merged
@@ -83,7 +85,7 @@ def _from_secret(variable: str, secret: str, key: str) -> Values:
 
 
 def _merge(*layers: Mapping[str, Any]) -> Values:
-    """Maps merge, anything else of a later layer wins: Helm's rule for several values files."""
+    """Merge maps; of anything else the last layer wins. Helm's rule for several values files."""
     merged: Values = {}
     for layer in layers:
         for key, value in layer.items():
@@ -93,7 +95,7 @@ def _merge(*layers: Mapping[str, Any]) -> Values:
 
 
 def without_empty(values: Mapping[str, Any]) -> Values:
-    """Leave out empty maps and lists, and what holds nothing else: they are the chart's defaults."""
+    """Leave out empty maps and lists, at any depth: they are the chart's defaults."""
     kept = {key: without_empty(value) if isinstance(value, Mapping) else value for key, value in values.items()}
     return {key: value for key, value in kept.items() if not (isinstance(value, dict | list) and not value)}
 
@@ -106,7 +108,7 @@ def _config(settings: Settings) -> Values:
     if settings.executor is Executor.CELERY:
         config["celery"] = {"worker_concurrency": tasks}
     if settings.executor is not Executor.KUBERNETES:
-        # Pods of a Deployment have no DNS name, and the API server fetches logs from the host that ran the task.
+        # The API server fetches logs from the host that ran the task. Pods of a Deployment have no DNS name.
         config["core"]["hostname_callable"] = "airflow.utils.net.get_host_ip_address"
     if settings.ingress:
         config["api"] = {"base_url": base_url(settings)}
@@ -118,7 +120,7 @@ def _config(settings: Settings) -> Values:
 
 
 def base_url(settings: Settings) -> str:
-    """Address of the UI; without an ingress, that of a port-forward."""
+    """Address of the UI; without an ingress, the address of a port-forward."""
     if not settings.ingress:
         return f"http://localhost:{names.API_SERVER_PORT}"
     return f"{'https' if settings.ingress.tls_secret else 'http'}://{settings.ingress.host}"
@@ -127,7 +129,7 @@ def base_url(settings: Settings) -> str:
 def _images(settings: Settings) -> Values:
     images = settings.images
     values: Values = {
-        # The chart has no digest for task pods; a tag with a digest behind it serves every pod alike.
+        # The chart has no digest for task pods. A tag with a digest appended works for every pod.
         "defaultAirflowRepository": images.repository(images.airflow),
         "defaultAirflowTag": images.airflow.tag + (f"@{images.airflow.digest}" if images.airflow.digest else ""),
         "images": {
@@ -151,7 +153,7 @@ def _security() -> Values:
 def _workloads(settings: Settings) -> Values:
     numbers = sizes.preset(settings.size, settings.executor).override(settings.components)
     groomer = {"logGroomerSidecar": {"resources": sizes.LOG_GROOMER.as_kubernetes()}}
-    # With claim templates the chart makes StatefulSets, of 100Gi each, whose claims can never change; logs go elsewhere (docs/decisions).
+    # With claim templates the chart creates StatefulSets of 100Gi each, whose claims are immutable. Logs go elsewhere (docs/decisions).
     no_claims = {"persistence": {"enabled": False}}
 
     def workload(resources: sizes.Resources, *more: Values) -> Values:
@@ -160,13 +162,13 @@ def _workloads(settings: Settings) -> Values:
                 "replicas": resources.replicas,
                 "resources": resources.as_kubernetes(),
                 "podDisruptionBudget": {"enabled": resources.replicas > 1},
-                # The migration was complete before the release began; to ask again costs each pod seconds at each start.
+                # The migration is complete before the release starts. Another check would take seconds at each start of a pod.
                 "waitForMigrations": {"enabled": False},
             },
             *more,
         )
 
-    # Without Celery the chart renders nothing of its workers but their disruption budget, which would select the task pods.
+    # Without Celery the chart renders only the disruption budget of its workers, which would select the task pods.
     celery_workers = numbers.workers if settings.executor is Executor.CELERY else replace(numbers.workers, replicas=1)
     # A slow node or a first image pull must not look like a crash (apache/airflow#47093).
     patient = {"startupProbe": {"failureThreshold": 30}}
@@ -201,7 +203,7 @@ def _service_accounts(settings: Settings) -> Values:
 
 
 def _network(settings: Settings) -> Values:
-    # An empty list denies all, the scheduler and the tasks too (apache/airflow#46926).
+    # An empty list denies every connection, also from the scheduler and the tasks (apache/airflow#46926).
     allowed: list[Values] = [{"podSelector": {"matchLabels": {"tier": "airflow", "release": names.RELEASE}}}]
     values: Values = {"networkPolicies": {"enabled": True}}
     if ingress := settings.ingress:
@@ -233,7 +235,7 @@ def _celery(settings: Settings, secrets: names.SecretNames) -> Values:
             "passwordSecretName": secrets.redis_password,
             "persistence": {"size": "1Gi"},
             "resources": sizes.REDIS.as_kubernetes(),
-            # A broker keeps nothing that Airflow could not queue again; the chart's ten minutes only hold up a destroy.
+            # Airflow can queue again whatever a broker loses. The chart's ten minutes would only delay a destroy.
             "terminationGracePeriodSeconds": 30,
         }
     }
@@ -246,11 +248,11 @@ def _logs(settings: Settings) -> Values:
 
 
 def _digests(settings: Settings, secrets: names.SecretNames, digests: Mapping[str, pulumi.Input[str]]) -> Values:
-    """Digests of the Secrets on the pods that read them: `readers` is section 1 of the chart's own wiring.
+    """Annotations with the digests of the Secrets that each component's pods read (section 1 of the chart's values.yaml).
 
-    Task pods start fresh and need none; were they marked, the pod template would change and roll every component.
+    Task pods have none: they start with the current Secrets, and a changed pod template would restart every component.
     """
-    # git bundles are read in every Airflow container, git-sync's Secrets by its containers alone.
+    # Every Airflow container reads the Secrets of git bundles. Only git-sync's containers read its Secrets.
     everywhere = (secrets.fernet, secrets.api_secret, secrets.metadata, *delivery.secrets_read(settings.dags))
     has_git_sync = delivery.reads_git(settings.dags, settings.executor)
     celery = settings.executor is Executor.CELERY

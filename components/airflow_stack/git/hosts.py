@@ -1,6 +1,6 @@
-"""What is particular to one git host: where a deploy key is added, its API, and how it writes a repository's URLs.
+"""Facts about git hosts: the page for deploy keys, the address of the API, and the forms of a URL.
 
-Pure, and never asks the network. A host is known by its name, or by `dags.gitHost` where the name says nothing.
+Pure: no network access. The host's name tells its software; otherwise `dags.gitHost` does.
 """
 
 from dataclasses import replace
@@ -9,7 +9,7 @@ from airflow_stack.choices import GitHost
 from airflow_stack.git.url import GitUrl
 
 DEPLOY_KEY_PACKAGES = {GitHost.GITHUB: "pulumi_github", GitHost.GITLAB: "pulumi_gitlab"}
-"""Module of the Pulumi package that adds a deploy key, for each host that has one. The package is an extra of this project: `github`, `gitlab`."""
+"""Module of the Pulumi package that adds a deploy key, by git host. Each package is an extra of this project: `github`, `gitlab`."""
 _KNOWN = {
     "github.com": GitHost.GITHUB,
     "gitlab.com": GitHost.GITLAB,
@@ -18,15 +18,15 @@ _KNOWN = {
     "vs-ssh.visualstudio.com": GitHost.AZURE_DEVOPS,
     "codeberg.org": GitHost.GITEA,
 }
-# Hosts that answer SSH elsewhere than on the web, the last three on port 443:
+# Hosts with another name for SSH than for the web, the last three on port 443:
 # docs.github.com "Using SSH over the HTTPS port", docs.gitlab.com "GitLab.com settings", support.atlassian.com "Use SSH over port 443"
-_ON_THE_WEB = {
+_WEB_HOSTS = {
     "ssh.dev.azure.com": "dev.azure.com",
     "ssh.github.com": "github.com",
     "altssh.gitlab.com": "gitlab.com",
     "altssh.bitbucket.org": "bitbucket.org",
 }
-_IN_A_NAME = {
+_NAME_PARTS = {
     "github": GitHost.GITHUB,
     "ghe": GitHost.GITHUB,
     "gitlab": GitHost.GITLAB,
@@ -36,22 +36,22 @@ _IN_A_NAME = {
 }
 
 
-def kind_of(url: GitUrl, told: GitHost | None = None) -> GitHost | None:
-    """What runs on the host: as told, or by its name, such as gitlab.example.com; None where that is unknown."""
-    if kind := told or _KNOWN.get(_web(url)):
+def kind_of(url: GitUrl, git_host: GitHost | None = None) -> GitHost | None:
+    """Software of the host: `git_host`, or by the host's name, such as gitlab.example.com; None if unknown."""
+    if kind := git_host or _KNOWN.get(_web(url)):
         return kind
-    return next((_IN_A_NAME[part] for part in url.host.split(".") if part in _IN_A_NAME), None)
+    return next((_NAME_PARTS[part] for part in url.host.split(".") if part in _NAME_PARTS), None)
 
 
-def deploy_key_page(url: GitUrl, told: GitHost | None = None) -> str:
-    """Page on which the public key is added, read-only; words where the host's pages are not known.
+def deploy_key_page(url: GitUrl, git_host: GitHost | None = None) -> str:
+    """Page to add a read-only deploy key; a description if the host's pages are unknown.
 
     GitHub: docs.github.com "Managing deploy keys". GitLab: docs.gitlab.com "Deploy keys", Settings > Repository.
     Bitbucket Cloud: support.atlassian.com "Access keys", read-only by nature. Gitea and Forgejo: repository settings, Deploy Keys.
-    Azure DevOps has no deploy keys but those of a user: learn.microsoft.com "Use SSH key authentication".
+    Azure DevOps has only the keys of users: learn.microsoft.com "Use SSH key authentication".
     """
     web, path = _web(url), url.path.removesuffix(".git").strip("/")
-    match kind_of(url, told):
+    match kind_of(url, git_host):
         case GitHost.GITHUB | GitHost.GITEA:
             return f"https://{web}/{path}/settings/keys"
         case GitHost.GITLAB:
@@ -63,13 +63,13 @@ def deploy_key_page(url: GitUrl, told: GitHost | None = None) -> str:
     return f"your git host {url.host}: the settings of {path}, as a read-only deploy key"
 
 
-def takes_ed25519(url: GitUrl, told: GitHost | None = None) -> bool:
-    """Whether the host takes keys other than RSA; Azure DevOps does not (learn.microsoft.com "Use SSH key authentication")."""
-    return kind_of(url, told) is not GitHost.AZURE_DEVOPS
+def takes_ed25519(url: GitUrl, git_host: GitHost | None = None) -> bool:
+    """Whether the host accepts ed25519 keys. Azure DevOps accepts only RSA (learn.microsoft.com "Use SSH key authentication")."""
+    return kind_of(url, git_host) is not GitHost.AZURE_DEVOPS
 
 
 def github_api(url: GitUrl) -> str:
-    """Base address of GitHub's REST API (docs.github.com "Getting started with the REST API", for each of GitHub's three products)."""
+    """Base address of GitHub's REST API (docs.github.com "Getting started with the REST API", one for each of GitHub's three products)."""
     web = _web(url)
     if web == "github.com" or web.endswith(".ghe.com"):
         return f"https://api.{web}/"
@@ -82,7 +82,7 @@ def gitlab_api(url: GitUrl) -> str:
 
 
 def other_form(url: GitUrl) -> str:
-    """The same repository by HTTPS where the URL is SSH, and by SSH where it is HTTPS."""
+    """URL of the same repository: HTTPS for an SSH URL, SSH for an HTTPS URL."""
     if url.is_ssh:
         if parts := _azure(url):
             return "https://dev.azure.com/{}/{}/_git/{}".format(*parts)
@@ -93,11 +93,11 @@ def other_form(url: GitUrl) -> str:
 
 
 def _web(url: GitUrl) -> str:
-    return _ON_THE_WEB.get(url.host, url.host)
+    return _WEB_HOSTS.get(url.host, url.host)
 
 
 def _azure(url: GitUrl) -> list[str] | None:
     """Organization, project and repository of Azure's SSH URLs, v3/organization/project/repository."""
     version, *parts = url.path.split("/")
-    ours = url.host in ("ssh.dev.azure.com", "vs-ssh.visualstudio.com")
-    return parts if ours and version == "v3" and len(parts) == 3 else None
+    is_azure = url.host in ("ssh.dev.azure.com", "vs-ssh.visualstudio.com")
+    return parts if is_azure and version == "v3" and len(parts) == 3 else None

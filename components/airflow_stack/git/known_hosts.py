@@ -1,8 +1,7 @@
-"""The published SSH host keys of the large git hosts, as facts with their source and date.
+"""Published SSH host keys of the large git hosts, each with source and date.
 
-The program never scans a host: a key that came over the network which it is meant to vouch for
-proves nothing. A host, or a port, that is not listed here gets no key; whoever uses it gives
-`dags.knownHosts`. Each key's fingerprint is compared with the published one in the tests.
+The program never scans a host: a key from an unverified connection proves nothing. Other hosts and ports need `dags.knownHosts`.
+The tests compare each key's fingerprint with the published one.
 """
 
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ _AZURE_RSA = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC7Hr1oTWqNqOlzGJOfGJ4NakVyIz
 
 @dataclass(frozen=True)
 class HostKeys:
-    """What a git host has published about itself."""
+    """Host keys that a git host publishes."""
 
     source: str
-    """The page on which the host names its keys or their fingerprints."""
+    """Page with the keys or their fingerprints."""
 
     keys: tuple[str, ...]
     """Public keys as `<algorithm> <base64>`, without the host."""
@@ -72,7 +71,7 @@ PUBLISHED: dict[str, HostKeys] = {
 
 
 def known_hosts_for(host: str, port: int | None = None) -> str | None:
-    """Return a known_hosts text for a git host; None where no key was published for it."""
+    """Return the known_hosts lines of a git host; None if it publishes no key for that port."""
     published = PUBLISHED.get(host.lower())
     if published is None or port not in (None, SSH_PORT):
         return None

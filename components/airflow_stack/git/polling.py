@@ -1,12 +1,12 @@
-"""How `dags.visibleWithinSeconds` is spent, and what the polling costs the git host. Pure arithmetic, explained in docs/guides/visible-within.md.
+"""Intervals that meet `dags.visibleWithinSeconds`, and the load of polling on the git host. Pure arithmetic: docs/guides/visible-within.md.
 
-Worst case of a push, from `git push` until its DAGs are listed:
+Worst case from `git push` until the DAGs are listed:
 
     gitSync    period + max(refresh, parse) + OVERHEAD
     gitBundle  refresh + parse              + OVERHEAD
 
-`period` is git-sync's and `refresh` Airflow's `[dag_processor] refresh_interval`; `parse` is `min_file_process_interval`, which a change in a
-module that a DAG file only imports waits for. Whatever asks the git host logs in there; whatever reads files costs the DAG processor time.
+`period` is git-sync's. `refresh` is Airflow's `[dag_processor] refresh_interval`. `parse` is `min_file_process_interval`: a changed module that
+DAG files import waits for it. Each poll is a login on the git host. Each look at files takes time of the DAG processor.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from datetime import date
 from airflow_stack.choices import DagDelivery, Executor
 
 OVERHEAD = 10
-"""Seconds: 5 until Airflow next checks what is due (`bundle_refresh_check_interval`), 5 to fetch, parse and write."""
-_LEAST, _MOST_PARSE = 5, 30  # Airflow checks every 5 s, and parses every 30 s if nobody says otherwise
-# After a failure git-sync waits for a whole period, in a task pod too, and Airflow gives up on a task that is queued for 600 s.
+"""Seconds: 5 until Airflow checks for due bundles (`bundle_refresh_check_interval`), 5 to fetch, parse and write."""
+_LEAST, _MOST_PARSE = 5, 30  # Airflow checks every 5 s, and parses every 30 s by default
+# After a failure git-sync waits a whole period, in task pods too. Airflow gives up on a task after 600 s in the queue.
 _MOST_POLL = 300
 _NEVER = 86_400
 _NEAR = 0.5
@@ -26,10 +26,10 @@ _LOOKED_UP = date(2026, 11, 23)
 
 @dataclass(frozen=True)
 class Intervals:
-    """Seconds between two looks."""
+    """Intervals in seconds."""
 
     poll: int
-    """At the git host: git-sync's period, or the refresh of a git bundle."""
+    """Between two polls of the git host: git-sync's period, or the refresh of a git bundle."""
     refresh: int
     """`[dag_processor] refresh_interval`."""
     parse: int
@@ -38,13 +38,13 @@ class Intervals:
 
 @dataclass(frozen=True)
 class HostLimit:
-    """What a git host says about how often git may ask it."""
+    """Published limit of a git host for git operations."""
 
     name: str
     ssh: int | None
-    """Operations an hour over SSH; None where the host publishes no number."""
+    """Operations per hour over SSH; None if the host publishes no number."""
     https: int | None
-    """The same over HTTPS."""
+    """Operations per hour over HTTPS; None if the host publishes no number."""
     source: str
     looked_up: date = _LOOKED_UP
 
@@ -68,24 +68,24 @@ LIMITS = {
 
 
 def least_seconds(delivery: DagDelivery) -> int | None:
-    """The shortest `visibleWithinSeconds` that can be met; None where DAGs come with the image and nothing is polled."""
+    """The shortest possible `visibleWithinSeconds`; None for DAGs in the image, which are not polled."""
     return None if delivery is DagDelivery.IMAGE else 2 * _LEAST + OVERHEAD
 
 
 def spend(seconds: int, delivery: DagDelivery) -> Intervals:
-    """The intervals that make a push visible within so many seconds.
+    """Intervals that make a push visible within `seconds`.
 
-    Of what the overhead leaves, two fifths go to looking at files (5 to 30 s), which costs little; the rest to polling (at most 300 s), which
-    is a login.
+    Two fifths of the time after the overhead go to looks at files (5 to 30 s), which are cheap. The rest goes to polls (at most 300 s), which
+    are logins.
 
     Raises:
-        ValueError: it cannot be met; the message says what can.
+        ValueError: the time is too short; the message has the minimum.
     """
     least = least_seconds(delivery)
     if least is None:
-        raise ValueError("nothing is polled where the DAGs come with the image")
+        raise ValueError("DAGs in the image are not polled")
     if seconds < least:
-        raise ValueError(f"cannot be met: the least that {delivery.value} can do is {least} seconds")
+        raise ValueError(f"cannot be met: the minimum for {delivery.value} is {least} seconds")
     spendable = seconds - OVERHEAD
     look = min(_MOST_PARSE, max(_LEAST, spendable * 2 // 5))
     poll = min(_MOST_POLL, spendable - look)
@@ -93,7 +93,7 @@ def spend(seconds: int, delivery: DagDelivery) -> Intervals:
 
 
 def worst_case(intervals: Intervals, delivery: DagDelivery) -> int:
-    """Seconds from a push until its DAGs are listed, if every look has just been missed."""
+    """Seconds from a push until its DAGs are listed, if it just missed every poll and look."""
     waits = (intervals.poll, max(intervals.refresh, intervals.parse))
     if delivery is DagDelivery.GIT_BUNDLE:
         waits = (intervals.refresh, intervals.parse)
@@ -101,16 +101,16 @@ def worst_case(intervals: Intervals, delivery: DagDelivery) -> int:
 
 
 def bundle_refresh(intervals: Intervals, *, moves: bool) -> int:
-    """Seconds between two refreshes of a git bundle; a commit never changes and is not asked for again."""
+    """Seconds between two refreshes of a git bundle. A commit never changes, so it is not polled."""
     return intervals.refresh if moves else _NEVER
 
 
 def pollers(
     delivery: DagDelivery, executor: Executor, *, dag_processors: int, triggerers: int, schedulers: int, workers: int
 ) -> int:
-    """Pods that ask the git host at every interval (chart 1.22.0; which pods have git-sync is under test with the chart).
+    """Number of pods that poll the git host (chart 1.22.0; a test with the chart checks which pods have git-sync).
 
-    Not counted: task pods, which clone once each, and the start of any pod.
+    Not counted: the one clone of each task pod, and the first clone of any pod.
     """
     match delivery:
         case DagDelivery.IMAGE:
@@ -122,17 +122,17 @@ def pollers(
 
 
 def polls_per_hour(pods: int, interval: int) -> int:
-    """Logins that so many pods make on the git host in an hour, at most."""
+    """Maximum number of logins on the git host per hour."""
     return -(-3600 * pods // interval)
 
 
 def warning(host: str, *, ssh: bool, polls: int) -> str | None:
-    """What to say when polls come near the limit that a host publishes; others use it up too, so half of it is near."""
+    """A warning from half of a host's published limit on, or None: other clients count towards the limit too."""
     limit = LIMITS.get(host)
     most = limit and (limit.ssh if ssh else limit.https)
     if not limit or not most or polls < most * _NEAR:
         return None
     return (
-        f"DAGs are polled {polls} times an hour, and {limit.name} wants at most {most} git operations ({limit.source}, "
+        f"DAGs are polled {polls} times an hour; {limit.name}'s limit is {most} git operations ({limit.source}, "
         f"{limit.looked_up}): raise airflow:dags.visibleWithinSeconds, or poll from fewer pods with airflow:dags.delivery gitBundle"
     )

@@ -1,4 +1,4 @@
-"""Git repository URLs: the three forms that git hosts show, and how one is written as another."""
+"""Git repository URLs: the three forms that git hosts show, and conversion between SSH and HTTPS."""
 
 import re
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ class GitUrl:
         """Read a URL.
 
         Raises:
-            ValueError: not one of the three forms, or it carries a password.
+            ValueError: the URL has none of the three forms, or contains a password.
         """
         if match := _SCP.match(url):
             return cls("ssh", match["user"], match["host"].lower(), None, match["path"])
         if re.match(r"^\w+://[^/@]*:(?!\d{1,5}/).*@", url, re.DOTALL):
-            raise ValueError("must not carry a password; set it with `pulumi config set --secret airflow:gitToken`")
+            raise ValueError("must not contain a password; set it with `pulumi config set --secret airflow:gitToken`")
         match = _URL.match(url)
         if not match or not 0 < int(match["port"] or 1) < 65536:
             raise ValueError(
                 "must be git@host:org/repo.git, ssh://git@host:port/org/repo.git or https://host/org/repo.git"
             )
         if match["scheme"] != "ssh" and match["user"]:
-            raise ValueError("must not carry a user, which may be a token; leave it out, or name it in dags.username")
+            raise ValueError("must not contain a user, which may be a token; leave it out, or set dags.username")
         if match["scheme"] == "ssh" and not match["user"]:
             raise ValueError(f"has no user; write it as ssh://git@{url.removeprefix('ssh://')}")
         port = int(match["port"]) if match["port"] else None
@@ -44,12 +44,12 @@ class GitUrl:
 
     @property
     def is_ssh(self) -> bool:
-        """Whether the repository is reached by SSH."""
+        """Whether the URL uses SSH."""
         return self.scheme == "ssh"
 
     @property
     def host_and_port(self) -> str:
-        """The host as known_hosts names it."""
+        """The host in the form of known_hosts."""
         return self.host if self.port in (None, 22) else f"[{self.host}]:{self.port}"
 
     def as_ssh(self) -> str:

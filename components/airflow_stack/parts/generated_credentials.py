@@ -1,10 +1,10 @@
-"""The keys and passwords that Airflow needs, made at random and kept in Kubernetes Secrets.
+"""Airflow's keys and passwords: random values in Kubernetes Secrets.
 
-Every credential has a generation. All generations stay in the state, so that a protected one never has to be deleted; the newest is used,
-and Fernet keeps the one before it, without which older rows of the metadata database could not be read.
-What is protected are the random values: from them a lost Secret is made again, and a Secret must be free to change.
-A Fernet key that is brought along from another Airflow is generation 1: none is made then, and `rotation.fernet_given` says so for good. Were the
-key itself the only sign of it, a stack that loses it would make another, and could not read the rows of its database.
+Every credential has a generation, and the newest is in use. All generations stay in the state, so that a protected one never has to be deleted.
+Airflow also gets the Fernet key before the newest, to read older rows of the metadata database.
+Protection covers the random values: a lost Secret is created again from them, and a Secret must be free to change.
+A Fernet key from another Airflow is generation 1, and `rotation.fernet_given` records that permanently. With the key as the only record, a stack
+that loses it would generate another, and could no longer read its database.
 """
 
 import base64
@@ -22,22 +22,22 @@ from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret
 
 
 class AirflowCredentialsArgs(PlacedArgs):
-    """What a caller decides about the credentials."""
+    """Arguments of `AirflowCredentials`."""
 
     rotation: NotRequired[RotationArgs]
-    """Generation of each credential; 1 where left out."""
+    """Generation of each credential; 1 by default."""
     admin_username: NotRequired[str]
-    """Login name of the admin user; left out: no password is made for one."""
+    """Login name of the admin user; left out: no password is generated."""
     database_username: NotRequired[str]
-    """User of a database that the program runs; left out: no password is made for one."""
+    """User of a database that the program runs; left out: no password is generated."""
     broker: NotRequired[bool]
-    """Whether Celery's broker needs a password and a URL."""
+    """Whether to generate password and URL of Celery's broker."""
     fernet_key: NotRequired[pulumi.Input[str]]
-    """Fernet key that is brought along, generation 1, with `rotation.fernet_given`; several with commas between them, the newest first. Secret."""
+    """Existing Fernet key, generation 1, with `rotation.fernet_given`. Several are separated by commas, newest first. Secret."""
     protect: NotRequired[bool]
     """Protects the Fernet key and the database password from deletion."""
     existing_secrets: NotRequired[ExistingSecretsArgs]
-    """Secrets that something else makes; nothing of what they hold is generated."""
+    """Existing Secrets: their content is not generated."""
 
 
 class AirflowCredentials(pulumi.ComponentResource):
@@ -58,11 +58,11 @@ class AirflowCredentials(pulumi.ComponentResource):
         self.digests = {}
         names = SecretNames()
         rotation, existing = args.get("rotation", {}), args.get("existing_secrets", {})
-        self.salt = self._made(f"{name}-salt", 32)
+        self.salt = self._random(f"{name}-salt", 32)
 
         if "fernet_key" not in existing:
             fernet = self._fernet_keys(rotation.get("fernet", 1), rotation.get("fernet_given", False))
-            self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_joined(fernet[-2:][::-1]))})
+            self._secret(names.fernet, {"fernet-key": pulumi.Output.concat(*_separated(fernet[-2:][::-1]))})
         if "api_secret_key" not in existing:
             api_secret = self._password("api-secret-key", rotation.get("api_secret", 1), 64)
             self._secret(names.api_secret, {"api-secret-key": api_secret})
@@ -93,14 +93,14 @@ class AirflowCredentials(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, protect=protected)
 
     def _password(self, suffix: str, generations: int, length: int, *, protect: bool = False) -> pulumi.Output[str]:
-        """The newest generation: letters and digits only, so that it stands in any URL as it is."""
+        """The newest generation: only letters and digits, which need no escaping in a URL."""
         names = [f"{self._name}-{suffix}-{generation}" for generation in range(1, generations + 1)]
-        return [self._made(name, length, protect=protect) for name in names][-1]
+        return [self._random(name, length, protect=protect) for name in names][-1]
 
-    def _made(self, name: str, length: int, *, protect: bool = False) -> pulumi.Output[str]:
+    def _random(self, name: str, length: int, *, protect: bool = False) -> pulumi.Output[str]:
         """Random letters and digits, about 5.95 bits each.
 
-        Never `RandomBytes`, `RandomString` or `RandomId`: their resource id is the value itself, and an id is never secret in the state.
+        Never `RandomBytes`, `RandomString` or `RandomId`: their resource id is the value itself, and ids are never secret in the state.
         """
         opts = self._child(protect=protect)
         return random.RandomPassword(name, length=length, special=False, opts=opts).result
@@ -108,16 +108,16 @@ class AirflowCredentials(pulumi.ComponentResource):
     def _fernet_keys(self, generations: int, is_given: bool) -> list[pulumi.Output[str]]:
         """Fernet keys, oldest first: URL-safe Base64 of 32 bytes (https://cryptography.io/en/latest/fernet/).
 
-        The bytes are 32 random letters and digits, about 190 bits; Fernet takes half of them to sign and half to encrypt with AES-128.
+        The bytes are 32 random letters and digits, about 190 bits. Fernet signs with one half and encrypts with the other (AES-128).
         """
         given = self._args.get("fernet_key", "")
         if is_given == (given == "") and generations < 3:
             raise pulumi.RunError(
-                "fernet_key goes with rotation.fernet_given, and while rotation.fernet is below 3 that goes with it"
+                "fernet_key and rotation.fernet_given need each other while rotation.fernet is below 3"
             )
-        first = [] if given == "" else [pulumi.Output.secret(given).apply(_checked)]
+        first = [] if given == "" else [pulumi.Output.secret(given).apply(_validated)]
         made = [
-            self._made(f"{self._name}-fernet-key-{generation}", 32, protect=True).apply(_as_fernet_key)
+            self._random(f"{self._name}-fernet-key-{generation}", 32, protect=True).apply(_as_fernet_key)
             for generation in range(2 if is_given else 1, generations + 1)
         ]
         return [*first, *made]
@@ -138,7 +138,7 @@ def _as_fernet_key(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _checked(fernet_key: str) -> str:
+def _validated(fernet_key: str) -> str:
     """The key that was given. One that a stack gives was checked before; this one may come from another resource."""
     try:
         return usable_fernet_keys(fernet_key)
@@ -146,6 +146,6 @@ def _checked(fernet_key: str) -> str:
         raise pulumi.RunError(f"airflow:fernetKey {error}") from None
 
 
-def _joined(keys: list[pulumi.Output[str]]) -> Sequence[pulumi.Input[str]]:
+def _separated(keys: list[pulumi.Output[str]]) -> Sequence[pulumi.Input[str]]:
     """The keys with commas between them, as Airflow reads several (`[core] fernet_key`)."""
     return [part for key in keys for part in (",", key)][1:]

@@ -1,9 +1,9 @@
-"""The program of the rollout Job: waits until every workload of the release has rolled out, or says early why one will not.
+"""Program of the rollout Job: waits until every workload of the release has rolled out, or ends early with the cause.
 
-It runs in the cluster, in Airflow's image, from its own text: standard library only, nothing of this project. It ends with exit code 0
-when all is ready, and otherwise with 1; its termination message, which `pulumi up` prints, then says why.
+It runs in the cluster, in Airflow's image, from its own source: only the standard library, nothing of this project. Exit code 0 means ready.
+With exit code 1 the termination message has the cause, and `pulumi up` prints it.
 
-Only pods of the newest revision count, and only what happens now: what failed before, or belongs to others, is no reason to fail.
+Only pods of the newest revision and current failures count: earlier failures and other pods are ignored.
 """
 
 import json
@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 60.0
-"""Seconds for which a pod has to fail without a pause; a short outage, of a registry or a git host, ends by itself."""
+"""Seconds of uninterrupted failure of a pod. A short outage of a registry or a git host ends by itself."""
 PATIENCE_FOR_A_NODE = 300.0
-"""Seconds without a node. Autoscalers and volumes take minutes, and not all of them write an event."""
+"""Seconds of a pod without a node. Autoscalers and volumes take minutes, and not all of them write an event."""
 CRASHES = 3
-"""Restarts that make a crash loop. Fewer happen while a sidecar or a database comes up."""
+"""Restarts that count as a crash loop. Fewer occur while a sidecar or a database starts."""
 CALM = 60.0
 """Seconds without a crash before a rollout is complete: a container without a readiness probe is ready between two crashes."""
 MOUNTS = 4
-"""Failed mounts in a row; fewer end by themselves."""
+"""Consecutive failed mounts. Fewer end by themselves."""
 PERIOD = 2.0
-"""Seconds between two looks."""
-NEXT = "`airflow-stack status` says more, and what to do about it."
+"""Seconds between two checks."""
+NEXT = "`airflow-stack status` shows details and fixes."
 _STARTING = ("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff")
 _REFUSAL = re.compile(r"exceeded quota|violates PodSecurity|denied the request|forbidden", re.IGNORECASE)
 _UNREACHABLE = (OSError, ValueError, HTTPException)
@@ -42,7 +42,7 @@ Read = Callable[[str, str], Any]
 
 
 def unready(workloads: Iterable[Object]) -> Iterator[str]:
-    """Name the workloads that have not rolled out, by the rules of `kubectl rollout status`."""
+    """Workloads that have not rolled out, by the rules of `kubectl rollout status`."""
     for each in workloads:
         spec, status = each["spec"], each.get("status", {})
         wanted, strategy = spec.get("replicas", 1), spec.get("updateStrategy", {})
@@ -56,7 +56,7 @@ def unready(workloads: Iterable[Object]) -> Iterator[str]:
 
 
 class Look:
-    """What the API server says at one moment of the release's newest revision."""
+    """State of the release's newest revision at one moment."""
 
     def __init__(self, read: Read, release: str) -> None:
         self._read, self._now = read, datetime.now(timezone.utc)  # noqa: UP017  the image may have Python 3.10
@@ -69,11 +69,11 @@ class Look:
         self._pods = [pod for pod in pods if self._counts(pod)]
 
     def crashed_lately(self) -> bool:
-        """Whether a container ended badly, or again and again, within `CALM`."""
+        """Whether a container failed or crashed repeatedly within `CALM`."""
         return any(self._age(last.get("finishedAt")) < CALM for pod in self._pods for _, last in _crashes(pod))
 
     def failures(self) -> Iterator[tuple[str, float, str]]:
-        """What keeps pods from being ready: pod and container, seconds for which that has to last, and the cause."""
+        """Failures that keep pods from being ready: pod and container, seconds that the failure must last, and the cause."""
         for uid, maker in self._makers.items():
             if maker.get("status", {}).get("replicas", 0) < maker["spec"].get("replicas", 1):
                 yield from self._refusals(uid, maker["metadata"]["name"])
@@ -106,17 +106,19 @@ class Look:
             if status.get("restartCount", 0) >= CRASHES and not status.get("ready"):
                 reason = f"{crash.get('reason', 'Error')}, exit code {crash.get('exitCode')}"
                 yield 0.0, f" ended {status['restartCount']} times ({reason}): {self._last_words(pod, name)}"
-        elif name == "git-sync-init" and "running" in state and (said := _git_error(self._log(pod, name))):
-            yield PATIENCE, f": {said}"
+        elif name == "git-sync-init" and "running" in state and (error := _git_error(self._log(pod, name))):
+            yield PATIENCE, f": {error}"
 
     def _refusals(self, uid: str, name: str) -> Iterator[tuple[str, float, str]]:
         for event in self._events(uid, "FailedCreate"):
             if _REFUSAL.search(message := event.get("message", "")):
-                yield name, PATIENCE, f"{name} may not make a pod: {_short(message.split('is forbidden: ')[-1])}"
+                yield name, PATIENCE, f"{name} cannot create a pod: {_short(message.split('is forbidden: ')[-1])}"
 
     def _without_node(self, pod: Object, message: str) -> Iterator[tuple[str, float, str]]:
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
-        if not any(self._events(uid, reason) for reason in ("TriggeredScaleUp", "Nominated")):  # else one is on its way
+        if not any(
+            self._events(uid, reason) for reason in ("TriggeredScaleUp", "Nominated")
+        ):  # otherwise one is coming
             yield name, PATIENCE_FOR_A_NODE, f"{name} has no node: {_short(message)}"
 
     def _without_volume(self, pod: Object) -> Iterator[tuple[str, float, str]]:
@@ -127,7 +129,7 @@ class Look:
                     yield name, PATIENCE, f"{name} lacks a volume: {_short(event['message'])}"
 
     def _events(self, uid: str, reason: str) -> list[Object]:
-        """Recent events of one object; the kubelet repeats one at least every two minutes."""
+        """Recent events of one object. The kubelet repeats an event at least every two minutes."""
         found = self._read("api/v1", f"events?fieldSelector=involvedObject.uid={uid},reason={reason}")
         return [event for event in found if self._age(event.get("lastTimestamp") or event.get("eventTime")) < 150]
 
@@ -138,7 +140,7 @@ class Look:
 
     def _last_words(self, pod: Object, container: str) -> str:
         log = self._log(pod, container)
-        return _git_error(log) or _short(next((line for line in reversed(log) if line.strip()), "it printed nothing"))
+        return _git_error(log) or _short(next((line for line in reversed(log) if line.strip()), "no output"))
 
     def _log(self, pod: Object, container: str) -> list[str]:
         path = f"pods/{pod['metadata']['name']}/log?container={container}&tailLines=20"
@@ -147,7 +149,7 @@ class Look:
 
 
 def _newest(deployments: Iterable[Object], replica_sets: Iterable[Object]) -> list[Object]:
-    """The ReplicaSet of each Deployment that has its present template."""
+    """ReplicaSets with the current template of their Deployment."""
 
     def revision(each: Object) -> int:
         return int(each["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision", 0))
@@ -165,7 +167,7 @@ def _newest(deployments: Iterable[Object], replica_sets: Iterable[Object]) -> li
 
 
 def _crashes(pod: Object) -> Iterator[tuple[Object, Object]]:
-    """Containers that ended although they should run, each with its last end. An init container may end well."""
+    """Containers that ended but should run, each with its last termination. An init container may succeed."""
     for status in _statuses(pod):
         ended = status["state"].get("terminated")
         last = ended or status.get("lastState", {}).get("terminated") or {}
@@ -174,12 +176,12 @@ def _crashes(pod: Object) -> Iterator[tuple[Object, Object]]:
 
 
 def _git_error(log: Sequence[str]) -> str:
-    """The newest line's `error`, for git-sync tries again by itself (its log is JSON: kubernetes/git-sync, pkg/logging)."""
+    """`error` of the newest line: git-sync retries by itself (its log is JSON: kubernetes/git-sync, pkg/logging)."""
     try:
-        said = json.loads(log[-1])["error"]
+        error = json.loads(log[-1])["error"]
     except (IndexError, KeyError, TypeError, ValueError):
         return ""
-    return _short(re.sub(r'^.*stderr: "|" }$', "", str(said), flags=re.DOTALL).replace("\\n", " "))
+    return _short(re.sub(r'^.*stderr: "|" }$', "", str(error), flags=re.DOTALL).replace("\\n", " "))
 
 
 def _statuses(pod: Object) -> list[Object]:
@@ -187,19 +189,19 @@ def _statuses(pod: Object) -> list[Object]:
 
 
 def _short(text: str) -> str:
-    """One line, without the user and password of an address: Pulumi keeps the message in its state."""
+    """One line, without users and passwords in addresses: Pulumi keeps the message in its state."""
     return re.sub(r"://[^/@\s]+@", "://[hidden]@", " ".join(text.split()))[:400]
 
 
 def watch(read: Read, release: str, seconds: float) -> list[str]:
-    """Look until all has rolled out or something lasts that hinders it: an empty list, or a line for each cause.
+    """Wait until every workload has rolled out or a failure lasts: an empty list, or one line per cause.
 
     Args:
         read: Reads the namespace.
-        release: Name of the Helm release, which its objects have as a label.
-        seconds: Until it gives up.
+        release: Name of the Helm release, which is a label of its objects.
+        seconds: Timeout.
     """
-    end, told = time.monotonic() + seconds, list[str]()
+    end, printed = time.monotonic() + seconds, list[str]()
     since: dict[str, float] = {}
     while True:
         try:
@@ -216,9 +218,9 @@ def watch(read: Read, release: str, seconds: float) -> list[str]:
             return lasting
         if now > end:
             return [f"not ready after {seconds:.0f} s: {', '.join(missing)}", *(cause for _, _, cause in found)]
-        if missing != told:
+        if missing != printed:
             print("waiting for", ", ".join(missing) or "a minute without a crash", flush=True)
-            told = missing
+            printed = missing
         time.sleep(PERIOD)
 
 
@@ -238,7 +240,7 @@ def in_cluster(namespace: str) -> Read:
                 text = answer.read().decode(errors="replace")
         except _UNREACHABLE as error:
             if is_log:
-                return []  # it has not begun, is gone, or its node does not answer
+                return []  # the container has not started, is gone, or its node does not answer
             raise OSError(f"{error} for {path.partition('?')[0]}") from error
         return text.splitlines() if is_log else json.loads(text)["items"]
 
@@ -246,7 +248,7 @@ def in_cluster(namespace: str) -> Read:
 
 
 def main() -> None:
-    """Watch the release that the environment names, and leave the outcome as the termination message."""
+    """Watch the release named by the environment, and write the result to the termination message."""
     environment = os.environ
     causes = watch(in_cluster(environment["NAMESPACE"]), environment["RELEASE"], float(environment["SECONDS"]))
     text = "\n".join([*causes, NEXT] if causes else ["every workload is ready"])

@@ -1,4 +1,4 @@
-"""Rules about the Helm release and what the Airflow chart does by default. The defaults are those of chart 1.22.0."""
+"""Rules about the Helm release and the defaults of the Airflow chart (version 1.22.0)."""
 
 import re
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at,
 
 _JOBS = ("createUserJob", "migrateDatabaseJob")
 _SECRET_NAMES = {
-    "fernetKeySecretName": "connections in the database can no longer be read after a new install",
+    "fernetKeySecretName": "after a new installation, connections in the database are unreadable",
     "apiSecretKeySecretName": "every upgrade ends all sessions",
-    "jwtSecretName": "tasks that run through an upgrade are refused by the API",
-    "data.metadataSecretName": "the chart connects as postgres with the password postgres",
+    "jwtSecretName": "the API refuses tasks that run during an upgrade",
+    "data.metadataSecretName": "it connects as postgres with the password postgres",
 }
 
 
@@ -22,19 +22,19 @@ def _pinned_chart(resource: Resource) -> Iterator[Violation]:
     if not local and not re.match(r"^v?\d+\.\d+\.\d+([-+].+)?$", str(version or "")):
         yield Violation(
             "version",
-            f"leaves open which version of chart {chart!r} is deployed; Airflow's chart 2.0, for one, takes git-sync away",
-            "name one version: pulumi config set --path 'airflow:chart.version' 1.22.0",
+            f"does not pin a version of chart {chart!r}; Airflow's chart 2.0, for example, has no git-sync",
+            "set one version: pulumi config set --path 'airflow:chart.version' 1.22.0",
             version or "not set",
         )
 
 
 def _awaited(resource: Resource) -> Iterator[Violation]:
-    followed = "airflow:index:AirflowRelease$" in resource.urn  # by a rollout, which is awaited
-    if resource.type == RELEASE and truth(resource.at("skipAwait", False)) and not followed:
+    has_rollout = "airflow:index:AirflowRelease$" in resource.urn  # which is awaited
+    if resource.type == RELEASE and truth(resource.at("skipAwait", False)) and not has_rollout:
         yield Violation(
             "skipAwait",
-            "`pulumi up` would report success while no pod is ready",
-            "leave skipAwait out, or make the release with the component `Airflow`, whose rollout is awaited",
+            "`pulumi up` would succeed before any pod is ready",
+            "leave skipAwait out, or use the component `Airflow`, whose rollout is awaited",
             True,
         )
 
@@ -48,10 +48,10 @@ def _hooks(resource: Resource) -> Iterator[Violation]:
             if truth(at(values, f"{job}.{switch}", True)):
                 yield Violation(
                     f"values.{job}.{switch}",
-                    "a release that is awaited never gets ready: the pods wait for this Job, and Helm starts it after them"
+                    "an awaited release never becomes ready: the pods wait for this Job, and Helm starts it after them"
                     if switch == "useHelmHooks"
-                    else "the next upgrade within the Job's lifetime fails: its template cannot be changed",
-                    f"leave the program's own Jobs in place (airflow:values {job}.enabled false), or set {switch} to false",
+                    else "the next upgrade during the Job's lifetime fails: a Job's template is immutable",
+                    f"keep the program's own Jobs (airflow:values {job}.enabled false), or set {switch} to false",
                     True,
                 )
     for kind in ("extraSecrets", "extraConfigMaps"):
@@ -59,8 +59,8 @@ def _hooks(resource: Resource) -> Iterator[Violation]:
             if truth(at(extra, "useHelmHooks", True)):
                 yield Violation(
                     f"values.{kind}.{name}.useHelmHooks",
-                    "an object made by a hook is not part of the release, and stays when that is gone",
-                    "set useHelmHooks to false, or make the object in the program",
+                    "a hook's object is not part of the release, and outlives it",
+                    "set useHelmHooks to false, or create the object in the program",
                     True,
                 )
 
@@ -70,8 +70,8 @@ def _own_keys(resource: Resource) -> Iterator[Violation]:
         if not resource.at(f"values.{path}"):
             yield Violation(
                 f"values.{path}",
-                f"the chart would make this up itself: {consequence}",
-                "make the Secret in the program and give the chart its name, as components/credentials.py does",
+                f"the chart would generate this itself: {consequence}",
+                "create the Secret in the program and pass its name to the chart, as parts/generated_credentials.py does",
                 "not set",
             )
 
@@ -90,14 +90,14 @@ def _default_admin(resource: Resource) -> Iterator[Violation]:
         if made and at(values, f"{parent}.defaultUser.password", "admin") == "admin":
             yield Violation(
                 f"values.{parent}.defaultUser.password",
-                "anybody who reaches the login page can log in as admin with the password admin",
-                "leave users to the program (airflow:admin), whose password is random: pulumi stack output adminPassword --show-secrets",
+                "anyone who reaches the login page can log in as admin with the password admin",
+                "let the program create the user (airflow:admin), with a random password: pulumi stack output adminPassword --show-secrets",
             )
     if truth(at(values, "config.core.simple_auth_manager_all_admins", False)):
         yield Violation(
             "values.config.core.simple_auth_manager_all_admins",
-            "everybody is an admin without a login",
-            "leave it out; the program's auth manager asks for a password",
+            "everyone is an admin without a login",
+            "remove it; the program's auth manager requires a password",
             True,
         )
 
@@ -118,7 +118,7 @@ def _bounded_volumes(resource: Resource) -> Iterator[Violation]:
         if claimed and not at(values, f"{path}.size"):
             yield Violation(
                 f"values.{path}.size",
-                "the chart asks for 100Gi, for each pod, and the size cannot be changed later",
+                "the chart requests 100Gi for each pod, and the size is immutable",
                 f"set airflow:values {path}.enabled to false and keep logs with airflow:logs, or set a size",
                 "not set",
             )
@@ -133,8 +133,8 @@ def _shared_dag_volume(resource: Resource) -> Iterator[Violation]:
     if on and key and "Local" in at(values, "executor", ""):
         yield Violation(
             "values.dags.persistence.enabled",
-            "with LocalExecutor and an SSH key the chart mounts the key in the scheduler from a volume that it does not define: no scheduler starts",
-            "set it to false (each pod then syncs by itself), or use another executor or an HTTPS token",
+            "with LocalExecutor and an SSH key, the chart mounts the key from a volume that it does not define: no scheduler starts",
+            "set it to false (each pod then syncs separately), or use another executor or an HTTPS token",
             True,
         )
 

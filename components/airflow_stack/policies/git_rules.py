@@ -1,4 +1,4 @@
-"""Rules about the repository of the DAGs: what is followed, and whose word is taken for it."""
+"""Rules about the DAG repository: the ref that Airflow follows, and the identity of the git host."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from typing import Any
 
 from airflow_stack.policies.model import Environment, Resource, Rule, Violation, at, leaves, truth
 
-_CHART_BRANCH = "v2-2-stable"  # branch and ref of the chart where they are left out (1.22.0, values.yaml)
+_CHART_BRANCH = "v2-2-stable"  # the chart's default of branch and ref (1.22.0, values.yaml)
 _SSH = re.compile(r"^(ssh://|[\w.-]+@[^/:]+:)")
 _UNCHECKED = re.compile(r"strict_?host_?key_?checking\W{1,4}(no|off|false|accept-new)\b", re.IGNORECASE)
 _CHECKED = re.compile(r"^GIT_?SYNC_SSH_KNOWN_HOSTS$|^GIT_KNOWN_HOSTS$")
-_WORKED_ON = re.compile(r"^(main|master|trunk|dev|develop|development|next|staging|HEAD)$", re.IGNORECASE)
-_RELEASED = re.compile(r"^(release|releases|prod|production|live|stable)([-/].*)?$|^v?\d+\.\d+", re.IGNORECASE)
+_DEVELOPMENT = re.compile(r"^(main|master|trunk|dev|develop|development|next|staging|HEAD)$", re.IGNORECASE)
+_RELEASE_REF = re.compile(r"^(release|releases|prod|production|live|stable)([-/].*)?$|^v?\d+\.\d+", re.IGNORECASE)
 
 
 def _known_hosts(resource: Resource) -> Iterator[Violation]:
@@ -19,8 +19,8 @@ def _known_hosts(resource: Resource) -> Iterator[Violation]:
         return
     values = resource.at("values", {})
     sync = at(values, "dags.gitSync", {})
-    way_out = "give the host's keys: airflow:dags.knownHosts (known for GitHub, GitLab and Bitbucket)"
-    reason = "whoever answers for the git host can hand Airflow any code to run"
+    way_out = "set the host's keys: airflow:dags.knownHosts (not needed for GitHub, GitLab and Bitbucket)"
+    reason = "an impostor of the git host could make Airflow run any code"
     if (
         truth(at(sync, "enabled", False))
         and _SSH.match(at(sync, "repo", ""))
@@ -29,7 +29,7 @@ def _known_hosts(resource: Resource) -> Iterator[Violation]:
         yield Violation("values.dags.gitSync.knownHosts", reason, way_out, "not set")
     for index, variable in enumerate(at(sync, "env", [])):
         if _CHECKED.match(at(variable, "name", "")) and not truth(at(variable, "value", True)):
-            yield Violation(f"values.dags.gitSync.env.{index}", reason, f"take it out; {way_out}")
+            yield Violation(f"values.dags.gitSync.env.{index}", reason, f"remove it; {way_out}")
     for path, text in leaves(values):
         if _UNCHECKED.search(text) or (_UNCHECKED.search(f"{path[-1]}={text}")):
             yield Violation(f"values.{'.'.join(path)}", reason, f"check host keys strictly; {way_out}")
@@ -45,20 +45,20 @@ def _branch_is_ref(resource: Resource) -> Iterator[Violation]:
         yield Violation(
             "values.dags.gitSync.branch",
             f"git-sync follows the branch and not the ref {ref!r}",
-            "name it once, in airflow:dags.branch, airflow:dags.tag or airflow:dags.commit; for a tag or commit branch and rev are empty",
+            "set one of airflow:dags.branch, airflow:dags.tag and airflow:dags.commit; with a tag or commit, branch and rev are empty",
             branch,
         )
     elif rev != ("HEAD" if branch else ""):
         yield Violation(
             "values.dags.gitSync.rev",
-            "git-sync ends at once with a branch and another revision, and follows rev where there is no branch",
-            "name the tag or commit in airflow:dags.tag or airflow:dags.commit; beside a branch rev is HEAD",
+            "git-sync exits if both a branch and another revision are set, and follows rev without a branch",
+            "set airflow:dags.tag or airflow:dags.commit; with a branch, rev is HEAD",
             rev,
         )
 
 
 def _followed(resource: Resource) -> Iterator[tuple[str, str]]:
-    """What Airflow's DAGs follow, with its path: by git-sync or by git bundles."""
+    """Path and value of each ref that git-sync or git bundles follow."""
     if not resource.is_airflow:
         return
     values = resource.at("values", {})
@@ -77,22 +77,22 @@ def _bare(ref: str) -> str:
 
 def _production_ref(resource: Resource) -> Iterator[Violation]:
     for key, ref in _followed(resource):
-        if _WORKED_ON.match(_bare(ref)):
+        if _DEVELOPMENT.match(_bare(ref)):
             yield Violation(
                 key,
-                "every merge would run in production within a minute, seen by nobody",
-                "follow a branch that moves by promotion alone, such as airflow:dags.branch release, or a tag",
+                "every merge would run in production within a minute, without further review",
+                "follow a branch that only promotions move, such as airflow:dags.branch release, or a tag",
                 ref,
             )
 
 
 def _staging_ref(resource: Resource) -> Iterator[Violation]:
     for key, ref in _followed(resource):
-        if _RELEASED.match(_bare(ref)):
+        if _RELEASE_REF.match(_bare(ref)):
             yield Violation(
                 key,
-                "what is merged would run nowhere before it is released",
-                "follow what is merged, such as airflow:dags.branch main",
+                "merged commits would run nowhere before their release",
+                "follow the branch of merged commits, such as airflow:dags.branch main",
                 ref,
             )
 

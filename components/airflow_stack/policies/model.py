@@ -1,6 +1,6 @@
-"""What a rule is, and the plain resources that it judges. Knows neither Pulumi nor any single rule.
+"""Types of rules and of the plain resources that they check. Independent of Pulumi and of the single rules.
 
-Resources come from three places alike: the engine by way of the policy pack, `airflow-stack check`, and tests.
+Resources come from the engine (through the policy pack), from `airflow-stack check`, and from tests.
 """
 
 import re
@@ -13,7 +13,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 class Level(StrEnum):
-    """What happens to a stack that breaks a rule; the words are Pulumi's."""
+    """Consequence of a violation; the values are Pulumi's."""
 
     MANDATORY = "mandatory"
     ADVISORY = "advisory"
@@ -21,7 +21,7 @@ class Level(StrEnum):
 
 
 class Environment(StrEnum):
-    """What a stack is for."""
+    """Purpose of a stack."""
 
     PRODUCTION = "production"
     STAGING = "staging"
@@ -29,41 +29,41 @@ class Environment(StrEnum):
 
 
 class Unknown:
-    """Stands for a value that a preview cannot know yet."""
+    """Type of `UNKNOWN`, the placeholder of a value that a preview cannot know."""
 
 
 UNKNOWN = Unknown()
 
 
 class NotYetKnownError(Exception):
-    """A rule needs a value that is known only once the stack is deployed; the deployment asks the rule again."""
+    """A rule needs a value that is unknown until deployment. The deployment runs the rule again."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as the program wants it."""
+    """Desired state of a resource."""
 
     type: str
     name: str
     props: Mapping[str, Any]
     protect: bool = False
     urn: str = ""
-    """Names the types of the components that it belongs to."""
+    """Contains the types of the parent components."""
 
     def at(self, path: str, default: object = None) -> Any:  # noqa: ANN401  any property of any resource
-        """As the function of this name."""
+        """Call the function of the same name."""
         return at(self.props, path, default)
 
     @property
     def is_airflow(self) -> bool:
-        """Whether this is the Helm release of Airflow, by the name of its chart or its own."""
+        """Whether this is Airflow's Helm release, by its name or its chart's name."""
         chart = str(self.at("chart", "")).rsplit("/", 1)[-1]
         return self.type == RELEASE and (chart.startswith("airflow") or self.at("name") == "airflow")
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One place where a resource breaks a rule; never holds a secret."""
+    """One violation of a rule by a resource. Never contains a secret."""
 
     key: str
     reason: str
@@ -71,7 +71,7 @@ class Violation:
     value: object = None
 
     def __str__(self) -> str:
-        """Key and value, why, and the way out."""
+        """Key, value, reason and fix."""
         shown = "" if self.value is None else f" = {_hide_passwords(str(self.value))!r}"
         return f"{self.key}{shown}: {self.reason}\nfix: {self.way_out}"
 
@@ -81,29 +81,29 @@ Check = Callable[[Resource], Iterator[Violation]]
 
 @dataclass(frozen=True)
 class Rule:
-    """Something that every stack must hold to, or every stack of one environment."""
+    """A requirement for every stack, or for every stack of one environment."""
 
     name: str
     description: str
     source: str
-    """The public thread or document that the rule comes from."""
+    """Public issue or document behind the rule."""
     check: Check
     only: Environment | None = None
     level: Level = Level.MANDATORY
 
     def violations(self, resource: Resource, environment: Environment) -> list[Violation]:
-        """Where the resource breaks the rule.
+        """Violations of the rule by a resource.
 
         Raises:
-            NotYetKnownError: that depends on a value which a preview cannot know.
+            NotYetKnownError: the result depends on a value that a preview cannot know.
         """
         return list(self.check(resource)) if self.only in (None, environment) else []
 
 
 def at(props: Mapping[str, Any], path: str, default: object = None) -> Any:  # noqa: ANN401  as above
-    """The property at a dotted path; `default` where it is missing, null, or no text, list or map as the default is one.
+    """The property at a dotted path. `default` if it is missing or null, or not of the type of a text, list or map given as default.
 
-    What has another type than it must is for the chart and Kubernetes to refuse.
+    The chart and Kubernetes refuse values of a wrong type.
     """
     value: Any = props
     for key in path.split("."):
@@ -115,7 +115,7 @@ def at(props: Mapping[str, Any], path: str, default: object = None) -> Any:  # n
 
 
 def truth(value: object) -> bool:
-    """A boolean as charts and `airflow.cfg` write it."""
+    """A boolean in the notation of charts and `airflow.cfg`."""
     return value.strip().lower() in ("true", "t", "yes", "1") if isinstance(value, str) else bool(value)
 
 

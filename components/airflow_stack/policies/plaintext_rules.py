@@ -1,7 +1,7 @@
-"""The rule that no secret stands in plain text in a release's values, a pod's environment or a ConfigMap. It never shows a value.
+"""Rule against plaintext secrets in a release's values, a pod's environment or a ConfigMap. It never shows a value.
 
-Found by what a text is (a private key, a URL with a password, a token of a known form), by where it stands (the chart's own keys for
-secrets, `extraSecrets`) and by what it is called.
+It recognizes secrets by content (a private key, a URL with a password, a token of a known form), by place (the chart's keys for secrets,
+`extraSecrets`) and by name.
 """
 
 import json
@@ -31,13 +31,13 @@ _PASSWORD = re.compile(r"(^|[a-z_-])(Pass|pass|Passwd|passwd|Password|password|P
 _NAMED_SECRET = re.compile(
     r"(PASS|PASSWD|PASSWORD|PASSPHRASE|TOKEN|SECRET|CREDENTIALS?|DSN|(API|SECRET|ACCESS|PRIVATE|SSH|FERNET|SIGNING|ENCRYPTION|ACCOUNT)_?KEY)$"
 )
-# Airflow's options that hold a secret under another name.
+# Airflow's options that contain a secret under another name.
 _AIRFLOW_SECRET = re.compile(r"(SQL_ALCHEMY_CONN(_ASYNC)?|BROKER_URL|RESULT_BACKEND)$")
 _METADATA = frozenset(("annotations", "podAnnotations", "airflowPodAnnotations", "labels"))
 
 
 def secret_name(name: str) -> bool:
-    """Whether a variable or option of this name holds a secret; those which say where one is found do not."""
+    """Whether a variable or option of this name contains a secret. References to a secret do not count."""
     upper = name.upper()
     if reference := re.match(r"(.+)_(CMD|SECRET)$", upper):  # Airflow's `_CMD` and `_SECRET`
         return not (secret_name(reference[1]) or _AIRFLOW_SECRET.search(reference[1])) and upper.endswith("SECRET")
@@ -45,7 +45,7 @@ def secret_name(name: str) -> bool:
 
 
 def _is_secret(name: str, text: str) -> bool:
-    """Whether a named text is a secret, or JSON that has one in it, as connections and `backend_kwargs` do."""
+    """Whether a named text is a secret, or JSON that contains one, like connections and `backend_kwargs`."""
     if text.strip().lower() in ("", "true", "false", "none"):
         return False
     if _IS_SECRET.search(text) or secret_name(name):
@@ -121,8 +121,8 @@ def _plaintext(resource: Resource) -> Iterator[Violation]:
     for place in dict.fromkeys(found):
         yield Violation(
             ".".join(place),
-            "holds what looks like a secret, in plain text: it is kept in the Helm release and shown by kubectl and previews",
-            "put it into a Secret and name that: airflow:environmentFrom for a variable, the chart's ...SecretName otherwise; and replace the secret",
+            "looks like a plaintext secret, which the Helm release stores, and kubectl and previews show",
+            "put it into a Secret and reference that, with airflow:environmentFrom or the chart's ...SecretName values; then replace the exposed secret",
         )
 
 

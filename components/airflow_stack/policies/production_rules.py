@@ -1,4 +1,4 @@
-"""Rules that hold in production alone: what is lost there is lost for good."""
+"""Rules for production only, where losses are permanent."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def _database(resource: Resource) -> Iterator[Violation]:
     if bundled or _runs_postgres(resource):
         yield Violation(
             "values.postgresql.enabled" if bundled else "spec",
-            "one pod with one volume, no backup and no standby, would hold every run, connection and variable of production",
+            "one pod with one volume, without backup or standby, would hold all runs, connections and variables of production",
             "use airflow:database.external or airflow:database.cloudNativePg",
             True if bundled else None,
         )
@@ -34,29 +34,29 @@ def _logs(resource: Resource) -> Iterator[Violation]:
     if not any(truth(at(values, path, False)) for path in kept):
         yield Violation(
             "values.config.logging.remote_logging",
-            "logs go with the pod that wrote them: a task that failed at night cannot be explained in the morning",
+            "logs disappear with their pod: in the morning, a task that failed at night cannot be explained",
             "set airflow:logs.remote.folder to a bucket, or airflow:logs.volume",
             "not set",
         )
 
 
-def _kept(resource: Resource) -> str:
-    """What would be lost with the resource; empty where nothing would."""
+def _loss(resource: Resource) -> str:
+    """The loss when the resource is deleted; empty if there is none."""
     name = resource.name
     if resource.type == NAMESPACE:
         return "everything in the namespace"
     if resource.type in (_CLUSTER, _CLAIM) or _runs_postgres(resource):
-        return "the database" if resource.type != _CLAIM else "what is on the volume"
+        return "the database" if resource.type != _CLAIM else "the content of the volume"
     if resource.type.startswith("random:") and "fernet-key" in name:
         return "every connection and variable in the database, which only this key decrypts"
-    return "the way into the database" if resource.type.startswith("random:") and "database-password" in name else ""
+    return "access to the database" if resource.type.startswith("random:") and "database-password" in name else ""
 
 
 def _protected(resource: Resource) -> Iterator[Violation]:
-    if (lost := _kept(resource)) and not resource.protect:
+    if (loss := _loss(resource)) and not resource.protect:
         yield Violation(
             resource.name,
-            f"a `pulumi destroy` or a renaming by mistake would delete {lost}",
+            f"an accidental `pulumi destroy` or rename would delete {loss}",
             "protect it: pulumi config set airflow:protect true (the option protect, in a program of your own)",
         )
 

@@ -1,6 +1,6 @@
-"""All rules, and how a stack chooses: which environment it is, and how strictly each rule is taken.
+"""All rules, and a stack's settings for them: its environment, and the level of each rule.
 
-Both stand in the stack file, under names of their own that the program does not read:
+The settings are in the stack file, in a namespace that the program does not read:
 
     policies:environment: production
     policies:levels: {resources-set: advisory, pod-security: disabled}
@@ -31,7 +31,7 @@ _BY_NAME = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A violation, by whom and how strictly."""
+    """A violation with its rule, level and resource."""
 
     rule: Rule
     level: Level
@@ -41,17 +41,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a stack chose."""
+    """Environment of a stack, and its levels of rules."""
 
     environment: Environment
     levels: Mapping[str, Level] = field(default_factory=dict)
 
     def level(self, rule: Rule) -> Level:
-        """How strictly the stack takes a rule; one for another environment not at all."""
+        """Level of a rule; `disabled` for a rule of another environment."""
         return self.levels.get(rule.name, rule.level) if rule.only in (None, self.environment) else Level.DISABLED
 
     def judge(self, resources: Iterable[Resource]) -> list[Finding]:
-        """Everything wrong with a stack, the mandatory rules first."""
+        """All violations, mandatory rules first."""
         rules = sorted(RULES, key=lambda rule: list(Level).index(self.level(rule)))
         everything = sorted(resources, key=lambda resource: resource.name)  # a program registers them in any order
         return [
@@ -64,14 +64,14 @@ class Choice:
 
 
 def chosen(stack: str, config: Mapping[str, object]) -> Choice:
-    """What a stack chose; left out, the environment goes by the stack's name, and each rule has its own level.
+    """The environment and levels of a stack. By default the stack's name decides the environment, and each rule has its own level.
 
     Args:
         stack: Name of the stack.
         config: Its settings in the namespace `policies`.
 
     Raises:
-        UserError: a setting is unknown or has a value that it cannot have.
+        UserError: a setting is unknown or has an invalid value.
     """
     if unknown := sorted(config.keys() - {"environment", "levels"}):
         raise _wrong(
@@ -92,7 +92,7 @@ def chosen(stack: str, config: Mapping[str, object]) -> Choice:
     if not isinstance(levels, Mapping):
         raise _wrong(
             "levels",
-            "must be an object: the name of a rule, and its level",
+            "must be an object of rule names and levels",
             Level,
             f"pulumi config set --path '{CONFIG}:levels.no-latest-tag' advisory",
         )

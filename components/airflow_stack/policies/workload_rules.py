@@ -1,4 +1,4 @@
-"""The pods that a program makes itself, and rules about their containers and namespaces."""
+"""Containers of a program's own pods, and rules about containers and namespaces."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _SIDECARS = ("scheduler", "dagProcessor", "triggerer")
 
 
 def containers(resource: Resource) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every container of a pod or of what makes pods, with its path."""
+    """Path and content of every container in a pod or workload."""
     if resource.type.startswith("kubernetes:") and resource.type.split(":")[-1] in _KINDS:
         for path in ("spec", "spec.template.spec", "spec.jobTemplate.spec.template.spec"):
             for kind in ("initContainers", "containers"):
@@ -23,7 +23,7 @@ def containers(resource: Resource) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _images(resource: Resource) -> Iterator[tuple[str, str]]:
-    """Every image that is named, with its path."""
+    """Path and name of every image."""
     for path, container in containers(resource):
         yield f"{path}.image", at(container, "image", "")
     if resource.type != RELEASE:
@@ -39,12 +39,12 @@ def _images(resource: Resource) -> Iterator[tuple[str, str]]:
                 f"{at(image, 'repository', path)}:{tag}{digest}",
             )
     for keys, text in leaves(values):
-        if keys[-1] == "image":  # of the chart's extraContainers and extraInitContainers
+        if keys[-1] == "image":  # in the chart's extraContainers and extraInitContainers
             yield f"values.{'.'.join(keys)}", text
 
 
 def _tag(image: str) -> str:
-    """The tag of an image; empty where it has a digest, `latest` where it has neither."""
+    """Tag of an image; empty with a digest, `latest` without tag and digest."""
     name = image.rsplit("/", 1)[-1]
     return "" if "@" in name else name.partition(":")[2] or "latest"
 
@@ -54,8 +54,8 @@ def _pinned(resource: Resource) -> Iterator[Violation]:
         if (tag := _tag(image)) not in ("", "latest") and not re.search(r"\d", re.sub(r"^v?\d+$", "", tag)):
             yield Violation(
                 key,
-                "is a tag that moves: pods that start tomorrow may run something else",
-                "name a full version or a digest, such as airflow:images.airflow.tag 3.3.2",
+                "is a moving tag: pods that start tomorrow may run another image",
+                "use a full version or a digest, such as airflow:images.airflow.tag 3.3.2",
                 image,
             )
 
@@ -65,8 +65,8 @@ def _not_latest(resource: Resource) -> Iterator[Violation]:
         if _tag(image) == "latest":
             yield Violation(
                 key,
-                "runs whatever was pushed last, and a rollback cannot go back to what ran before",
-                "name a full version, such as airflow:images.airflow.tag 3.3.2",
+                "runs the last pushed image, and a rollback cannot restore the earlier one",
+                "use a full version, such as airflow:images.airflow.tag 3.3.2",
                 image,
             )
 
@@ -76,17 +76,17 @@ def _resources(resource: Resource) -> Iterator[Violation]:
     if resource.is_airflow:
         values = resource.at("values", {})
         wanted += [(f"values.{path}", at(values, f"{path}.resources", {})) for path in _chart_containers(values)]
-    for path, given in wanted:
-        if missing := [size for size in _SIZES if at(given, size) is None]:
+    for path, sizes in wanted:
+        if missing := [size for size in _SIZES if at(sizes, size) is None]:
             yield Violation(
                 f"{path}.resources",
-                f"{' and '.join(missing)} not set: the pod is the first that a full node evicts, or it takes the node down with it",
-                "give it requests for CPU and memory and a limit for memory (airflow:size, airflow:components, or airflow:values)",
+                f"{' and '.join(missing)} not set: a full node evicts this pod first, or the pod exhausts the node",
+                "set requests for CPU and memory and a limit for memory (airflow:size, airflow:components, or airflow:values)",
             )
 
 
 def _chart_containers(values: dict[str, Any]) -> Iterator[str]:
-    """Where the chart takes `resources` from, for the containers that these values make (chart 1.22.0, values.yaml)."""
+    """Paths of `resources` for the containers that the values create (chart 1.22.0, values.yaml)."""
     executors = at(values, "executor", "CeleryExecutor")
     celery, kubernetes = "Celery" in executors, "Kubernetes" in executors
     switched = {
@@ -114,8 +114,8 @@ def _pod_security(resource: Resource) -> Iterator[Violation]:
         if level != "restricted":
             yield Violation(
                 f"metadata.labels['{label}']",
-                "a pod that runs as root or with the node's rights would be let in",
-                f"label the namespace {label}: restricted, as AirflowNamespace does; every pod of this program is made for it",
+                "would admit a pod that runs as root or with the node's privileges",
+                f"set the label {label}: restricted, as AirflowNamespace does; every pod of this program complies",
                 level or "not set",
             )
 

@@ -673,7 +673,7 @@ def test_a_given_fernet_key_that_is_taken_away_too_early_is_missed_and_no_new_on
     (problem,) = problems({"dags": SSH, "rotation": {"fernet": generation}, "fernetKey": old}).problems
     assert in_stack_file(problem) == golden
     for alone in ({"fernet_key": old}, {"rotation": {"fernet": generation, "fernet_given": True}}):
-        with pytest.raises(RunError, match="goes with rotation"):
+        with pytest.raises(RunError, match=r"rotation\.fernet_given"):
             fernet(**alone)
 
 

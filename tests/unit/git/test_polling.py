@@ -73,7 +73,7 @@ def test_what_cannot_be_met_is_refused_with_what_can(delivery: DagDelivery, seco
 
 def test_where_dags_come_with_the_image_there_is_nothing_to_spend() -> None:
     assert polling.least_seconds(DagDelivery.IMAGE) is None
-    with pytest.raises(ValueError, match="nothing is polled"):
+    with pytest.raises(ValueError, match="not polled"):
         polling.spend(60, DagDelivery.IMAGE)
     assert polls_per_hour(settings(**IMAGE)) == {}
 
