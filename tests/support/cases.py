@@ -123,18 +123,17 @@ def stack_settings(stack: str, chart: Path | None = None) -> Settings:
 
 @cache
 def every_choice() -> Mapping[str, Settings]:
-    """All combinations of the choices, by name."""
-    choices = product(EXECUTORS, SIZES, DATABASES, AUTHENTICATIONS, ACCESSES, LOGS)
+    """All combinations of the choices that change chart values, by name."""
+    choices = product(EXECUTORS, SIZES, AUTHENTICATIONS, ACCESSES, LOGS)
     return {
-        f"{executor}, {size}, {database}, {git}, {access}, logs: {logs}": settings(
+        f"{executor}, {size}, {git}, {access}, logs: {logs}": settings(
             executor=executor,
             size=size,
-            database=DATABASES[database],
             dags=AUTHENTICATIONS[git],
             logs=LOGS[logs],
             **ACCESSES[access],
         )
-        for executor, size, database, git, access, logs in choices
+        for executor, size, git, access, logs in choices
     }
 
 

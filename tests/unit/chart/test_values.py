@@ -13,6 +13,7 @@ from tests.support.cases import (
     ACCESSES,
     AUTHENTICATIONS,
     CONTRACT_CHART,
+    DATABASES,
     EXECUTORS,
     LOGS,
     SIZES,
@@ -52,8 +53,12 @@ def test_the_chart_accepts_the_values_of_every_choice(chart: Any) -> None:
         for text, name in seen.items()
     }
     assert {name: errors for name, errors in wrong.items() if errors} == {}
-    # The database is no affair of the chart's.
     assert len(seen) == len(EXECUTORS) * len(SIZES) * len(AUTHENTICATIONS) * len(ACCESSES) * len(LOGS)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_the_database_changes_no_value(executor: str) -> None:
+    assert len({json.dumps(values(executor=executor, database=database)) for database in DATABASES.values()}) == 1
 
 
 @pytest.mark.parametrize("chart", CHARTS)
