@@ -7,6 +7,8 @@ SANDBOX := $(BIN)/python -m sandbox
 WHERE := $(if $(CLUSTER),--cluster $(CLUSTER))
 AGREED := $(if $(YES),--yes)
 READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+STAND_INS_PASSED := $(BIN)/python -m tests.support.stand_in_record
 LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml
 
 # One `up` starts five Pythons, and the tests start hundreds: each would compile the project again.
@@ -49,17 +51,21 @@ down: setup ## Remove the sandbox, or one stack: STACK=<name>; KEEP=1 stops the 
 	@$(SANDBOX) down $(if $(filter command line,$(origin STACK)),--stack $(STACK)) $(WHERE) $(if $(KEEP),--keep)
 
 test-unit: setup ## Run the tests without tools or cluster
-	@$(BIN)/python -m pytest tests/unit -n auto
+	@$(PYTEST) tests/unit
 
-test: lint tools ## Run every test that this machine can run; CI=1 adds those on real pods
-	@$(BIN)/python -m pytest
+test: lint tools ## Run every test that this machine can run; CI=1 adds those on real pods, STAND_INS=all unchanged stand-ins
+	@echo "Tests without a cluster"
+	@$(PYTEST) tests/unit tests/render tests/programs tests/sandbox --ignore tests/sandbox/engine
+	@echo "Tests of the Pulumi engine, on one simulated cluster"
+	@$(PYTEST) tests/engine $$($(STAND_INS_PASSED))
+	@$(STAND_INS_PASSED) --passed
 	@$(if $(CI),$(MAKE) --no-print-directory test-real)
 
 test-real: setup ## Run end to end on real pods: DAGs, faults, clean removal
 	@$(BIN)/python -m pytest tests/real -m real
 
 golden: setup ## Rewrite the golden files with the current messages, all or those of TESTS=tests/unit/cli; review their diff
-	@$(BIN)/python -m pytest $(or $(TESTS),tests/unit tests/sandbox tests/programs --ignore tests/sandbox/engine) -n auto --snapshot-update
+	@$(PYTEST) $(or $(TESTS),tests/unit tests/sandbox tests/programs --ignore tests/sandbox/engine) --snapshot-update
 
 fuzz: setup ## Test 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py
