@@ -81,7 +81,7 @@ def delivery_values(settings: Settings) -> Values:
     dags = settings.dags
     if dags.delivery is DagDelivery.IMAGE:
         folder = dags.path if dags.path.startswith("/") else f"{IMAGE_FOLDER}/{dags.path}".rstrip("/")
-        return {"config": {"core": {"dags_folder": _escaped(folder)}}}
+        return {"config": {"core": {"dags_folder": escaped(folder)}}}
     intervals = polling.spend(dags.visible_within_seconds, dags.delivery)
     dag_processor = {"refresh_interval": intervals.refresh, "min_file_process_interval": intervals.parse}
     config = {"config": {"dag_processor": dag_processor}}
@@ -163,7 +163,7 @@ def _git_sync(dags: Dags, intervals: polling.Intervals, secrets: names.SecretNam
         "branch": branch,
         "ref": dags.ref,
         "rev": rev,
-        "subPath": _escaped(dags.path),
+        "subPath": escaped(dags.path),
         "depth": dags.depth,
         "period": f"{intervals.poll}s",
         # No limit (git-sync 4.4.2, main.go). With a limit, a long outage of the git host fails starting tasks, and sidecars crash-loop until
@@ -220,10 +220,10 @@ def _git_bundle(bundle: Bundle, intervals: polling.Intervals) -> Values:
     }
     if bundle.source.path:
         kwargs["subdir"] = bundle.source.path
-    kwargs = {key: _escaped(value) if isinstance(value, str) else value for key, value in kwargs.items()}
+    kwargs = {key: escaped(value) if isinstance(value, str) else value for key, value in kwargs.items()}
     return {"name": bundle.name, "classpath": "airflow.providers.git.bundles.git.GitDagBundle", "kwargs": kwargs}
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape a text for airflow.cfg, which interpolates `%`."""
     return text.replace("%", "%%")
