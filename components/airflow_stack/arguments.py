@@ -171,6 +171,13 @@ class IngressArgs(TypedDict):
     """Annotations of the Ingress."""
 
 
+class WebArgs(TypedDict):
+    """The UI."""
+
+    title: NotRequired[str]
+    """Title of every page (`[api] instance_name`), such as the stack's name; left out: Airflow's own."""
+
+
 class AdminArgs(TypedDict):
     """The first user of the UI; the password is generated (output `adminPassword`)."""
 
@@ -343,6 +350,8 @@ class AirflowArgs(TypedDict):
     """The metadata database."""
     ingress: NotRequired[IngressArgs]
     """Access to the UI from outside the cluster."""
+    web: NotRequired[WebArgs]
+    """The UI."""
     admin: NotRequired[AdminArgs]
     """The first user."""
     logs: NotRequired[LogsArgs]

@@ -110,8 +110,10 @@ def _config(settings: Settings) -> Values:
     if settings.executor is not Executor.KUBERNETES:
         # The API server fetches logs from the host that ran the task. Pods of a Deployment have no DNS name.
         config["core"]["hostname_callable"] = "airflow.utils.net.get_host_ip_address"
-    if settings.ingress:
-        config["api"] = {"base_url": base_url(settings)}
+    api = {"base_url": base_url(settings)} if settings.ingress else {}
+    if settings.web.title:
+        api["instance_name"] = delivery.escaped(settings.web.title)
+    config["api"] = api
     if remote := settings.logs.remote:
         config["logging"] = {"remote_logging": "True", "remote_base_log_folder": remote.folder}
         if remote.connection:

@@ -94,6 +94,18 @@ class Ingress(Model):
     """Annotations of the Ingress."""
 
 
+class Web(Model):
+    """The UI."""
+
+    title: (
+        Annotated[
+            str, Matching(r"^((?!\{\{)[^\x00-\x1f\x7f])+$", "one line without {{, which Helm reads as a template")
+        ]
+        | None
+    ) = None
+    """Title of every page (`[api] instance_name`), such as the stack's name; left out: Airflow's own."""
+
+
 class Admin(Model):
     """The first user of the UI; the password is generated (output `adminPassword`)."""
 
@@ -178,6 +190,8 @@ class Settings(Model):
     """The metadata database."""
     ingress: Ingress | None = None
     """Access to the UI from outside the cluster."""
+    web: Web = Web()
+    """The UI."""
     admin: Admin = Admin()
     """The first user."""
     logs: Logs = Logs()

@@ -283,3 +283,10 @@ def test_service_accounts_of_everything_that_runs_tasks_are_annotated() -> None:
     found = values(serviceAccountAnnotations={"eks.amazonaws.com/role-arn": "arn"})
     for component in ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers"):
         assert found[component]["serviceAccount"]["annotations"] == {"eks.amazonaws.com/role-arn": "arn"}
+
+
+def test_the_title_of_the_ui_is_a_value_of_airflow_cfg_beside_the_address() -> None:
+    ingress = {"host": "airflow.example.com", "controllerNamespace": "ingress"}
+    api = chart_values(settings(web={"title": "100% Airflow"}, ingress=ingress))["config"]["api"]
+    assert api == {"base_url": "http://airflow.example.com", "instance_name": "100%% Airflow"}
+    assert "api" not in chart_values(settings())["config"]

@@ -16,7 +16,7 @@ from airflow_stack.cli.adopt.other_managers import managed_by_others
 from airflow_stack.cli.adopt.workload_settings import environment, ingress, logs, workloads
 from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION
 
-ROWS: Mapping[str, str] = {}
+ROWS = {"web.title": "config.api.instance_name"}
 """Chart value that becomes a setting as it is, by the setting's path."""
 RULES = (
     "namespace createNamespace executor images dags database existingSecrets rotation.fernetGiven admin environment environmentFrom components "
@@ -89,7 +89,7 @@ def adopt(values: Mapping[str, Any], live: Live | None = None) -> Adoption:
     logs(given, adoption, live)
     adoption.put("labels", given.part("labels"))
     for setting, chart_value in ROWS.items():
-        adoption.put(setting, given.take(chart_value))
+        adoption.put(setting, given.text(chart_value).replace("%%", "%"))  # airflow.cfg is read with interpolation
     if not live:  # the namespace stays whose it is, and the quota the chart's
         adoption.put("quota", given.part("quotas"))
     for path, reason in _DROPPED.items():

@@ -10,7 +10,7 @@ from airflow_stack.cli.diff.renderings import Side
 
 Settings = Mapping[str, Any]
 
-SENTENCES: Mapping[str, str] = {}
+SENTENCES = {"web.title": "The title of the UI changes from {before} to {after}."}
 """Sentence for a changed setting, by its path; `{before}` and `{after}` are its values."""
 IN_OBJECTS = (
     "size components chart.repository chart.path chart.timeoutSeconds database.inCluster database.cloudNativePg database.external.port "
