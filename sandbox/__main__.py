@@ -11,7 +11,7 @@ from rich.table import Table
 
 from airflow_stack.cli.console import console, say
 from airflow_stack.cli.recover import inspection
-from airflow_stack.cli.status.progress import Watch
+from sandbox.pod_watch import Watch
 from airflow_stack.cli.status.render import logs as print_logs
 from airflow_stack.cli.status.render import status_table
 from airflow_stack.errors import UserError

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from airflow_stack.cli.status.causes import Problem
-from airflow_stack.cli.status.progress import Look
+from sandbox.pod_watch import Look
 from sandbox import SandboxError, airflow_ready
 from sandbox.airflow_api import AirflowApi, AirflowApiError
 from tests.support.golden import Golden

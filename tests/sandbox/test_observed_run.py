@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_stack.cli.status.causes import Problem
-from airflow_stack.cli.status.progress import Look
+from sandbox.pod_watch import Look
 from sandbox import observed_run
 
 PULUMI = """

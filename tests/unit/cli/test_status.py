@@ -12,7 +12,7 @@ from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.pod_state import Container, doing, pulls
 from airflow_stack.cli.status import problems
 from airflow_stack.cli.status.causes import Problem
-from airflow_stack.cli.status.progress import Watch, doings, summary
+from sandbox.pod_watch import Watch, doings, summary
 from airflow_stack.cli.status.render import status_of
 from airflow_stack.errors import UserError
 from tests.support.golden import Golden
