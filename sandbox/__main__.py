@@ -4,20 +4,22 @@ import os
 import shlex
 import sys
 import webbrowser
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from airflow_stack.cli.console import console, say
+from airflow_stack.cli.logs.render import print_logs
 from airflow_stack.cli.recover import inspection
-from sandbox.pod_watch import Watch
-from airflow_stack.cli.status.render import logs as print_logs
-from airflow_stack.cli.status.render import status_table
+from airflow_stack.cli.status.model import pod_rows
+from airflow_stack.cli.status.render import pod_table
 from airflow_stack.errors import UserError
 from sandbox import SandboxError, clusters, daemons, pins, toolchain
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_ready import ReadyAirflow, wait_ready
+from sandbox.pod_watch import PodWatch
 from sandbox.sandbox_stack import SandboxStack, stacks
 from sandbox.session import ROOT, STATE, Session
 from sandbox.up_summary import show
@@ -38,7 +40,7 @@ def up(stack: StackName = "dev", where: Where = None, yes: Yes = False) -> None:
     opened = session.prepare(stack)
     _recover(opened, session, yes=yes)
     namespace = session.namespace(opened)
-    result = opened.up(live=Watch(session.reader(opened)).look)
+    result = opened.up(live=PodWatch(session.reader(opened)).look)
     if not result.ok:
         raise typer.Exit(1)
     page, ready = "", None
@@ -139,7 +141,9 @@ def status(where: Where = None) -> None:
         say("No stack is deployed. Deploy one with `make up`.")
     for name in names:
         say(f"Stack {name}:")
-        console.print(status_table(session.reader(session.stack(name))))
+        reader = session.reader(session.stack(name))
+        rows = pod_rows(reader.read("pods"), reader.read("events"), datetime.now(UTC))
+        console.print(pod_table(rows))
 
 
 @app.command()
@@ -181,14 +185,14 @@ def _confirmed(question: str, *, yes: bool) -> bool:
 def _recover(stack: SandboxStack, session: Session, *, yes: bool) -> None:
     """Repair a stack after an interrupted update, if the user agrees."""
     found = inspection.inspect(stack.name, ROOT, session.env())
-    for finding in found.findings:
-        say(f"- {finding}")
-    if found.findings and not found.refused:
+    for leftover in found.leftovers:
+        say(f"- {leftover}")
+    if found.leftovers and not found.refused:
         if not _confirmed("An earlier update was interrupted. Repair the stack?", yes=yes):
             raise SandboxError(
                 f"an earlier update was interrupted. `make up STACK={stack.name} YES=1` repairs the stack, then deploys it"
             )
-        found.mend()
+        found.repair()
     if found.refused:
         raise SandboxError(f"stack {stack.name} was not changed, for the reason above")
 
@@ -197,7 +201,7 @@ def _wait_ready(session: Session, stack: SandboxStack, page: str) -> ReadyAirflo
     """Wait until Airflow runs DAGs."""
     outputs = stack.outputs(secrets=True)
     api = AirflowApi(page, outputs["adminUser"], outputs["adminPassword"])
-    watch = Watch(session.reader(stack), settled=True)
+    watch = PodWatch(session.reader(stack), settled=True)
     return wait_ready(api, watch.look, session.dag_files(stack, outputs.get("dagRef", "")))
 
 

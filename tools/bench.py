@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_stack.chart.values import chart_values
-from airflow_stack.cli.manifests import render
+from airflow_stack.cli.manifests import stack_manifests
 from airflow_stack.settings.models import Logs, Settings
 from sandbox import config_copy, pins, toolchain
 from sandbox.pulumi_environment import environment
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _render(stack: str) -> None:
-    render(stack_settings(stack, CHART), stack)
+    stack_manifests(stack_settings(stack, CHART), stack)
 
 
 def _imports() -> dict[str, float]:

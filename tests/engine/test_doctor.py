@@ -15,8 +15,8 @@ from lightkube.resources.core_v1 import ServiceAccount, ServiceAccountToken
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 
 from airflow_stack.cli import stack_file
-from airflow_stack.cli.doctor.rights import rights
-from airflow_stack.cli.manifests import render
+from airflow_stack.cli.doctor.permissions import needed_permissions
+from airflow_stack.cli.manifests import stack_manifests
 from sandbox import toolchain
 from sandbox.pulumi_environment import environment
 from sandbox.sandbox_stack import SandboxStack
@@ -75,7 +75,7 @@ def test_the_permissions_that_it_requires_suffice_for_up(
     assert nothing["permissions"]["status"] == "fail"
     assert "create, delete, get, list, patch, watch deployments.apps" in nothing["permissions"]["message"]
 
-    wanted = rights(render(stack_file.settings(home, "doctor"), "doctor"))
+    wanted = needed_permissions(stack_manifests(stack_file.settings(home, "doctor"), "doctor"))
     grant(client, [PolicyRule(apiGroups=[each.group], resources=[each.resource], verbs=[each.verb]) for each in wanted])
     before = doctor()
     assert {check["status"] for check in before.values()} == {"ok"}, before

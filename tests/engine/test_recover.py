@@ -17,7 +17,7 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from airflow_stack.cli.process_table import find
+from airflow_stack.cli.process_table import processes
 from sandbox import toolchain
 from sandbox.pulumi_environment import environment
 from sandbox.sandbox_stack import SandboxStack
@@ -74,7 +74,7 @@ class Killable:
         none = subprocess.DEVNULL
         return subprocess.run(command, cwd=ROOT, env=self._env, stdin=none, capture_output=True, text=True, check=False)
 
-    def mended(self) -> str:
+    def repaired(self) -> str:
         """Run `recover`, and check that it changed no key and no workload."""
         keys, workloads = self.keys(), self.workloads()
         done = self.recover("--yes")
@@ -120,7 +120,7 @@ class Killable:
 def kill(root: int) -> None:
     """Kill a process and its descendants at once: all are stopped before the first is killed."""
     stopped: set[int] = set()
-    while new := {root, *(p.pid for p in find() if p.parent in stopped)} - stopped:
+    while new := {root, *(p.pid for p in processes() if p.parent in stopped)} - stopped:
         for pid in new:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
@@ -153,7 +153,7 @@ def test_a_repeatedly_killed_install_ends_like_an_undisturbed_one(killable: Kill
     for moment, seen in moments:
         killable.killed(seen)
         in_install = killable.helm_is("pending-install")  # takes a second or two
-        reported = killable.mended()
+        reported = killable.repaired()
         assert "locked" in reported, moment
         keys |= {name: data for name, data in killable.keys().items() if name not in keys}
         if moment == "in Helm's install":
@@ -171,7 +171,7 @@ def test_a_killed_upgrade_continues_without_a_restart(killable: Killable) -> Non
     killable.configure(rotation={"jwt": 2}, environment={"TEAM": "data"})  # changes Secrets, a Job and the release
     killable.killed(lambda: killable.helm_is("pending-upgrade"))
     in_upgrade = killable.helm_is("pending-upgrade")
-    assert ("pending-upgrade" in killable.mended()) == in_upgrade
+    assert ("pending-upgrade" in killable.repaired()) == in_upgrade
     again = killable.recover()
     assert (again.returncode, again.stdout.count("\n")) == (0, 1), again.stdout
     killable.ends_unchanged({name: data for name, data in keys.items() if "jwt" not in name})

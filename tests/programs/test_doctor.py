@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
-from airflow_stack.cli.doctor.examination import Doctor
-from airflow_stack.cli.doctor.model import Check, Part, Status
+from airflow_stack.cli.doctor.examination import Examination
+from airflow_stack.cli.doctor.model import CheckGroup, CheckResult, Status
 from airflow_stack.cli.helm import cache_folder
-from airflow_stack.cli.pulumi_cli import PulumiStack, State
+from airflow_stack.cli.pulumi_cli import PulumiStack
+from airflow_stack.cli.pulumi_state import State
 from airflow_stack.errors import UserError
 from tests.support import git_servers
 from tests.support.cases import ROOT
@@ -24,7 +25,7 @@ from tests.support.git_servers import HttpsServer, SshServer, needs_git, needs_s
 from tests.support.golden import Golden
 
 pytestmark = needs_git
-Examine = Callable[..., dict[str, Check]]
+Examine = Callable[..., dict[str, CheckResult]]
 PULUMI = shutil.which("pulumi") or shutil.which("pulumi", path=cache_folder() / "bin")
 _SECURE = {"secure": "AAABAI2=="}
 _SECRET_MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -53,7 +54,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
 
     def examined(
         dags: dict[str, Any], key: Path | None = None, token: str = "", state: State | None = None, **settings: Any
-    ) -> dict[str, Check]:
+    ) -> dict[str, CheckResult]:
         secrets = {"gitSshKey": key.read_text() if key else "", "gitToken": token}
         given = {"dags": dags, **settings, **{name: _SECURE for name, value in secrets.items() if value}}
         config = {f"airflow:{name}": value for name, value in given.items()}
@@ -70,7 +71,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
         monkeypatch.setattr("airflow_stack.cli.doctor.git_probe.subprocess.Popen", recorded)
         monkeypatch.setattr(PulumiStack, "setting", lambda _, name: secrets[name.removeprefix("airflow:")].strip())
         monkeypatch.setattr(PulumiStack, "state", lambda _, *, decrypted: state or no_stack())
-        checks = list(Doctor("mine", project, os.environ).examine(Part.GIT))
+        checks = list(Examination("mine", project, os.environ).run(CheckGroup.GIT))
         assert not list(temporary.iterdir()), "files were left behind"
         for secret in filter(None, [*secrets["gitSshKey"].splitlines()[1:-1], token]):
             assert secret not in repr((checks, commands))
@@ -150,13 +151,13 @@ def a_state(**keys: Path) -> State:
     return {"version": 3, "deployment": {"resources": made}}
 
 
-def the_failure(checks: dict[str, Check]) -> tuple[str, Check]:
+def the_failure(checks: dict[str, CheckResult]) -> tuple[str, CheckResult]:
     """The failed check. The checks before it succeeded, and the later ones did not run."""
     ((name, failed),) = [(name, check) for name, check in checks.items() if check.status is Status.FAIL]
     position = list(checks).index(name)
     assert {check.status for check in list(checks.values())[:position]} <= {Status.OK, Status.WARN, Status.SKIPPED}
     assert {check.status for check in list(checks.values())[position + 1 :]} <= {Status.SKIPPED}
-    assert failed.way_out
+    assert failed.fix
     return name, failed
 
 
@@ -185,7 +186,7 @@ def test_an_unregistered_key_is_reported_with_its_public_key(ssh: SshServer, exa
     name, failed = the_failure(examine(dags(ssh), other))
     assert name == "access"
     assert "Permission denied" in failed.message
-    assert git_servers.public(other) in failed.way_out
+    assert git_servers.public(other) in failed.fix
 
 
 @needs_sshd
@@ -204,7 +205,7 @@ def test_the_generated_key_is_read_from_the_state(ssh: SshServer, examine: Exami
     assert {check.status for check in checks.values()} == {Status.OK}, checks
     name, failed = the_failure(examine(generated, state=state, rotation={"gitSshKey": 2, "gitSshKeyDropped": 1}))
     assert name == "access"
-    assert git_servers.public(other) in failed.way_out
+    assert git_servers.public(other) in failed.fix
 
 
 @needs_sshd
@@ -241,7 +242,7 @@ def test_an_unknown_host_key_is_distinguished_from_a_changed_one(
     name, unknown = the_failure(examine(dags(ssh, knownHosts="elsewhere ssh-ed25519 AAAA\n"), ssh.key))
     assert name == "host key"
     assert "SHA256:" not in unknown.message
-    assert f"ssh-keyscan -p {ssh.port} 127.0.0.1" in unknown.way_out
+    assert f"ssh-keyscan -p {ssh.port} 127.0.0.1" in unknown.fix
     other = ssh.known_hosts(git_servers.make_key(tmp_path / "other"))
     name, changed = the_failure(examine(dags(ssh, knownHosts=other), ssh.key))
     assert name == "host key"
@@ -252,9 +253,9 @@ def test_an_unknown_host_key_is_distinguished_from_a_changed_one(
 def test_a_missing_ref_is_reported_with_similar_names(ssh: SshServer, examine: Examine) -> None:
     name, failed = the_failure(examine(dags(ssh, branch="relaese"), ssh.key))
     assert (name, "'relaese'" in failed.message) == ("ref", True)
-    assert "'release'" in failed.way_out
-    assert "'main', 'release'" in the_failure(examine(dags(ssh, branch="qqq"), ssh.key))[1].way_out
-    assert "airflow:dags.tag" in the_failure(examine(dags(ssh, branch="v1.0"), ssh.key))[1].way_out
+    assert "'release'" in failed.fix
+    assert "'main', 'release'" in the_failure(examine(dags(ssh, branch="qqq"), ssh.key))[1].fix
+    assert "airflow:dags.tag" in the_failure(examine(dags(ssh, branch="v1.0"), ssh.key))[1].fix
     assert the_failure(examine(dags(ssh, commit="1" * 40), ssh.key))[0] == "ref"
 
 
@@ -265,7 +266,7 @@ def test_an_empty_repository_is_distinguished_from_a_missing_one(ssh: SshServer,
     name, missing = the_failure(examine(dags(ssh, "other.git"), ssh.key))
     assert name == "repository"
     assert "does not appear to be a git repository" in missing.message, "as git says"
-    assert empty.way_out != missing.way_out
+    assert empty.fix != missing.fix
 
 
 @needs_sshd
@@ -273,7 +274,7 @@ def test_a_path_without_dags_is_reported_with_the_folders_that_contain_some(ssh:
     for path in ("lib", "nowhere", "dag"):
         name, failed = the_failure(examine(dags(ssh, path=path), ssh.key))
         assert (name, f"'{path}'" in failed.message) == ("DAG files", True)
-        assert "'dags'" in failed.way_out
+        assert "'dags'" in failed.fix
 
 
 @needs_sshd
@@ -315,7 +316,7 @@ def test_all_checks_pass_with_the_right_token(trusted: HttpsServer, examine: Exa
 def test_a_wrong_token_is_reported(trusted: HttpsServer, examine: Examine) -> None:
     name, failed = the_failure(examine(over_https(trusted), token="$(another)'token"))
     assert name == "access"
-    assert "airflow:gitToken" in failed.way_out
+    assert "airflow:gitToken" in failed.fix
     checks = examine(over_https(trusted), token="two words")
     assert (checks["credential"].status, checks["access"].status) == (Status.FAIL, Status.SKIPPED)
 
@@ -325,7 +326,7 @@ def test_a_private_repository_without_credentials_is_reported(
 ) -> None:
     name, failed = the_failure(examine(over_https(trusted)))
     assert name == "access"
-    assert failed.way_out == golden
+    assert failed.fix == golden
 
 
 def test_a_missing_repository_with_a_valid_token_is_reported(
@@ -333,10 +334,10 @@ def test_a_missing_repository_with_a_valid_token_is_reported(
 ) -> None:
     name, failed = the_failure(examine(over_https(trusted, "other.git"), token=trusted.token))
     assert name == "repository"
-    assert failed.way_out == golden
+    assert failed.fix == golden
 
 
 def test_an_untrusted_certificate_is_reported(https: HttpsServer, examine: Examine, golden: Golden) -> None:
     name, failed = the_failure(examine(over_https(https), token=https.token))
     assert name == "certificate"
-    assert failed.way_out == golden
+    assert failed.fix == golden

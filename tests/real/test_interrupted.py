@@ -15,7 +15,7 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
-from airflow_stack.cli.process_table import find
+from airflow_stack.cli.process_table import processes
 from tests.support.project import NAMESPACE, Project
 
 pytestmark = pytest.mark.real
@@ -50,7 +50,7 @@ class Interrupted:
         """Whether Pulumi holds the lock of the stack."""
         return any((self.project.stack_settings.parent / "pulumi" / ".pulumi" / "locks").rglob("*.json"))
 
-    def mend(self) -> str:
+    def repair(self) -> str:
         """Run `recover`, and check that it changed no key and no workload, and restarted nothing."""
         keys, before, counts = self.project.secrets(), self.workloads(), self.project.restarts()
         done = self.project.airflow_stack("recover", "--yes")
@@ -101,7 +101,7 @@ class Interrupted:
 
 def below(root: int) -> list[int]:
     """Descendants of a process."""
-    known = list(find())
+    known = list(processes())
     found = {root}
     while new := {each.pid for each in known if each.parent in found} - found:
         found |= new
@@ -173,7 +173,7 @@ def stack(project: Project) -> Iterator[Interrupted]:
 def test_an_install_killed_at_seven_moments_ends_like_an_undisturbed_one(stack: Interrupted) -> None:
     for number, (moment, seen) in enumerate(INSTALL.items()):
         stack.kill_when(seen, alone=number % 2 == 0)
-        assert "locked" in stack.mend(), moment
+        assert "locked" in stack.repair(), moment
     stack.ends_unchanged()
     assert stack.project.restarts() == {}
 
@@ -187,7 +187,7 @@ def test_an_upgrade_killed_at_four_moments_continues(stack: Interrupted) -> None
         stack.keys.pop(name, None)  # two Secrets that the upgrade changes
     for number, (moment, seen) in enumerate(UPGRADE.items()):
         stack.kill_when(seen, alone=number % 2 == 0)
-        assert "locked" in stack.mend(), moment
+        assert "locked" in stack.repair(), moment
     stack.ends_unchanged()
     assert stack.project.restarts() == {}
     assert stack.project.airflow.note("before") == '{"note": "before"}'

@@ -11,7 +11,7 @@ from airflow_stack.cli.diff.model import Level
 from airflow_stack.cli.diff.object_changes import changes
 from airflow_stack.cli.diff.record_tree import described
 from airflow_stack.cli.diff.renderings import RELEASE, Side, side
-from airflow_stack.cli.manifests import helm_template
+from airflow_stack.cli.helm import helm_template
 from airflow_stack.settings.models import Chart
 from tests.support.cases import CONTRACT_CHART, Config, settings
 from tests.support.edits import CELERY, CNPG, DEV, EDITS, LOCAL, PROD

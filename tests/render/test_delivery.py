@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_stack.chart.delivery import polls_per_hour
-from airflow_stack.cli.manifests import helm_template, record_stack
+from airflow_stack.cli.helm import helm_template
+from airflow_stack.cli.manifests import record_stack
 from airflow_stack.settings.models import Chart, Settings
 from tests.support.cases import AUTHENTICATIONS, BUNDLES, EXECUTORS, IMAGE, SSH, Config, settings
 from tests.support.manifests import Manifest, containers, containers_of, pods, secrets_read, violations

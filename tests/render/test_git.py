@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from airflow_stack.chart.values import chart_values
-from airflow_stack.cli.manifests import helm_template
+from airflow_stack.cli.helm import helm_template
 from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.settings.models import Chart
 from tests.support.cases import EXECUTORS, Config, settings

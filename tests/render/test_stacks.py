@@ -14,8 +14,10 @@ import yaml
 from hypothesis import given
 
 from airflow_stack.chart.values import chart_values
-from airflow_stack.cli.manifests import SECRET, helm_template, record_stack, render
+from airflow_stack.cli.helm import helm_template
+from airflow_stack.cli.manifests import record_stack, stack_manifests
 from airflow_stack.cli.recording import named
+from airflow_stack.cli.render.model import SECRET, shown_manifests
 from airflow_stack.settings.models import Chart, Settings
 from tests.support.cases import (  # fmt: skip
     ACCESSES,
@@ -89,7 +91,7 @@ def rendered(name: str, chart: Path) -> Rendered:
 @cache
 def shown(name: str, chart: Path) -> str:
     """What `airflow-stack render` prints."""
-    return yaml.safe_dump_all(render(rendered(name, chart).settings, name), sort_keys=False)
+    return yaml.safe_dump_all(shown_manifests(stack_manifests(rendered(name, chart).settings, name)), sort_keys=False)
 
 
 every_stack = pytest.mark.parametrize("name", [*STACKS, *CASES])

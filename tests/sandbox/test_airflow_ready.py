@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from airflow_stack.cli.status.causes import Problem
-from sandbox.pod_watch import Look
+from airflow_stack.cli.status.model import PodProblem
 from sandbox import SandboxError, airflow_ready
 from sandbox.airflow_api import AirflowApi, AirflowApiError
+from sandbox.pod_watch import PodObservation
 from tests.support.golden import Golden
 
 URL = "http://airflow.test"
@@ -72,8 +72,8 @@ def healthy(**more: object) -> Answers:
     }
 
 
-def seen(*_: object) -> Look:
-    return Look("4 ready")
+def seen(*_: object) -> PodObservation:
+    return PodObservation("4 ready")
 
 
 def test_up_ends_when_the_smoke_run_succeeds_and_reports_its_pods() -> None:
@@ -112,10 +112,10 @@ def test_a_branch_without_the_smoke_dag_gets_a_warning(golden: Golden) -> None:
 
 
 def test_a_problem_of_the_pods_ends_a_wait_immediately(capsys: pytest.CaptureFixture[str], golden: Golden) -> None:
-    broken = Look(problems=[Problem("container base ran out of memory", "OOMKilled", "raise the limit")])
+    broken = PodObservation(problems=[PodProblem("container base ran out of memory", "OOMKilled", "raise the limit")])
     answers = healthy(**{"/dags/smoke/dagRuns/manual__1": {"state": "running"}})
     with pytest.raises(SandboxError) as failed:
-        airflow_ready.wait_ready(airflow(answers), lambda dag: broken if dag == "smoke" else Look())
+        airflow_ready.wait_ready(airflow(answers), lambda dag: broken if dag == "smoke" else PodObservation())
     assert "ran out of memory" in capsys.readouterr().out
     assert str(failed.value) == golden
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_stack.cli.status.causes import Problem
-from sandbox.pod_watch import Look
+from airflow_stack.cli.status.model import PodProblem
 from sandbox import observed_run
+from sandbox.pod_watch import PodObservation
 
 PULUMI = """
 import signal, sys, time
@@ -26,10 +26,10 @@ def test_a_permanent_problem_is_printed_and_stops_pulumi_cleanly(
     log = tmp_path / "log"
     monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
 
-    def look() -> Look:
+    def look() -> PodObservation:
         if "updating" not in log.read_text():
-            return Look(changes=["scheduler: starting"])
-        return Look(problems=[Problem("no key", "reason", "fix")])
+            return PodObservation(changes=["scheduler: starting"])
+        return PodObservation(problems=[PodProblem("no key", "reason", "fix")])
 
     assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
     printed = capfd.readouterr().out
@@ -43,10 +43,10 @@ def test_an_interrupt_of_the_user_stops_pulumi_cleanly_and_only_once(
     log = tmp_path / "log"
     monkeypatch.setattr(observed_run, "_LOOK_SECONDS", 0.0)
 
-    def look() -> Look:
+    def look() -> PodObservation:
         if "updating" in log.read_text():
             raise KeyboardInterrupt
-        return Look()
+        return PodObservation()
 
     assert not observed_run.run_observed([sys.executable, "-c", PULUMI], tmp_path, {}, log, look)
     assert log.read_text().count("cancelled, state saved") == 1
@@ -56,5 +56,5 @@ def test_the_output_of_pulumi_is_printed_and_its_success_returned(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = [sys.executable, "-c", "print('first\\nlast')"]
-    assert observed_run.run_observed(command, tmp_path, {}, tmp_path / "log", Look)
+    assert observed_run.run_observed(command, tmp_path, {}, tmp_path / "log", PodObservation)
     assert "first\nlast\n" in capfd.readouterr().out

@@ -2,12 +2,11 @@
 
 import base64
 from collections.abc import Iterator
-from datetime import datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
 from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, KubernetesObject
-from airflow_stack.cli.pod_state import Container, creation
+from airflow_stack.cli.pod_state import Container
 
 _LOG_LINES = 60
 
@@ -49,9 +48,3 @@ class NamespaceReader:
         except (ClusterError, KeyError, ValueError):
             return f"(the key in Secret {name} cannot be read)"
         return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-
-    def helm_began(self) -> datetime | None:
-        """Tell since when Helm has been at work; None when it is not."""
-        return max(
-            map(creation, self.read("secrets", "owner=helm,status in (pending-install,pending-upgrade)")), default=None
-        )

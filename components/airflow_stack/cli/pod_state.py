@@ -1,4 +1,4 @@
-"""Reads a pod as the Kubernetes API gives it: whose it is, what it is doing in a few words, and how its containers fare. Pure."""
+"""A pod of the Kubernetes API as a workload, a state in a few words, and containers. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from airflow_stack.cli.kubernetes_client import KubernetesObject
 
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
+LONG_AGO = datetime.fromtimestamp(0, UTC)
 WAITS_FOR_MIGRATION = "waiting for the migration"
-_WORDS = {
+_STATES = {
     "git-sync-init": "syncing git",
     "wait-for-airflow-migrations": WAITS_FOR_MIGRATION,
     "migrate-database": "migrating the database",
@@ -19,21 +19,21 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Container:
-    """A container's declaration and status in one."""
+    """Spec and status of a container."""
 
     name: str
     image: str
     init: bool
     ready: bool
     running: bool
-    done: bool
-    """Whether it ended well."""
-    waits: str
-    """Why it does not run: the reason, such as `ImagePullBackOff`."""
+    completed: bool
+    """Whether it exited with status 0."""
+    waiting_reason: str
+    """Reason of the state `waiting`, such as `ImagePullBackOff`; empty in other states."""
     message: str
     restarts: int
     failures: int
-    """How many of its attempts have failed."""
+    """Number of failed attempts."""
     exit_code: int
     out_of_memory: bool
     memory_limit: str
@@ -41,7 +41,7 @@ class Container:
 
 
 def containers(pod: KubernetesObject) -> Iterator[Container]:
-    """Yield the containers of a pod in the order in which they start."""
+    """Yield the containers of a pod in start order."""
     for kind in ("initContainer", "container"):
         statuses = {each["name"]: each for each in pod["status"].get(f"{kind}Statuses") or []}
         for spec in pod["spec"].get(f"{kind}s") or []:
@@ -59,8 +59,8 @@ def _container(spec: KubernetesObject, status: KubernetesObject, *, init: bool) 
         init=init and spec.get("restartPolicy") != "Always",
         ready=bool(status.get("ready")),
         running="running" in state,
-        done=bool(ended) and not ended.get("exitCode"),
-        waits=waiting.get("reason", ""),
+        completed=bool(ended) and not ended.get("exitCode"),
+        waiting_reason=waiting.get("reason", ""),
         message=waiting.get("message", "") or ended.get("message", ""),
         restarts=restarts,
         failures=restarts + failed,
@@ -72,85 +72,75 @@ def _container(spec: KubernetesObject, status: KubernetesObject, *, init: bool) 
 
 
 def failing(container: Container) -> bool:
-    """Tell whether a container's log may say what is wrong: it failed before, or it is git-sync, which tries again by itself."""
-    tries = container.running and container.name == "git-sync-init"
-    return not container.done and not container.ready and (container.failures > 0 or tries)
+    """Whether a container's log may show an error: it failed before, or it is git-sync, which retries without an exit."""
+    retries = container.running and container.name == "git-sync-init"
+    return not container.completed and not container.ready and (container.failures > 0 or retries)
 
 
 def is_task(pod: KubernetesObject) -> bool:
-    """Tell whether a pod runs one task of a DAG and not a part of Airflow."""
+    """Whether a pod runs one task of a DAG instead of an Airflow component."""
     return "dag_id" in (pod["metadata"].get("labels") or {})
 
 
 def workload(pod: KubernetesObject) -> str:
-    """Name the part that a pod belongs to, such as `scheduler`, or the task that it runs."""
+    """Name of a pod's workload, such as `scheduler`, or of its task."""
     labels = pod["metadata"].get("labels") or {}
     if is_task(pod):
         return f"task {labels['dag_id']}.{labels.get('task_id', '')}"
     return str(labels.get("component") or labels.get("job-name") or pod["metadata"]["name"])
 
 
-def doing(pod: KubernetesObject, pulling: str = "") -> str:
-    """Say what a pod is doing; `pulling` is the image that its node is getting for it."""
+def state_of(pod: KubernetesObject, pulled_image: str = "") -> str:
+    """State of a pod in a few words. `pulled_image` is the image that its node is pulling."""
     status = pod["status"]
     if status.get("phase") in ("Succeeded", "Failed"):
         return "done" if status["phase"] == "Succeeded" else "failed"
     if not pod["spec"].get("nodeName"):
         return "waiting for a node"
-    if pulling:
-        return f"pulling {pulling}"
+    if pulled_image:
+        return f"pulling {pulled_image}"
     every = list(containers(pod))
-    container = next((each for each in every if each.init and not each.done), None)
+    container = next((each for each in every if each.init and not each.completed), None)
     if container is None:
-        ends = pod["spec"].get("restartPolicy") in ("Never", "OnFailure")  # a Job's pod, or a task's, is never ready
+        # Pods of Jobs and tasks never become ready.
+        ends = pod["spec"].get("restartPolicy") in ("Never", "OnFailure")
         container = next((each for each in every if not each.init and (ends or not each.ready)), None)
     if container is None:
         return "ready"
-    if container.done:
+    if container.completed:
         return "done"
-    if container.waits not in ("", "ContainerCreating", "PodInitializing"):
-        return f"{container.name}: {container.waits}"
+    if container.waiting_reason not in ("", "ContainerCreating", "PodInitializing"):
+        return f"{container.name}: {container.waiting_reason}"
     if container.running:
         other = f"running {container.name}" if container.init else "running" if is_task(pod) else "starting"
-        return _WORDS.get(container.name, other)
+        return _STATES.get(container.name, other)
     return "starting"
 
 
-def pulls(events: Iterable[KubernetesObject]) -> dict[str, str]:
-    """Tell which image is being pulled for which pod, by the pod's uid."""
-    under_way: dict[str, str] = {}
-    for event in sorted(events, key=time_of):
+def pulled_images(events: Iterable[KubernetesObject]) -> dict[str, str]:
+    """Images that nodes are pulling, by the uid of the pod."""
+    pulling: dict[str, str] = {}
+    for event in sorted(events, key=event_time):
         uid, reason = event["involvedObject"].get("uid", ""), event.get("reason")
         if reason == "Pulling":
-            under_way[uid] = event["message"].split('"')[1]
+            pulling[uid] = event["message"].split('"')[1]
         elif reason in ("Pulled", "Failed"):
-            under_way.pop(uid, None)
-    return under_way
+            pulling.pop(uid, None)
+    return pulling
 
 
-def creation(thing: KubernetesObject) -> datetime:
-    """When an object was made."""
-    return _time(thing["metadata"].get("creationTimestamp"))
+def creation_time(each: KubernetesObject) -> datetime:
+    """Creation time of an object."""
+    return parse_time(each["metadata"].get("creationTimestamp"))
 
 
-def time_of(event: KubernetesObject) -> datetime:
-    """When an event was last seen."""
-    return _time(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"))
+def event_time(event: KubernetesObject) -> datetime:
+    """Time at which an event was last seen."""
+    return parse_time(
+        event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
+    )
 
 
-def last_failure(pod: KubernetesObject, events: Iterable[KubernetesObject]) -> datetime:
-    """When something last went wrong with a pod."""
-    statuses = [*(pod["status"].get("initContainerStatuses") or []), *(pod["status"].get("containerStatuses") or [])]
-    ends = [
-        state
-        for each in statuses
-        for key in ("state", "lastState")
-        if (state := (each.get(key) or {}).get("terminated"))
-    ]
-    failures = [_time(end.get("finishedAt")) for end in ends if end.get("exitCode")]
-    told = [time_of(event) for event in events if event.get("reason", "").startswith("Failed")]
-    return max([*failures, *told], default=_LONG_AGO)
-
-
-def _time(text: str | None) -> datetime:
-    return datetime.fromisoformat(text) if text else _LONG_AGO
+def parse_time(text: str | None) -> datetime:
+    """A timestamp of the Kubernetes API; `LONG_AGO` without one."""
+    return datetime.fromisoformat(text) if text else LONG_AGO

@@ -1,4 +1,4 @@
-"""The few Pulumi commands by which `recover` reads and mends a stack. Knows nothing of what is in the state."""
+"""The Pulumi command: reads and writes a stack. Does not interpret the state."""
 
 import json
 import re
@@ -12,14 +12,18 @@ from typing import Any
 
 import yaml
 
+from airflow_stack.cli.pulumi_state import State
 from airflow_stack.errors import UserError
-
-State = dict[str, Any]
-"""What `pulumi stack export` prints; secrets in it are encrypted."""
 
 
 class PulumiStack:
-    """A stack of the project in `project`, by the `pulumi` command."""
+    """One stack. Every method raises `UserError` if Pulumi is missing or its command fails.
+
+    Args:
+        name: Name of the stack.
+        project: Folder with Pulumi.yaml.
+        env: Environment of Pulumi.
+    """
 
     def __init__(self, name: str, project: Path, env: Mapping[str, str]) -> None:
         self.name, self.env = name, env
@@ -27,44 +31,44 @@ class PulumiStack:
         self.project: str = yaml.safe_load((self._folder / "Pulumi.yaml").read_text())["name"]
 
     def state(self, *, decrypted: bool = False) -> State:
-        """Read the state; a locked stack's too."""
+        """Export the state; works on a locked stack too."""
         show = ["--show-secrets"] if decrypted else []
         state: State = json.loads(self._ask("stack", "export", "--stack", self.name, *show))
         return state
 
     def write(self, state: State) -> None:
-        """Write the state back. Pulumi takes the lock for it, checks the state and drops all pending operations."""
+        """Import a state. Pulumi takes the lock, checks the state and removes all pending operations."""
         self._ask("stack", "import", "--stack", self.name, text=json.dumps(state))
 
     def cancel(self) -> None:
         """Remove every lock of the stack."""
         self._ask("cancel", "--yes", "--stack", self.name)
 
-    def drop_torn(self) -> list[str]:
-        """Delete the sidecar files that a kill cut short, and name them.
+    def remove_truncated_files(self) -> list[str]:
+        """Delete the sidecar files that a kill has truncated; return their names.
 
-        Where the state is in a folder (`file://`), each file has an `.attrs` beside it with its content type and checksum. That one is
-        not written at once, and while it is torn Pulumi reads nothing ("failed to load checkpoint: EOF"); without it all is well.
+        In a folder backend (`file://`) each file has a sidecar `.attrs` with its content type and checksum, which is not written
+        atomically. Pulumi cannot read a state with a truncated one ("failed to load checkpoint: EOF"), and needs none.
         """
         if not self._backend.startswith("file://"):
             return []
-        place = Path(self._absolute(self._backend).removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi"
+        folder = Path(self._absolute(self._backend).removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi"
         name = self.name.rsplit("/", 1)[-1]
-        own = (f"stacks/{self.project}/{name}.json*.attrs", f"locks/organization/{self.project}/{name}/*.attrs")
-        torn = [file for pattern in own for file in place.glob(pattern) if not _is_json(file)]
-        for file in torn:
+        patterns = (f"stacks/{self.project}/{name}.json*.attrs", f"locks/organization/{self.project}/{name}/*.attrs")
+        truncated = [file for pattern in patterns for file in folder.glob(pattern) if not _is_json(file)]
+        for file in truncated:
             file.unlink(missing_ok=True)
-        return [file.name for file in torn]
+        return [file.name for file in truncated]
 
     def setting(self, key: str) -> str:
         """Read one setting, decrypted."""
         return self._ask("config", "get", key, "--stack", self.name).strip()
 
     def lock(self) -> str:
-        """Pulumi's own words on who holds the stack; empty when nobody does.
+        """Pulumi's message about the lock; empty if the stack is not locked.
 
-        No command only asks. Of those that need the lock, `stack init` of a stack that exists takes it first and then changes nothing, in
-        whatever bucket the state is. Pulumi Cloud has no lock to show, but says that an update is in progress.
+        Pulumi has no command that shows the lock. `stack init` of an existing stack takes it first and then changes nothing, with every
+        folder and bucket. Pulumi Cloud shows no lock, but whether an update is in progress.
         """
         url = self._backend
         if url.startswith(("https://", "http://")):
@@ -80,11 +84,11 @@ class PulumiStack:
             return answer.stderr
         if "already exists" in answer.stderr:
             return ""
-        raise UserError(f"who holds stack {self.name!r} could not be found out: {_last_words(answer)}")
+        raise UserError(f"the lock of stack {self.name!r} is not readable: {_message(answer)}")
 
     @cached_property
     def _backend(self) -> str:
-        """Where the state is; it does not change while a command runs."""
+        """URL of the backend."""
         return str(json.loads(self._ask("whoami", "--json"))["url"])
 
     def _absolute(self, url: str) -> str:
@@ -96,7 +100,7 @@ class PulumiStack:
 
 
 def ask_pulumi(folder: Path, env: Mapping[str, str], *arguments: str, text: str = "", umask: int = -1) -> str:
-    """What a Pulumi command prints.
+    """Output of a Pulumi command.
 
     Args:
         folder: Folder with a Pulumi.yaml.
@@ -110,7 +114,7 @@ def ask_pulumi(folder: Path, env: Mapping[str, str], *arguments: str, text: str 
     """
     done = _run(folder, env, *arguments, text=text, umask=umask)
     if done.returncode != 0:
-        raise UserError(f"`pulumi {' '.join(arguments[:2])}` failed: {_last_words(done)}")
+        raise UserError(f"`pulumi {' '.join(arguments[:2])}` failed: {_message(done)}")
     return done.stdout
 
 
@@ -119,7 +123,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     pulumi = shutil.which("pulumi", path=env.get("PATH"))
     if pulumi is None:
-        raise UserError("Pulumi is needed and was not found on PATH")
+        raise UserError("Pulumi was not found on PATH; install it: https://www.pulumi.com/docs/iac/download-install/")
     command = [pulumi, *arguments, "--non-interactive", "--color", "never"]
     return subprocess.run(
         command, cwd=folder, env=env, input=text, capture_output=True, text=True, check=False, umask=umask
@@ -134,5 +138,5 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def _last_words(answer: subprocess.CompletedProcess[str]) -> str:
+def _message(answer: subprocess.CompletedProcess[str]) -> str:
     return re.sub(r"^error: ", "", (answer.stderr.strip() or answer.stdout.strip()))

@@ -21,11 +21,12 @@ from airflow_stack.cli.doctor.chart_checks import find_chart
 from airflow_stack.cli.doctor.cluster_checks import ClusterChecks
 from airflow_stack.cli.doctor.git_credential import generated_key, installation_token
 from airflow_stack.cli.doctor.git_probe import GitProbe
-from airflow_stack.cli.doctor.model import Check, Part, Status, Step, UnwellError, closing, one_line, run
-from airflow_stack.cli.doctor.rights import Right, rights
+from airflow_stack.cli.doctor.model import Check, CheckError, CheckGroup, CheckResult, Status, one_line, run_checks
+from airflow_stack.cli.doctor.permissions import Permission, needed_permissions
+from airflow_stack.cli.doctor.render import summary
 from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, select_context
 from airflow_stack.cli.manifests import record_stack
-from airflow_stack.cli.pulumi_cli import State
+from airflow_stack.cli.pulumi_state import State
 from airflow_stack.errors import UserError
 from airflow_stack.settings.dags import GithubApp
 from airflow_stack.settings.models import Chart, Settings
@@ -41,30 +42,30 @@ _SECURE = {"secure": "AAABAI2=="}
 
 def fails(message: str, status: Status = Status.FAIL) -> Callable[[], str]:
     def look() -> str:
-        raise UnwellError(message, "a way out", status)
+        raise CheckError(message, "a way out", status)
 
     return look
 
 
 def test_a_check_is_made_only_when_those_that_it_needs_went_well(golden: Golden) -> None:
     steps = [
-        Step("a", lambda: "well"),
-        Step("b", fails("not so well", Status.WARN), ("a",)),
-        Step("c", fails("bad"), ("b",)),
-        Step("d", lambda: "never", ("c",)),
-        Step("e", lambda: "never", ("d",)),
-        Step("f", lambda: "well", ("b",)),
+        Check("a", lambda: "well"),
+        Check("b", fails("not so well", Status.WARN), ("a",)),
+        Check("c", fails("bad"), ("b",)),
+        Check("d", lambda: "never", ("c",)),
+        Check("e", lambda: "never", ("d",)),
+        Check("f", lambda: "well", ("b",)),
     ]
-    checks = list(run(steps))
+    checks = list(run_checks(steps))
     assert [check.status.value for check in checks] == ["ok", "warn", "fail", "skipped", "skipped", "ok"]
     assert "\n".join(map(str, checks)) == golden
 
 
 def test_the_last_line_says_what_all_checks_come_to_and_what_is_next(golden: Golden) -> None:
-    ok, warn, fail, skipped = (Check("a", status, "") for status in Status)
-    assert closing([ok, fail, skipped], "up") == golden(name="a failure")
-    assert closing([ok, ok], "up") == golden(name="all well")
-    assert closing([ok, warn], "up") == golden(name="a warning")
+    ok, warn, fail, skipped = (CheckResult("a", status, "") for status in Status)
+    assert summary([ok, fail, skipped], "up") == golden(name="a failure")
+    assert summary([ok, ok], "up") == golden(name="all well")
+    assert summary([ok, warn], "up") == golden(name="a warning")
 
 
 def test_what_another_program_said_becomes_one_line_without_control_characters() -> None:
@@ -118,22 +119,22 @@ def client(handler: Handler, context: str | None) -> KubernetesClient:
 
 
 @pytest.fixture
-def examine(played: Played, tmp_path: Path) -> Callable[..., dict[str, Check]]:
+def examine(played: Played, tmp_path: Path) -> Callable[..., dict[str, CheckResult]]:
     def examined(
         state: State = EMPTY, handler: Handler | None = None, context: str | None = None, **settings: Any
-    ) -> dict[str, Check]:
+    ) -> dict[str, CheckResult]:
         dags = {"repository": "https://github.com/acme/dags.git"}
         stack = Settings.model_validate({"dags": dags, "chart": chart_folder(tmp_path), **settings})
         checks = ClusterChecks(
             stack, lambda: client(handler or played, context), lambda: state, lambda: [NAMESPACE, DEPLOYMENT]
         )
-        return {check.check: check for check in run(checks.steps())}
+        return {check.check: check for check in run_checks(checks.checks())}
 
     return examined
 
 
 def test_a_cluster_of_which_one_may_do_everything_is_asked_once(
-    played: Played, examine: Callable[..., dict[str, Check]], golden: Golden
+    played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     checks = examine()
     assert {check.status for check in checks.values()} == {Status.OK}, checks
@@ -142,7 +143,7 @@ def test_a_cluster_of_which_one_may_do_everything_is_asked_once(
 
 
 def test_a_cluster_of_another_minor_version_is_something_to_look_at_and_keeps_no_other_check_from_being_made(
-    played: Played, examine: Callable[..., dict[str, Check]], golden: Golden
+    played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     played.answers["/version"] = (200, {"gitVersion": "v1.33.5-eks-3025e55"})
     checks = examine()
@@ -154,7 +155,7 @@ def test_a_cluster_of_another_minor_version_is_something_to_look_at_and_keeps_no
 
 
 def test_rights_that_are_missing_are_grouped_in_one_line(
-    played: Played, examine: Callable[..., dict[str, Check]], golden: Golden
+    played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     played.forbidden = lambda asked: asked["resource"] in ("*", "deployments", "namespaces") and asked["verb"] != "get"
     check = examine()["permissions"]
@@ -163,7 +164,7 @@ def test_rights_that_are_missing_are_grouped_in_one_line(
 
 
 def test_somebody_without_the_whole_cluster_may_have_all_that_is_needed(
-    played: Played, examine: Callable[..., dict[str, Check]]
+    played: Played, examine: Callable[..., dict[str, CheckResult]]
 ) -> None:
     played.forbidden = lambda asked: asked["resource"] == "*"
     assert examine()["permissions"].status is Status.OK
@@ -173,18 +174,22 @@ def test_the_rights_follow_from_the_objects_and_from_what_their_roles_grant() ->
     rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [rule]}
     custom = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster"}
-    found = rights([DEPLOYMENT, role, custom])
-    assert Right("apps", "deployments", "watch") in found
-    assert Right("rbac.authorization.k8s.io", "roles", "create") in found
-    assert Right("postgresql.cnpg.io", "clusters", "watch") in found
-    assert Right("", "secrets", "update") in found, "Helm's records"
+    found = needed_permissions([DEPLOYMENT, role, custom])
+    assert Permission("apps", "deployments", "watch") in found
+    assert Permission("rbac.authorization.k8s.io", "roles", "create") in found
+    assert Permission("postgresql.cnpg.io", "clusters", "watch") in found
+    assert Permission("", "secrets", "update") in found, "Helm's records"
     (log,) = (right for right in found if right.resource == "pods/log")
     assert log.attributes("airflow")["subresource"] == "log"
 
 
 def test_to_see_the_end_of_a_namespace_the_rights_to_watch_all_of_them_are_asked_for() -> None:
     """Without them the provider waits for ever for a namespace that it deletes (pulumi-kubernetes, `await.Deletion`)."""
-    wanted = [right for right in rights([{"apiVersion": "v1", "kind": "Namespace"}]) if right.resource == "namespaces"]
+    wanted = [
+        right
+        for right in needed_permissions([{"apiVersion": "v1", "kind": "Namespace"}])
+        if right.resource == "namespaces"
+    ]
     of_cluster = {right.verb for right in wanted if "namespace" not in right.attributes("airflow")}
     assert of_cluster == {"create", "list", "watch"}
     assert {right.verb for right in wanted} - of_cluster == {"delete", "get", "patch"}
@@ -192,7 +197,7 @@ def test_to_see_the_end_of_a_namespace_the_rights_to_watch_all_of_them_are_asked
 
 @pytest.mark.parametrize("status", [401, 503, 0])
 def test_a_cluster_that_does_not_answer_is_told_and_the_chart_is_looked_for_all_the_same(
-    examine: Callable[..., dict[str, Check]], status: int, golden: Golden
+    examine: Callable[..., dict[str, CheckResult]], status: int, golden: Golden
 ) -> None:
     def handler(request: httpx2.Request) -> httpx2.Response:
         if not status:
@@ -205,16 +210,16 @@ def test_a_cluster_that_does_not_answer_is_told_and_the_chart_is_looked_for_all_
     assert checks["permissions"].status is Status.SKIPPED
 
 
-def test_a_context_that_is_missing_is_told(examine: Callable[..., dict[str, Check]], golden: Golden) -> None:
+def test_a_context_that_is_missing_is_told(examine: Callable[..., dict[str, CheckResult]], golden: Golden) -> None:
     check = examine(context="prod")["kubeconfig"]
     assert check.status is Status.FAIL
     assert str(check) == golden
 
 
 def test_an_existing_namespace_is_there_and_what_it_lacks_is_said(
-    played: Played, examine: Callable[..., dict[str, Check]], golden: Golden
+    played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
-    def check() -> Check:
+    def check() -> CheckResult:
         return examine(createNamespace=False)["namespace"]
 
     assert check().status is Status.FAIL
@@ -233,7 +238,7 @@ def test_an_existing_namespace_is_there_and_what_it_lacks_is_said(
 
 
 def test_a_namespace_or_release_of_somebody_else_is_a_warning_and_the_stacks_own_is_none(
-    played: Played, examine: Callable[..., dict[str, Check]], golden: Golden
+    played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     managed = {"metadata": {"managedFields": [{"manager": "kubectl-create"}]}}
     played.answers["/api/v1/namespaces/airflow"] = (200, managed)
@@ -250,12 +255,12 @@ def test_a_namespace_or_release_of_somebody_else_is_a_warning_and_the_stacks_own
 
 
 def test_the_database_is_looked_for_where_the_settings_put_it(
-    played: Played, examine: Callable[..., dict[str, Check]], golden: Golden
+    played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     assert "database" not in examine()
     external = examine(database={"external": {"host": "127.0.0.1", "port": 1}})["database"]
     assert external.status is Status.WARN
-    assert external.way_out == golden(name="external")
+    assert external.fix == golden(name="external")
     operator = examine(database={"cloudNativePg": {}})["database"]
     assert operator.status is Status.FAIL
     assert str(operator) == golden(name="operator")
@@ -272,14 +277,14 @@ def chart_of(handler: Handler, **settings: str) -> str:
     return find_chart(Chart.model_validate(settings), httpx2.MockTransport(handler))
 
 
-def unwell(handler: Handler, **settings: str) -> UnwellError:
-    with pytest.raises(UnwellError) as raised:
+def unwell(handler: Handler, **settings: str) -> CheckError:
+    with pytest.raises(CheckError) as raised:
         chart_of(handler, **settings)
     return raised.value
 
 
-def told(error: UnwellError) -> str:
-    return f"{error}; fix: {error.way_out}"
+def told(error: CheckError) -> str:
+    return f"{error}; fix: {error.fix}"
 
 
 def test_a_version_is_looked_for_in_the_index_of_a_helm_repository(golden: Golden) -> None:
@@ -329,9 +334,9 @@ def test_a_local_chart_is_read(tmp_path: Path, golden: Golden) -> None:
     assert find_chart(Chart.model_validate(chart_folder(tmp_path))) == golden(name="found")
     (tmp_path / "broken.tgz").write_text("no archive")
     for path in ("broken.tgz", "missing"):
-        with pytest.raises(UnwellError) as raised:
+        with pytest.raises(CheckError) as raised:
             find_chart(Chart(path=str(tmp_path / path)))
-        assert raised.value.way_out == golden(name=path)
+        assert raised.value.fix == golden(name=path)
 
 
 def test_a_machine_without_git_is_told(tmp_path: Path, golden: Golden) -> None:
@@ -380,7 +385,7 @@ def test_a_github_apps_key_signs_a_request_for_a_token_of_its_installation(golde
         assert installation_token(client, "https://api.github.com", app, pem) == "ghs_x"
     for status in (401, 404, 500):
         refuse = httpx2.MockTransport(lambda _, status=status: httpx2.Response(status))
-        with httpx2.Client(transport=refuse) as client, pytest.raises(UnwellError) as raised:
+        with httpx2.Client(transport=refuse) as client, pytest.raises(CheckError) as raised:
             installation_token(client, "https://api.github.com", app, pem)
         assert told(raised.value) == golden(name=str(status))
 
@@ -448,4 +453,4 @@ def test_wrong_settings_end_the_examination(command: Callable[..., tuple[int, st
 
 
 def test_the_parts_are_those_of_the_option() -> None:
-    assert [part.value for part in Part] == ["git", "cluster"]
+    assert [part.value for part in CheckGroup] == ["git", "cluster"]

@@ -16,12 +16,13 @@ import yaml
 
 from airflow_stack.cli import main, process_table
 from airflow_stack.cli.kubernetes_client import ClusterError, select_context
-from airflow_stack.cli.pulumi_cli import PulumiStack, State
+from airflow_stack.cli.pulumi_cli import PulumiStack
+from airflow_stack.cli.pulumi_state import RELEASE, State, StateResource
 from airflow_stack.cli.recover import inspection
 from airflow_stack.cli.recover.cluster_objects import HelmRevision
-from airflow_stack.cli.recover.lock import Lock, Owner, parse
-from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision
-from airflow_stack.cli.recover.state_repair import RELEASE, Operation, Presence, Resource, mended, operations
+from airflow_stack.cli.recover.lock import Lock, LockOwner, parse_locks
+from airflow_stack.cli.recover.model import Leftover, of_locks, of_operation, of_revision
+from airflow_stack.cli.recover.state_repair import PendingOperation, Presence, pending_operations, repaired
 from airflow_stack.errors import UserError
 from tests.support.golden import Golden
 
@@ -39,30 +40,30 @@ def a_lock(host: str = HERE, pid: int = 0, since: datetime = NOW) -> Lock:
     return Lock("ci", host, pid or os.getpid(), since)
 
 
-def resource(type_: str, name: str, **more: Any) -> Resource:
+def resource(type_: str, name: str, **more: Any) -> StateResource:
     return {"urn": f"urn:pulumi:dev::airflow::{type_}::{name}", "custom": True, "type": type_, "inputs": {}, **more}
 
 
-def a_secret(**more: Any) -> Resource:
+def a_secret(**more: Any) -> StateResource:
     metadata = {"name": "airflow-jwt-secret", "namespace": "airflow"}
     inputs = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"encrypted": "v1:abc"}}
     return resource("kubernetes:core/v1:Secret", "airflow-jwt-secret", **{"inputs": inputs, **more})
 
 
-def a_release(**more: Any) -> Resource:
+def a_release(**more: Any) -> StateResource:
     return resource(
         RELEASE, "airflow-release", inputs={"name": "airflow", "namespace": "airflow", "timeout": 60}, **more
     )
 
 
-def a_state(*known: Resource, **pending: Resource) -> State:
+def a_state(*known: StateResource, **pending: StateResource) -> State:
     noted = [{"type": type_, "resource": each} for type_, each in pending.items()]
     return {"version": 3, "deployment": {"resources": list(known), "pending_operations": noted}}
 
 
-def known_after(state: State, presence: Presence = Presence.OURS) -> list[Resource]:
-    after = mended(state, lambda _: presence)
-    assert not operations(after)
+def known_after(state: State, presence: Presence = Presence.PULUMI) -> list[StateResource]:
+    after = repaired(state, lambda _: presence)
+    assert not pending_operations(after)
     return list(after["deployment"]["resources"])
 
 
@@ -77,7 +78,7 @@ def test_an_object_whose_creation_was_noted_and_that_exists_is_taken_over_as_unf
     assert (adopted["id"], adopted["parent"]) == ("airflow/airflow-jwt-secret", "urn:parent")
     assert adopted["initErrors"], "or the next `up` would not wait for it"
     assert adopted["outputs"]["__inputs"] == noted["inputs"], "still encrypted, and what the provider compares with"
-    assert len(operations(state)) == 1, "the state that was given is not touched"
+    assert len(pending_operations(state)) == 1, "the state that was given is not touched"
 
 
 @pytest.mark.parametrize("presence", [Presence.ABSENT, Presence.FOREIGN])
@@ -127,24 +128,24 @@ def test_an_object_that_the_state_knows_already_stays_as_it_is() -> None:
 
 
 def test_a_lock_is_read_from_pulumis_own_words() -> None:
-    (lock,) = parse(LOCKED.format(user="ci", host="runner-7", pid=77))
+    (lock,) = parse_locks(LOCKED.format(user="ci", host="runner-7", pid=77))
     assert (lock.holder, lock.pid) == ("ci@runner-7", 77)
     assert lock.since == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 
 
 def test_a_living_owner_is_found_and_a_dead_one_too() -> None:
-    assert a_lock(since=datetime.now(UTC)).owner() is Owner.RUNS
+    assert a_lock(since=datetime.now(UTC)).owner() is LockOwner.RUNNING
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    assert a_lock(pid=ended.pid).owner() is Owner.DEAD
+    assert a_lock(pid=ended.pid).owner() is LockOwner.DEAD
 
 
 @linux
 def test_a_pid_that_was_given_again_does_not_keep_a_lock_unless_it_is_pulumis(tmp_path: Path) -> None:
     long_ago = NOW - timedelta(days=3650)
-    assert a_lock(since=long_ago).owner() is Owner.DEAD
+    assert a_lock(since=long_ago).owner() is LockOwner.DEAD
     with running_as_pulumi(tmp_path, "read answer") as process:
-        assert a_lock(pid=process.pid, since=long_ago).owner() is Owner.RUNS
+        assert a_lock(pid=process.pid, since=long_ago).owner() is LockOwner.RUNNING
 
 
 def running_as_pulumi(folder: Path, script: str, **variables: str) -> "subprocess.Popen[bytes]":
@@ -164,16 +165,16 @@ def running_as_pulumi(folder: Path, script: str, **variables: str) -> "subproces
 def test_the_lock_of_another_machine_is_only_broken_for_who_names_its_holder(golden: Golden) -> None:
     held = LOCKED.format(user="ci", host="runner-7", pid=77)
     for gone in ("", "ci@runner-8", "yes"):
-        (refused,) = of_lock(held, "dev", gone)
-        assert not refused.mendable
+        (refused,) = of_locks(held, "dev", gone)
+        assert not refused.repairable
         assert str(refused) == golden(name="whatever else is named")
-    (confirmed,) = of_lock(held, "dev", "ci@runner-7")
-    assert confirmed.mendable
+    (confirmed,) = of_locks(held, "dev", "ci@runner-7")
+    assert confirmed.repairable
 
 
 def test_a_lock_that_cannot_be_understood_is_left_alone(golden: Golden) -> None:
-    (refused,) = of_lock("an update is in progress", "dev", "")
-    assert not refused.mendable
+    (refused,) = of_locks("an update is in progress", "dev", "")
+    assert not refused.repairable
     assert str(refused) == golden
 
 
@@ -191,7 +192,7 @@ def test_plugins_of_a_dead_pulumi_are_found_and_ended_and_those_of_a_living_one_
             sleep, env=os.environ | marks | {"PULUMI_BACKEND_URL": "s3://b"}, stdin=subprocess.PIPE
         ) as other,
     ):
-        found = process_table.left_over(marks["PULUMI_PROJECT"], marks)
+        found = process_table.orphaned_plugins(marks["PULUMI_PROJECT"], marks)
         assert [each.pid for each in found] == [orphan.pid]
         process_table.end(found)
         assert orphan.wait(10) != 0
@@ -205,8 +206,8 @@ def test_the_language_host_of_a_dead_pulumi_is_found_by_where_the_state_is(tmp_p
     host.chmod(0o755)
     marks = {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}
     with subprocess.Popen([host, "60"], env=os.environ | marks) as orphan:
-        assert [each.pid for each in process_table.left_over("p", marks)] == [orphan.pid]
-        assert process_table.left_over("p", {"PULUMI_BACKEND_URL": "s3://b"}) == []
+        assert [each.pid for each in process_table.orphaned_plugins("p", marks)] == [orphan.pid]
+        assert process_table.orphaned_plugins("p", {"PULUMI_BACKEND_URL": "s3://b"}) == []
         orphan.kill()
 
 
@@ -218,9 +219,9 @@ def a_revision(age: float) -> HelmRevision:
 
 def test_a_pending_revision_without_other_traces_is_left_until_helm_must_have_given_up() -> None:
     state = a_state(a_release(id="r"))
-    assert not of_revision(a_revision(30), state, interrupted=False).mendable
-    assert of_revision(a_revision(90), state, interrupted=False).mendable
-    assert of_revision(a_revision(30), state, interrupted=True).mendable
+    assert not of_revision(a_revision(30), state, interrupted=False).repairable
+    assert of_revision(a_revision(90), state, interrupted=False).repairable
+    assert of_revision(a_revision(30), state, interrupted=True).repairable
 
 
 @pytest.mark.parametrize("type_", ["creating", "updating", "deleting", "reading"])
@@ -228,7 +229,7 @@ def test_a_pending_revision_without_other_traces_is_left_until_helm_must_have_gi
 def test_every_operation_is_told_in_one_line_with_what_comes_next(
     type_: str, presence: Presence, golden: Golden
 ) -> None:
-    line = str(of_operation(Operation(type_, a_secret()), presence))
+    line = str(of_operation(PendingOperation(type_, a_secret()), presence))
     assert line == golden
     assert "\n" not in line
     assert "v1:abc" not in line
@@ -248,7 +249,7 @@ class Played(PulumiStack):
     def __init__(self, *_: object) -> None:
         self.name, self.project, self.env = "dev", "airflow", {}
 
-    def drop_torn(self) -> list[str]:
+    def remove_truncated_files(self) -> list[str]:
         return list(self.torn)
 
     def state(self, *, decrypted: bool = False) -> State:
@@ -270,7 +271,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
         changes: list[str] = []
 
     monkeypatch.setattr(inspection, "PulumiStack", Mine)
-    monkeypatch.setattr(process_table, "left_over", lambda *_: [])
+    monkeypatch.setattr(process_table, "orphaned_plugins", lambda *_: [])
     return Mine
 
 
@@ -289,21 +290,21 @@ def dead() -> str:
 
 def test_a_stack_in_order_has_no_findings(played: type[Played]) -> None:
     found = inspect()
-    assert (found.findings, found.refused) == ((), False)
-    found.mend()
+    assert (found.leftovers, found.refused) == ((), False)
+    found.repair()
     assert played.changes == []
 
 
 def test_what_was_torn_is_told_first(played: type[Played], golden: Golden) -> None:
     played.torn, played.held = ("dev.json.attrs",), dead()
-    assert masked("\n".join(map(str, inspect().findings))) == golden
+    assert masked("\n".join(map(str, inspect().leftovers))) == golden
 
 
 def test_the_lock_goes_before_the_state_is_written(played: type[Played]) -> None:
     played.held, played.exported = dead(), a_state(creating=resource("tls:index/privateKey:PrivateKey", "key"))
     found = inspect()
-    assert len(found.findings) == 2
-    found.mend()
+    assert len(found.leftovers) == 2
+    found.repair()
     assert played.changes == ["cancel", "import"]
 
 
@@ -311,10 +312,10 @@ def test_nothing_is_touched_while_an_update_runs(played: type[Played], golden: G
     now = datetime.now(UTC).isoformat()
     played.held = LOCKED.format(user="ci", host=HERE, pid=os.getpid()).replace("2026-11-23T12:00:00+01:00", now)
     found = inspect()
-    (finding,) = found.findings
+    (finding,) = found.leftovers
     assert masked(str(finding)) == golden(name="finding")
     with pytest.raises(UserError) as refused:
-        found.mend()
+        found.repair()
     assert str(refused.value) == golden(name="error")
     assert played.changes == []
 
@@ -324,7 +325,7 @@ def test_nothing_is_touched_when_somebody_else_was_quicker(played: type[Played],
     found = inspect()
     played.held = LOCKED.format(user="colleague", host="elsewhere", pid=1)
     with pytest.raises(UserError) as refused:
-        found.mend()
+        found.repair()
     assert str(refused.value) == golden
     assert played.changes == []
 
@@ -338,7 +339,7 @@ def test_without_the_cluster_nothing_is_mended(
     monkeypatch.setattr(inspection, "_cluster", unreachable)
     played.held = dead()
     found = inspect()
-    assert str(found.findings[-1]) == golden
+    assert str(found.leftovers[-1]) == golden
     assert found.refused
 
 
@@ -374,7 +375,7 @@ def test_with_consent_it_mends_and_names_the_next_step(run: Run, played: type[Pl
     played.held = dead()
     status, out, _ = run("--yes")
     assert (status, played.changes) == (0, ["cancel"])
-    assert masked(out) == golden(name="mended")
+    assert masked(out) == golden(name="repaired")
     played.held = ""
     status, out, err = run()
     assert (status, err) == (0, "")
@@ -446,13 +447,13 @@ def test_a_sidecar_that_a_kill_cut_short_is_dropped_and_whole_ones_stay(
         "other.json.attrs": "",
     }.items():
         (stacks / name).write_text(text)
-    assert stack.drop_torn() == ["dev.json.attrs", "1.json.attrs"]
+    assert stack.remove_truncated_files() == ["dev.json.attrs", "1.json.attrs"]
     assert sorted(file.name for file in stacks.iterdir()) == ["dev.json", "dev.json.bak.attrs", "other.json.attrs"]
-    assert stack.drop_torn() == []
+    assert stack.remove_truncated_files() == []
 
 
 def test_only_a_state_in_a_folder_has_sidecars(pulumi: Callable[..., PulumiStack]) -> None:
-    assert pulumi(**{"whoami--json": '{"url": "s3://bucket"}'}).drop_torn() == []
+    assert pulumi(**{"whoami--json": '{"url": "s3://bucket"}'}).remove_truncated_files() == []
 
 
 def test_without_pulumi_it_says_so(tmp_path: Path, golden: Golden) -> None:
@@ -511,4 +512,4 @@ def test_without_a_usable_kubeconfig_the_message_says_what_to_set(tmp_path: Path
 
 
 def test_a_finding_is_one_line() -> None:
-    assert str(Finding("found", "done")) == "found: done"
+    assert str(Leftover("found", "done")) == "found: done"

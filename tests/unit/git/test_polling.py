@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_stack.airflow import Airflow
 from airflow_stack.chart.delivery import followed, poll_warnings, polls_per_hour
 from airflow_stack.choices import DagDelivery, Executor
-from airflow_stack.cli import main
+from airflow_stack.cli.check.command import check
 from airflow_stack.cli.recording import record
 from airflow_stack.git import polling
 from airflow_stack.git.polling import Intervals
@@ -183,7 +183,7 @@ def test_who_checks_or_deploys_such_a_stack_is_warned(
         yaml.safe_dump({"config": {f"airflow:{k}": v for k, v in config.items()}})
     )
     monkeypatch.chdir(tmp_path)
-    main.check("busy")
+    check("busy")
     checked = capsys.readouterr()
     assert checked.out + checked.err == golden
 

@@ -143,7 +143,8 @@ def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str
 def _steps(found: "Live", adoption: "Adoption", output: Path | None, stack: str) -> list[tuple[str, str]]:
     from airflow_stack.cli.adopt import render, takeover_steps
     from airflow_stack.cli.adopt.first_update import compare
-    from airflow_stack.cli.manifests import helm_template, record_stack
+    from airflow_stack.cli.helm import helm_template
+    from airflow_stack.cli.manifests import record_stack
     from airflow_stack.inputs.validation import load
 
     settings = load(stack, adoption.settings, set(), secrets_required=False)

@@ -1,1 +1,1 @@
-"""`airflow-stack check`."""
+"""`airflow-stack check`: settings and policies of a stack, without a cluster, Pulumi or secrets."""

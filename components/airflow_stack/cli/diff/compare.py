@@ -17,7 +17,7 @@ from airflow_stack.cli.diff.model import Finding, Level, dangerous
 from airflow_stack.cli.diff.object_changes import Change, Field, changes, fields, normal
 from airflow_stack.cli.diff.renderings import RELEASE, Side, Tree, described, side
 from airflow_stack.cli.diff.totals import Totals, totals
-from airflow_stack.cli.manifests import helm_template
+from airflow_stack.cli.helm import helm_template
 from airflow_stack.inputs.secrets import PROJECT, SECRETS
 from airflow_stack.settings.models import Chart
 

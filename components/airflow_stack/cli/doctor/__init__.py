@@ -1,1 +1,1 @@
-"""`airflow-stack doctor`."""
+"""`airflow-stack doctor`: what would make `pulumi up` fail. Changes nothing."""

@@ -1,4 +1,4 @@
-"""Whether a stack's chart can be had: from a Helm repository, an OCI registry, or this machine."""
+"""Whether a stack's chart is available: from a Helm repository, an OCI registry, or this machine."""
 
 import re
 from pathlib import Path
@@ -8,92 +8,94 @@ import httpx2
 import yaml
 
 from airflow_stack.chart.local_chart import local_version
-from airflow_stack.cli.doctor.model import Status, UnwellError
+from airflow_stack.cli import fast_yaml
 from airflow_stack.settings.models import Chart
+
+from .model import CheckError, Status
 
 _NAME = "airflow"
 _SECONDS = 20
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_SET = "correct airflow:chart.version"
-_CHART_YAML = (
-    yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-)  # an index of a hundred versions takes the other a second
+_CORRECT_REPOSITORY = "correct airflow:chart.repository"
 
 
 def find_chart(chart: Chart, transport: httpx2.BaseTransport | None = None) -> str:
-    """Where the chart is, in words; `transport` plays the network in a test.
+    """Version and place of the chart. `transport` replaces the network in a test.
 
     Raises:
-        UnwellError: it cannot be had.
+        CheckError: the chart is not available.
     """
+    if chart.path:
+        return f"version {_local(Path(chart.path).expanduser())} in {chart.path}"
     try:
-        if chart.path:
-            return f"version {_local(Path(chart.path).expanduser())} in {chart.path}"
         with httpx2.Client(timeout=_SECONDS, follow_redirects=True, transport=transport) as client:
-            look = _registry if chart.repository.startswith("oci://") else _repository
-            look(client, chart)
+            if chart.repository.startswith("oci://"):
+                _check_registry(client, chart)
+            else:
+                _check_repository(client, chart)
     except httpx2.HTTPError as error:
-        raise UnwellError(
-            f"{chart.repository} does not answer: {error or type(error).__name__}",
-            "correct airflow:chart.repository, open the way to it, or name a local chart in airflow:chart.path",
+        raise CheckError(
+            f"{chart.repository} does not answer: {str(error) or type(error).__name__}",
+            f"{_CORRECT_REPOSITORY}, allow the connection, or name a local chart in airflow:chart.path",
         ) from None
-    return f"version {chart.version} is in {chart.repository}"
+    return f"version {chart.version} in {chart.repository}"
 
 
 def _local(path: Path) -> str:
     try:
         return local_version(path)
     except (OSError, ValueError) as error:
-        way_out = "correct airflow:chart.path: a folder or a .tgz with a Chart.yaml"
-        raise UnwellError(f"{path} is no chart: {error}", way_out) from None
+        fix = "correct airflow:chart.path: a folder or a .tgz with a Chart.yaml"
+        raise CheckError(f"{path} is not a chart: {error}", fix) from None
 
 
-def _repository(client: httpx2.Client, chart: Chart) -> None:
+def _check_repository(client: httpx2.Client, chart: Chart) -> None:
     index = f"{chart.repository.rstrip('/')}/index.yaml"
     answer = client.get(index)
     if not answer.is_success:
-        raise UnwellError(f"{index} answers {answer.status_code}", "correct airflow:chart.repository")
+        raise CheckError(f"{index} answers {answer.status_code}", _CORRECT_REPOSITORY)
     try:
-        found: list[dict[str, Any]] = yaml.load(answer.text, _CHART_YAML)["entries"].get(_NAME, [])  # noqa: S506  both are safe
-        versions = [str(each["version"]) for each in found]
+        entries: list[dict[str, Any]] = fast_yaml.load(answer.text)["entries"].get(_NAME, [])
+        versions = [str(each["version"]) for each in entries]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        raise UnwellError(f"{index} is no index of a Helm repository", "correct airflow:chart.repository") from None
-    _judge(chart, versions)
+        raise CheckError(f"{index} is not the index of a Helm repository", _CORRECT_REPOSITORY) from None
+    _check_version(chart, versions)
 
 
-def _registry(client: httpx2.Client, chart: Chart) -> None:
+def _check_registry(client: httpx2.Client, chart: Chart) -> None:
     host, _, path = chart.repository.removeprefix("oci://").strip("/").partition("/")
     base = f"https://{host}/v2/{f'{path}/' if path else ''}{_NAME}"
-    answer = _asked(client, f"{base}/manifests/{chart.version}")
+    answer = _get_with_token(client, f"{base}/manifests/{chart.version}")
     if answer.status_code in (401, 403):
-        message = f"{host} asks for a login, and whether the chart is there is not known"
-        raise UnwellError(message, f"`helm registry login {host}` wherever `pulumi up` runs", Status.WARN)
+        message = f"{host} requires a login, so it is unknown whether it has the chart"
+        raise CheckError(message, f"`helm registry login {host}` on the machine that runs `pulumi up`", Status.WARN)
     if answer.status_code == 404:
-        tags = _asked(client, f"{base}/tags/list")
-        _judge(chart, tags.json().get("tags") or [] if tags.is_success else [])
+        tags = _get_with_token(client, f"{base}/tags/list")
+        _check_version(chart, tags.json().get("tags") or [] if tags.is_success else [])
     elif not answer.is_success:
-        raise UnwellError(f"{host} answers {answer.status_code}", "correct airflow:chart.repository")
+        raise CheckError(f"{host} answers {answer.status_code}", _CORRECT_REPOSITORY)
 
 
-def _asked(client: httpx2.Client, url: str) -> httpx2.Response:
-    """The answer; of a registry that wants a token even from strangers, with that (distribution.github.io, "Token Authentication")."""
+def _get_with_token(client: httpx2.Client, url: str) -> httpx2.Response:
+    """The response, with an anonymous token where the registry requires one (distribution.github.io, "Token Authentication")."""
     headers = {"Accept": _MANIFEST}
     answer = client.get(url, headers=headers)
-    parts = dict(re.findall(r'(\w+)="([^"]*)"', answer.headers.get("www-authenticate", "")))
-    if answer.status_code == 401 and "realm" in parts:
-        token = client.get(parts.pop("realm"), params=parts)
+    challenge = dict(re.findall(r'(\w+)="([^"]*)"', answer.headers.get("www-authenticate", "")))
+    if answer.status_code == 401 and "realm" in challenge:
+        token = client.get(challenge.pop("realm"), params=challenge)
         if token.is_success:
-            known = token.json()
-            headers["Authorization"] = f"Bearer {known.get('token') or known.get('access_token')}"
+            content = token.json()
+            headers["Authorization"] = f"Bearer {content.get('token') or content.get('access_token')}"
             answer = client.get(url, headers=headers)
     return answer
 
 
-def _judge(chart: Chart, versions: list[str]) -> None:
+def _check_version(chart: Chart, versions: list[str]) -> None:
     if not versions:
-        raise UnwellError(f"{chart.repository} has no chart {_NAME!r}", "correct airflow:chart.repository")
+        raise CheckError(f"{chart.repository} has no chart {_NAME!r}", _CORRECT_REPOSITORY)
     if chart.version not in versions:
-        ours = [version for version in versions if version.startswith("1.")] or versions
-        raise UnwellError(
-            f"{chart.repository} has no version {chart.version} of it", f"{_SET}; there are {', '.join(ours[:5])}"
+        alike = [version for version in versions if version.startswith("1.")] or versions
+        raise CheckError(
+            f"{chart.repository} has no version {chart.version} of the chart",
+            f"correct airflow:chart.version; available: {', '.join(alike[:5])}",
         )

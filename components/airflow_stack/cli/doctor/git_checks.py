@@ -10,12 +10,14 @@ from collections.abc import Callable
 from functools import cached_property
 
 from airflow_stack.choices import DagDelivery, GitAuthentication
-from airflow_stack.cli.doctor.git_probe import CONNECT_SECONDS, Answer, GitProbe
-from airflow_stack.cli.doctor.model import Status, Step, UnwellError, one_line
-from airflow_stack.cli.doctor.repository_content import Refs
+from airflow_stack.cli.kubernetes_client import CONNECT_SECONDS
 from airflow_stack.git.hosts import deploy_key_page
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.dags import DagRepository, Dags
+
+from .git_probe import GitOutput, GitProbe
+from .model import Check, CheckError, Status, one_line
+from .repository_content import RepositoryContent
 
 _DENIED = (
     r"Permission denied \(|Too many authentication failures|Authentication failed|could not read (Username|Password)"
@@ -35,7 +37,7 @@ class GitChecks:
     Args:
         dags: The stack's settings of its DAGs.
         probe: What asks the repository.
-        credential: Gives the probe the key or token and says which, or raises `UnwellError`.
+        credential: Gives the probe the key or token and says which, or raises `CheckError`.
         name: Name among `dags.moreRepositories`; empty for `dags.repository`.
     """
 
@@ -47,7 +49,7 @@ class GitChecks:
         self._url = GitUrl.parse(self._source.repository)
         self._port = self._url.port or {"ssh": 22, "https": 443, "http": 80}[self._url.scheme]
 
-    def steps(self) -> list[Step]:
+    def checks(self) -> list[Check]:
         """All checks, in their order."""
         identity = "host key" if self._url.is_ssh else "certificate"
         checks: dict[str, tuple[Callable[[], str], list[str]]] = {
@@ -58,10 +60,10 @@ class GitChecks:
             "access": (self._accepted, ["credential", identity]),
             "repository": (self._exists, ["access"]),
             "ref": (self._has_ref, ["repository"]),
-            "DAG files": (lambda: self._refs.find_dags(), ["ref"]),
+            "DAG files": (lambda: self._content.find_dags(), ["ref"]),
         }
         return [
-            Step(f"{self._prefix} {name}", look, tuple(f"{self._prefix} {need}" for need in needs))
+            Check(f"{self._prefix} {name}", look, tuple(f"{self._prefix} {need}" for need in needs))
             for name, (look, needs) in checks.items()
         ]
 
@@ -73,7 +75,7 @@ class GitChecks:
             found = socket.getaddrinfo(host, self._port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             way_out = f"correct the host in {self._setting}.repository, or the name server of this machine"
-            raise UnwellError(f"{host} does not resolve: {error}", way_out) from None
+            raise CheckError(f"{host} does not resolve: {error}", way_out) from None
         return f"{host} is {', '.join(sorted({str(each[4][0]) for each in found}))}"
 
     def _answers(self) -> str:
@@ -84,57 +86,57 @@ class GitChecks:
             socket.create_connection((self._url.host, self._port), timeout=CONNECT_SECONDS).close()
         except OSError as error:
             way_out = f"correct the port in {self._setting}.repository, or open the firewall towards it"
-            raise UnwellError(f"nothing answers at {where}: {error}", way_out) from None
+            raise CheckError(f"nothing answers at {where}: {error}", way_out) from None
         return f"something answers at {where}"
 
     def _is_known(self) -> str:
         if self._url.scheme == "http":
             way_out = f"write {self._setting}.repository with https://"
-            raise UnwellError("http:// shows everything on the way, a token too", way_out, Status.WARN)
+            raise CheckError("http:// shows everything on the way, a token too", way_out, Status.WARN)
         answer = self._probe.refs(anonymous=True)
         if self._url.is_ssh:
             self._judge_host_key(answer)
             return f"the host key of {self._url.host_and_port} is a known one"
-        if not answer.ok and re.search(_UNTRUSTED, answer.said):
-            raise UnwellError(
-                f"the certificate of {self._url.host} is not trusted: {one_line(answer.said)}",
+        if not answer.ok and re.search(_UNTRUSTED, answer.stderr):
+            raise CheckError(
+                f"the certificate of {self._url.host} is not trusted: {one_line(answer.stderr)}",
                 "let the host have one that the pods trust too; on this machine GIT_SSL_CAINFO names its authority",
             )
         return f"the certificate of {self._url.host} is trusted"
 
-    def _judge_host_key(self, answer: Answer) -> None:
+    def _judge_host_key(self, answer: GitOutput) -> None:
         where, scan = self._url.host_and_port, f"ssh-keyscan -p {self._port} {self._url.host}"
-        if "IDENTIFICATION HAS CHANGED" in answer.said:
-            shown = re.search(r"SHA256:[\w+/=]+", answer.said)
-            raise UnwellError(
+        if "IDENTIFICATION HAS CHANGED" in answer.stderr:
+            shown = re.search(r"SHA256:[\w+/=]+", answer.stderr)
+            raise CheckError(
                 f"{where} shows another host key than the known one ({shown[0] if shown else 'fingerprint unknown'}): "
                 "it has a new one, or somebody stands in between",
                 f"ask who runs the host; only if that is theirs, put what `{scan}` prints into airflow:dags.knownHosts",
             )
-        if "Host key verification failed" in answer.said:
-            raise UnwellError(
+        if "Host key verification failed" in answer.stderr:
+            raise CheckError(
                 f"the host key of {where} is unknown",
                 f"put what `{scan}` prints into airflow:dags.knownHosts, and verify the fingerprint: "
                 f"`{scan} | ssh-keygen -lf -` must print one that the host publishes",
             )
-        if not answer.ok and not re.search(_DENIED, answer.said):
+        if not answer.ok and not re.search(_DENIED, answer.stderr):
             way_out = f"correct host and port in {self._setting}.repository"
-            raise UnwellError(f"no SSH server of use answers at {where}: {one_line(answer.said)}", way_out)
+            raise CheckError(f"no SSH server of use answers at {where}: {one_line(answer.stderr)}", way_out)
 
     @cached_property
-    def _answer(self) -> Answer:
+    def _answer(self) -> GitOutput:
         return self._probe.refs()
 
     @cached_property
-    def _refs(self) -> Refs:
-        return Refs(self._source, self._setting, self._probe, self._answer.out)
+    def _content(self) -> RepositoryContent:
+        return RepositoryContent(self._source, self._setting, self._probe, self._answer.stdout)
 
     def _accepted(self) -> str:
-        said = one_line(self._answer.said)
+        said = one_line(self._answer.stderr)
         if not self._answer.ok and re.search(_DENIED, said):
-            raise UnwellError(f"the git host refuses it: {said}", self._way_in())
+            raise CheckError(f"the git host refuses it: {said}", self._way_in())
         if not self._answer.ok and re.search(_BROKEN_OFF, said):
-            raise UnwellError(f"the git host broke off: {said}", "try again; if it stays so, ask who runs the host")
+            raise CheckError(f"the git host broke off: {said}", "try again; if it stays so, ask who runs the host")
         return "the git host lets the stack in"
 
     def _way_in(self) -> str:
@@ -151,16 +153,16 @@ class GitChecks:
     def _exists(self) -> str:
         path = repr(self._url.path)
         if not self._answer.ok:
-            raise UnwellError(
-                f"the git host shows no {path}: {one_line(self._answer.said)}",
+            raise CheckError(
+                f"the git host shows no {path}: {one_line(self._answer.stderr)}",
                 f"correct {self._setting}.repository; where it is right, the key or token must be let into this very one",
             )
-        if not self._refs.commits:
-            raise UnwellError(f"{path} is empty", f"push a first commit to {self._source.ref!r}")
+        if not self._content.commits:
+            raise CheckError(f"{path} is empty", f"push a first commit to {self._source.ref!r}")
         return f"{path} is there"
 
     def _has_ref(self) -> str:
-        return self._refs.find(tag_first=self._dags.delivery is DagDelivery.GIT_SYNC)
+        return self._content.find_ref(tag_first=self._dags.delivery is DagDelivery.GIT_SYNC)
 
     @property
     def _proxy(self) -> str | None:

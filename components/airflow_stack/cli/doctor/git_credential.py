@@ -12,10 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from airflow_stack.choices import GitAuthentication
-from airflow_stack.cli.doctor.git_probe import GitProbe
-from airflow_stack.cli.doctor.model import Status, UnwellError
-from airflow_stack.cli.pulumi_cli import State
-from airflow_stack.cli.recover.state_repair import resources
+from airflow_stack.cli.pulumi_state import State, resources
 from airflow_stack.git.hosts import github_api
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl
@@ -23,16 +20,19 @@ from airflow_stack.inputs.secrets import SECRETS
 from airflow_stack.settings.dags import Dags, GithubApp
 from airflow_stack.settings.models import Settings
 
+from .git_probe import GitProbe
+from .model import CheckError, Status
+
 _TLS_KEY = "tls:index/privateKey:PrivateKey"
 _SECONDS = 20
 
 
-class Credentials:
+class GitCredentials:
     """The credentials of one stack.
 
     Args:
         settings: The stack's settings.
-        secret: Reads one of its secrets; raises `UnwellError` where it is not set.
+        secret: Reads one of its secrets; raises `CheckError` where it is not set.
         state: Reads its state with secrets decrypted.
     """
 
@@ -43,7 +43,7 @@ class Credentials:
         """Give a probe what it shows to the repository of this name, and say what that is.
 
         Raises:
-            UnwellError: there is nothing to show, or it cannot be used.
+            CheckError: there is nothing to show, or it cannot be used.
         """
         dags = self._settings.dags
         match dags.authentication:
@@ -56,7 +56,7 @@ class Credentials:
             case GitAuthentication.TOKEN:
                 token = self._secret("gitToken")
                 if not token.isprintable() or " " in token:
-                    raise UnwellError("airflow:gitToken has a blank or a line break in it", SECRETS["gitToken"])
+                    raise CheckError("airflow:gitToken has a blank or a line break in it", SECRETS["gitToken"])
                 probe.use_token(dags.username, token)
                 return f"airflow:gitToken, for user {dags.username!r}"
             case GitAuthentication.GITHUB_APP if dags.github_app:
@@ -68,7 +68,7 @@ class Credentials:
         """The key that `up` would use: the oldest generation that is kept."""
         if key := generated_key(self._state(), name, self._settings.rotation.git_ssh_key_dropped + 1):
             return key
-        raise UnwellError(
+        raise CheckError(
             "the next `pulumi up` makes the key",
             "add it to the repository as a read-only deploy key then, and run this again",
             Status.SKIPPED,
@@ -78,14 +78,14 @@ class Credentials:
         try:
             key = usable_for_github_app(self._secret("githubAppPrivateKey"))
         except UnusableKeyError as error:
-            raise UnwellError(f"airflow:githubAppPrivateKey {error.reason}", error.way_out) from None
+            raise CheckError(f"airflow:githubAppPrivateKey {error.reason}", error.way_out) from None
         base = (app.base_url or github_api(GitUrl.parse(dags.repository))).rstrip("/")
         try:
             with httpx2.Client(timeout=_SECONDS) as client:
                 return installation_token(client, base, app, key)
         except httpx2.HTTPError as error:
             message = f"{base} does not answer: {error or type(error).__name__}"
-            raise UnwellError(message, "open the way to it, or correct airflow:dags.githubApp.baseUrl") from None
+            raise CheckError(message, "open the way to it, or correct airflow:dags.githubApp.baseUrl") from None
 
 
 def generated_key(state: State, name: str, generation: int) -> str | None:
@@ -102,19 +102,19 @@ def installation_token(client: httpx2.Client, base: str, app: GithubApp, key: st
     """A token of an App's installation (docs.github.com, "Generating an installation access token for a GitHub App").
 
     Raises:
-        UnwellError: GitHub refuses; the cause.
+        CheckError: GitHub refuses; the cause.
     """
     url = f"{base}/app/installations/{app.installation_id}/access_tokens"
     headers = {"Authorization": f"Bearer {_jwt(app, key)}", "Accept": "application/vnd.github+json"}
     answer = client.post(url, headers=headers)
     if answer.status_code == 401:
         way_out = "set airflow:dags.githubApp and airflow:githubAppPrivateKey of one and the same App"
-        raise UnwellError("GitHub does not take the key for this App's (401)", way_out)
+        raise CheckError("GitHub does not take the key for this App's (401)", way_out)
     if answer.status_code == 404:
         way_out = "correct it: the number at the end of the address of the installation's page"
-        raise UnwellError(f"the App has no installation {app.installation_id}", way_out)
+        raise CheckError(f"the App has no installation {app.installation_id}", way_out)
     if not answer.is_success:
-        raise UnwellError(f"GitHub answers {answer.status_code}", "see the page of the App's installation")
+        raise CheckError(f"GitHub answers {answer.status_code}", "see the page of the App's installation")
     return str(answer.json()["token"])
 
 
@@ -136,6 +136,6 @@ def _use(probe: GitProbe, key: str, way_out: str) -> None:
     try:
         probe.use_key(usable(key))
     except UnusableKeyError as error:
-        raise UnwellError(f"the key {error.reason}", error.way_out) from None
+        raise CheckError(f"the key {error.reason}", error.way_out) from None
     except ValueError as error:
-        raise UnwellError(f"ssh does not take the key: {error}", way_out) from None
+        raise CheckError(f"ssh does not take the key: {error}", way_out) from None

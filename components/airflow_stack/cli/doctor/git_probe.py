@@ -26,12 +26,12 @@ _ASKPASS = '#!/bin/sh\ncase "$1" in Username*) echo "$DOCTOR_USERNAME" ;; *) ech
 
 
 @dataclass(frozen=True)
-class Answer:
+class GitOutput:
     """What git said."""
 
     ok: bool
-    out: str
-    said: str
+    stdout: str
+    stderr: str
 
 
 @dataclass
@@ -61,8 +61,8 @@ class GitProbe:
         self._key.write_text(key)
         answer = self._run(["ssh-keygen", "-y", "-P", "", "-f", str(self._key)], {})
         if not answer.ok:
-            raise ValueError(answer.said.replace(str(self._key), "it"))
-        self.public_key = answer.out.strip()
+            raise ValueError(answer.stderr.replace(str(self._key), "it"))
+        self.public_key = answer.stdout.strip()
 
     def use_token(self, username: str, token: str) -> None:
         """Show this token from now on."""
@@ -71,11 +71,11 @@ class GitProbe:
         askpass.chmod(0o700)
         self._token = username, token
 
-    def refs(self, *, anonymous: bool = False) -> Answer:
+    def refs(self, *, anonymous: bool = False) -> GitOutput:
         """Ask for all refs, `anonymous` without the key or token."""
         return self._git("ls-remote", self.url, anonymous=anonymous)
 
-    def fetch(self, ref: str) -> Answer:
+    def fetch(self, ref: str) -> GitOutput:
         """Fetch one commit without the content of its files."""
         self._git("init", "--quiet", "--bare", "--template=", "repository")
         self._git("-C", "repository", "config", "remote.origin.url", self.url)
@@ -86,9 +86,9 @@ class GitProbe:
     def files(self) -> list[str]:
         """The paths in the commit that was fetched."""
         answer = self._git("-C", "repository", "ls-tree", "-r", "-z", "--name-only", "FETCH_HEAD")
-        return answer.out.split("\0")[:-1]
+        return answer.stdout.split("\0")[:-1]
 
-    def _git(self, *arguments: str, anonymous: bool = False) -> Answer:
+    def _git(self, *arguments: str, anonymous: bool = False) -> GitOutput:
         env = {"GIT_SSH_COMMAND": self._ssh(anonymous=anonymous), "GIT_SSH_VARIANT": "ssh", "GIT_TERMINAL_PROMPT": "0"}
         env |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ALLOW_PROTOCOL": "ssh:https:http"}
         env |= {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "20"}
@@ -105,7 +105,7 @@ class GitProbe:
         options += [f'IdentityFile="{self._key}"' if shown else "PubkeyAuthentication=no"]
         return shlex.join(["ssh", "-F", "/dev/null", *(word for option in options for word in ("-o", option))])
 
-    def _run(self, command: list[str], env: Mapping[str, str]) -> Answer:
+    def _run(self, command: list[str], env: Mapping[str, str]) -> GitOutput:
         own = {key: self.env[key] for key in (*_PASSED_ON, *_PROXIES, *map(str.upper, _PROXIES)) if key in self.env}
         own |= {"LC_ALL": "C", "HOME": str(self.folder), **env}
         try:
@@ -128,13 +128,13 @@ class GitProbe:
             out, said = process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired:
             said = f"no answer within {_SECONDS} seconds"
-            return Answer(False, "", said)
+            return GitOutput(False, "", said)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
         if self._token:
             said = said.replace(self._token[1], "[secret]")
-        return Answer(
+        return GitOutput(
             process.returncode == 0, out, "\n".join(line for line in said.splitlines() if line not in _ADDS_NOTHING)
         )

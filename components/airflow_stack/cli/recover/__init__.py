@@ -1,1 +1,1 @@
-"""`airflow-stack recover`."""
+"""`airflow-stack recover`: repairs a stack after an interrupted `pulumi up`."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_stack.cli.kubernetes_client import KubernetesClient, object_path
-from airflow_stack.cli.recover.state_repair import Presence, Resource
+from airflow_stack.cli.pulumi_state import StateResource
+
+from .state_repair import Presence
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class HelmRevision:
         return self.status.startswith("pending-")
 
 
-def presence(client: KubernetesClient, resource: Resource) -> Presence:
+def presence(client: KubernetesClient, resource: StateResource) -> Presence:
     """Whether the object of a resource exists, and whether the Kubernetes provider made it.
 
     Raises:
@@ -35,7 +37,7 @@ def presence(client: KubernetesClient, resource: Resource) -> Presence:
     if found is None:
         return Presence.ABSENT
     managers = {entry.get("manager", "") for entry in found["metadata"].get("managedFields") or []}
-    return Presence.OURS if any(name.startswith("pulumi") for name in managers) else Presence.FOREIGN
+    return Presence.PULUMI if any(name.startswith("pulumi") for name in managers) else Presence.FOREIGN
 
 
 def revisions(client: KubernetesClient, namespace: str, release: str) -> list[HelmRevision]:

@@ -1,7 +1,7 @@
-"""What an update that was killed or lost its connection left behind, and how that is mended.
+"""Finds the leftovers of an interrupted update, and repairs them.
 
-Nothing here restarts a pod or changes a key: the lock, Pulumi's notes of what it was doing and Helm's record of a revision that nobody
-works on any more are put right, and the next `up` does the rest. While anything may still run, nothing at all is touched. Knows no terminal.
+Three things are repaired: the lock, Pulumi's records of pending operations, and Helm's record of an abandoned revision. No pod restarts and
+no key changes; the next `up` does the rest. While an update may still run, nothing is touched.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,133 +11,135 @@ from typing import Any
 
 from airflow_stack.cli import process_table
 from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, select_context
-from airflow_stack.cli.pulumi_cli import PulumiStack, State
-from airflow_stack.cli.recover import state_repair as recover_state
-from airflow_stack.cli.recover.cluster_objects import HelmRevision, delete_record, presence, revisions
-from airflow_stack.cli.recover.lock import parse
-from airflow_stack.cli.recover.model import Finding, of_lock, of_operation, of_revision, of_torn
-from airflow_stack.cli.recover.state_repair import Operation, Presence, Resource
+from airflow_stack.cli.pulumi_cli import PulumiStack
+from airflow_stack.cli.pulumi_state import NAMESPACE, RELEASE, State, StateResource, resources
 from airflow_stack.errors import UserError
-from airflow_stack.names import RELEASE
+from airflow_stack.names import RELEASE as RELEASE_NAME
+
+from . import model
+from .cluster_objects import HelmRevision, delete_record, presence, revisions
+from .lock import parse_locks
+from .model import Leftover
+from .state_repair import PendingOperation, Presence, pending_operations, releases, repaired
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What was found on a stack."""
+    """Leftovers of a stack, and the steps that repair them."""
 
     stack: str
-    findings: tuple[Finding, ...]
+    leftovers: tuple[Leftover, ...]
     _steps: tuple[Callable[[], None], ...] = ()
 
     @property
     def refused(self) -> bool:
-        """Whether something forbids to mend anything."""
-        return not all(finding.mendable for finding in self.findings)
+        """Whether a leftover forbids any repair."""
+        return not all(leftover.repairable for leftover in self.leftovers)
 
-    def mend(self) -> None:
-        """Put right what was found.
+    def repair(self) -> None:
+        """Repair everything.
 
         Raises:
-            UserError: the stack has changed since it was inspected, or Pulumi refused; what was mended until then stays mended.
+            UserError: the stack has changed since it was inspected, or Pulumi refused. Earlier steps stay done.
         """
         if self.refused:
-            raise UserError(f"stack {self.stack!r} was left as it is")
+            raise UserError(f"stack {self.stack!r} was not changed")
         for step in self._steps:
             step()
 
 
 def inspect(stack: str, project: Path, env: Mapping[str, str], *, gone: str = "") -> Recovery:
-    """Find out what an interrupted update left of a stack. Changes nothing but what keeps Pulumi from reading its state.
+    """Find the leftovers of a stack. Changes nothing but truncated files that keep Pulumi from reading its state.
 
     Args:
         stack: Name of the stack.
         project: Folder of the Pulumi program.
-        env: The environment in which Pulumi and the provider run.
-        gone: `user@host` of a lock on another machine, whose update is known not to run any more.
+        env: Environment of Pulumi and of the provider.
+        gone: `user@host` of a lock on another machine whose update has ended.
 
     Raises:
-        UserError: the stack or the cluster cannot be read.
+        UserError: the stack cannot be read.
     """
     pulumi = PulumiStack(stack, project, env)
-    findings = [of_torn(name) for name in pulumi.drop_torn()]
-    state, held = pulumi.state(), pulumi.lock()
-    findings += of_lock(held, stack, gone)
-    if not all(finding.mendable for finding in findings):
-        return Recovery(stack, tuple(findings))
-    steps: list[Callable[[], None]] = [lambda: _check(pulumi, held)]
-    if orphans := process_table.left_over(pulumi.project, env):
-        found = ", ".join(f"{each.name} (process {each.pid})" for each in orphans)
-        findings.append(Finding(f"a killed update is still at work in {found}", "ended, for nobody notes what it does"))
+    found = [model.of_truncated_file(name) for name in pulumi.remove_truncated_files()]
+    state, locked = pulumi.state(), pulumi.lock()
+    found += model.of_locks(locked, stack, gone)
+    if not all(each.repairable for each in found):
+        return Recovery(stack, tuple(found))
+    steps: list[Callable[[], None]] = [lambda: _check_lock(pulumi, locked)]
+    if orphans := process_table.orphaned_plugins(pulumi.project, env):
+        names = ", ".join(f"{each.name} (process {each.pid})" for each in orphans)
+        found.append(Leftover(f"plugins of a killed update still run: {names}", "end them, their results are lost"))
         steps.append(lambda: process_table.end(orphans))
-    pending = recover_state.operations(state)
+    pending = pending_operations(state)
     try:
         cluster = _cluster(state, pulumi)
-        stuck = _stuck(state, cluster) if cluster else []
+        blocking = _blocking_revisions(state, cluster) if cluster else []
         presences = {each.resource["urn"]: _presence(each, cluster) for each in pending}
     except ClusterError as error:
-        findings.append(Finding(f"the cluster cannot be asked ({error})", "nothing is mended without it", False))
-        return Recovery(stack, tuple(findings))
-    findings += [of_revision(each, state, interrupted=bool(held or pending)) for each in stuck]
-    findings += [of_operation(each, presences[each.resource["urn"]]) for each in pending]
-    if cluster and (stuck or orphans):
-        steps.append(lambda: _forget(state, cluster))
-    if held:
+        found.append(Leftover(f"the cluster is not readable ({error})", "nothing is repaired without it", False))
+        return Recovery(stack, tuple(found))
+    found += [model.of_revision(each, state, interrupted=bool(locked or pending)) for each in blocking]
+    found += [model.of_operation(each, presences[each.resource["urn"]]) for each in pending]
+    if cluster and (blocking or orphans):
+        steps.append(lambda: _delete_records(state, cluster))
+    if locked:
         steps.append(pulumi.cancel)
     if pending:
-        steps.append(lambda: _write(pulumi, cluster))
-    return Recovery(stack, tuple(findings), tuple(steps))
+        steps.append(lambda: _write_repaired(pulumi, cluster))
+    return Recovery(stack, tuple(found), tuple(steps))
 
 
 def _cluster(state: State, pulumi: PulumiStack) -> KubernetesClient | None:
-    """The stack's cluster; None before the first `up` came as far as to one."""
-    providers = [each for each in recover_state.resources(state) if each["type"] == "pulumi:providers:kubernetes"]
+    """A client of the stack's cluster; None if the first `up` did not get to it."""
+    providers = [each for each in resources(state) if each["type"] == "pulumi:providers:kubernetes"]
     if not providers:
         return None
     inputs: dict[str, Any] = providers[0].get("inputs", {})
-    given = inputs.get("kubeconfig")
-    if given and not isinstance(given, str):  # encrypted in the state
-        given = pulumi.setting("kubernetes:kubeconfig")
-    return KubernetesClient(select_context(given, inputs.get("context"), pulumi.env))
+    kubeconfig = inputs.get("kubeconfig")
+    if kubeconfig and not isinstance(kubeconfig, str):  # encrypted in the state
+        kubeconfig = pulumi.setting("kubernetes:kubeconfig")
+    return KubernetesClient(select_context(kubeconfig, inputs.get("context"), pulumi.env))
 
 
-def _presence(operation: Operation, cluster: KubernetesClient | None) -> Presence:
+def _presence(operation: PendingOperation, cluster: KubernetesClient | None) -> Presence:
     wanted = cluster and operation.type == "creating" and operation.is_object
     return presence(cluster, operation.resource) if cluster and wanted else Presence.ABSENT
 
 
-def _stuck(state: State, cluster: KubernetesClient) -> list[HelmRevision]:
-    """Records that keep Helm from working: of operations under way, and of an install that Pulumi does not know to have ended."""
-    places = {(each["inputs"]["namespace"], each["inputs"]["name"]) for each in recover_state.releases(state)}
+def _blocking_revisions(state: State, cluster: KubernetesClient) -> list[HelmRevision]:
+    """Records that block Helm: of operations under way, and of an install without an end in Pulumi's state."""
+    places = {(each["inputs"]["namespace"], each["inputs"]["name"]) for each in releases(state)}
     if not places:
-        namespaces = [each for each in recover_state.resources(state) if each["type"] == "kubernetes:core/v1:Namespace"]
-        places = {(each["inputs"]["metadata"]["name"], RELEASE) for each in namespaces}
+        namespaces = [each for each in resources(state) if each["type"] == NAMESPACE]
+        places = {(each["inputs"]["metadata"]["name"], RELEASE_NAME) for each in namespaces}
     installing = {
         (each.resource["inputs"]["namespace"], each.resource["inputs"]["name"])
-        for each in recover_state.operations(state)
-        if each.type == "creating" and each.resource["type"] == recover_state.RELEASE
+        for each in pending_operations(state)
+        if each.type == "creating" and each.resource["type"] == RELEASE
     }
-    stuck: list[HelmRevision] = []
+    blocking: list[HelmRevision] = []
     for place in sorted(places):
         records = revisions(cluster, *place)
-        first = place in installing and [each.number for each in records] == [1]
-        stuck += [each for each in records if each.is_pending or first]
-    return stuck
+        only_installed = place in installing and [each.number for each in records] == [1]
+        blocking += [each for each in records if each.is_pending or only_installed]
+    return blocking
 
 
-def _forget(state: State, cluster: KubernetesClient) -> None:
-    for revision in _stuck(state, cluster):
+def _delete_records(state: State, cluster: KubernetesClient) -> None:
+    for revision in _blocking_revisions(state, cluster):
         delete_record(cluster, revision)
 
 
-def _check(pulumi: PulumiStack, held: str) -> None:
-    if parse(pulumi.lock()) != parse(held):
-        raise UserError("the stack's lock has changed meanwhile; see who works on it, then run this command again")
+def _check_lock(pulumi: PulumiStack, locked: str) -> None:
+    if parse_locks(pulumi.lock()) != parse_locks(locked):
+        raise UserError("the stack's lock has changed; find out who works on it, then run this command again")
 
 
-def _write(pulumi: PulumiStack, cluster: KubernetesClient | None) -> None:
-    """Mend the state as it is now; Pulumi refuses to take it when somebody has locked the stack meanwhile."""
+def _write_repaired(pulumi: PulumiStack, cluster: KubernetesClient | None) -> None:
+    """Repair the current state. Pulumi refuses it if the stack has been locked since."""
 
-    def in_cluster(resource: Resource) -> Presence:
+    def in_cluster(resource: StateResource) -> Presence:
         return presence(cluster, resource) if cluster else Presence.ABSENT
 
-    pulumi.write(recover_state.mended(pulumi.state(), in_cluster))
+    pulumi.write(repaired(pulumi.state(), in_cluster))

@@ -1,4 +1,4 @@
-"""Who holds a stack's lock, and whether that process still runs. Never removes anything."""
+"""Locks of a stack, and whether their processes still run. Removes nothing."""
 
 import os
 import re
@@ -8,23 +8,23 @@ from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
-from airflow_stack.cli.process_table import Process, find
+from airflow_stack.cli.process_table import Process, processes
 
-_CREATED = re.compile(r"created by (?P<user>\S+)@(?P<host>[^@\s]+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
-_SLACK = timedelta(seconds=5)  # between the start of a process by the kernel's clock and its lock by the wall's
+_LOCK = re.compile(r"created by (?P<user>\S+)@(?P<host>[^@\s]+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
+_CLOCK_TOLERANCE = timedelta(seconds=5)  # between the kernel's clock of a process start and the wall clock of its lock
 
 
-class Owner(Enum):
-    """What can be known of a lock's owner."""
+class LockOwner(Enum):
+    """State of the process that holds a lock."""
 
-    RUNS = "runs"
+    RUNNING = "running"
     DEAD = "dead"
-    ELSEWHERE = "elsewhere"
+    ELSEWHERE = "on another machine"
 
 
 @dataclass(frozen=True)
 class Lock:
-    """What Pulumi notes when it locks a stack in a file or a bucket."""
+    """Lock of a stack whose state is in a folder or a bucket."""
 
     user: str
     host: str
@@ -33,33 +33,36 @@ class Lock:
 
     @property
     def holder(self) -> str:
-        """The name under which a user must confirm that it is gone."""
+        """User and host, as `--gone` takes them."""
         return f"{self.user}@{self.host}"
 
     def __str__(self) -> str:
-        """Whose it is, in words."""
+        """Holder, process and time."""
         return f"{self.holder}, process {self.pid}, since {self.since:%Y-%m-%d %H:%M:%S%z}"
 
-    def owner(self) -> Owner:
-        """Whether the process that took the lock still runs; only its own host can tell."""
+    def owner(self) -> LockOwner:
+        """Whether the process still runs; unknown for another machine."""
         if self.host != socket.gethostname():
-            return Owner.ELSEWHERE
-        if not Path("/proc/self/stat").exists():
-            return Owner.RUNS if _exists(self.pid) else Owner.DEAD
-        return Owner.RUNS if any(self._is_taken_by(process) for process in find()) else Owner.DEAD
+            return LockOwner.ELSEWHERE
+        if Path("/proc/self/stat").exists():
+            is_running = any(self._is_held_by(process) for process in processes())
+        else:
+            is_running = _exists(self.pid)
+        return LockOwner.RUNNING if is_running else LockOwner.DEAD
 
-    def _is_taken_by(self, process: Process) -> bool:
-        """A pid is given again, but only to a younger process; in a container here it is another one than on the host."""
+    def _is_held_by(self, process: Process) -> bool:
+        """A reused pid belongs to a younger process. A container has other pids than its host."""
         if self.pid not in process.pids:
             return False
-        return process.name == "pulumi" or (self.pid == process.pid and process.started <= self.since + _SLACK)
+        older = process.started <= self.since + _CLOCK_TOLERANCE
+        return process.name == "pulumi" or (self.pid == process.pid and older)
 
 
-def parse(text: str) -> list[Lock]:
-    """The locks that a message of Pulumi names."""
+def parse_locks(text: str) -> list[Lock]:
+    """The locks in a message of Pulumi."""
     return [
         Lock(found["user"], found["host"], int(found["pid"]), datetime.fromisoformat(found["time"]))
-        for found in _CREATED.finditer(text)
+        for found in _LOCK.finditer(text)
     ]
 
 

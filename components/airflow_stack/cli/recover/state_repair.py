@@ -1,82 +1,74 @@
-"""What an interrupted update left in a stack's state, and the state as the next `up` can go on from it. Pure: no engine, no cluster.
+"""Pending operations of an interrupted update, and a state with which the next `up` can continue. Pure.
 
-Pulumi notes an operation before it begins and takes the note away when the result is saved. What is noted may or may not have happened, so
-that every resource concerned becomes what it would be after an ordinary failure: known, but not known to be ready (`initErrors`). The next
-`up` then applies it again and waits for it, even where no setting has changed.
+Pulumi records an operation before it begins, and removes the record when the result is saved. A recorded operation may or may not have
+happened. Its resource becomes what it would be after an ordinary failure: known, but not known to be ready (`initErrors`). The next `up`
+applies it again and waits for it, even if no setting has changed.
 """
 
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-from airflow_stack.cli.pulumi_cli import State
+from airflow_stack.cli.pulumi_state import RELEASE, State, StateResource, resources
 
-Resource = dict[str, Any]
-RELEASE = "kubernetes:helm.sh/v3:Release"
 _INTERRUPTED = "interrupted, and not known to be ready"
 
 
 class Presence(Enum):
-    """Whether an object is in the cluster."""
+    """Whether the cluster has an object, and its creator."""
 
     ABSENT = "absent"
-    OURS = "made by Pulumi"
-    FOREIGN = "made by something else"
+    PULUMI = "created by Pulumi"
+    FOREIGN = "created by something else"
 
 
 @dataclass(frozen=True)
-class Operation:
-    """An operation that was begun and whose end was not noted."""
+class PendingOperation:
+    """An operation without a recorded end."""
 
     type: str
     """creating, updating, deleting, reading or importing."""
-    resource: Resource
+    resource: StateResource
 
     @property
     def is_object(self) -> bool:
-        """Whether it is about an object of the cluster: not a Helm release, and not a value that only the state holds."""
+        """Whether it is about an object of the cluster: not a Helm release, and not a value in the state alone."""
         return is_kubernetes(self.resource) and self.resource["type"] != RELEASE
 
     @property
     def subject(self) -> str:
-        """The resource in words."""
+        """Kind and name of the resource."""
         metadata = self.resource.get("inputs", {}).get("metadata", {})
         name = metadata.get("name") if isinstance(metadata, dict) else None
         return f"{self.resource['type'].rsplit(':', 1)[1]} {name or self.resource['urn'].rsplit('::', 1)[1]}"
 
 
-def is_kubernetes(resource: Resource) -> bool:
-    """Whether the Kubernetes provider makes it."""
+def is_kubernetes(resource: StateResource) -> bool:
+    """Whether the Kubernetes provider manages a resource."""
     return str(resource["type"]).startswith("kubernetes:")
 
 
-def operations(state: State) -> list[Operation]:
-    """The operations whose end is not known."""
+def pending_operations(state: State) -> list[PendingOperation]:
+    """The operations without a recorded end."""
     pending = state["deployment"].get("pending_operations") or []
-    return [Operation(each["type"], each["resource"]) for each in pending]
+    return [PendingOperation(each["type"], each["resource"]) for each in pending]
 
 
-def resources(state: State) -> list[Resource]:
-    """The resources that the state knows."""
-    return state["deployment"].get("resources") or []
-
-
-def releases(state: State) -> Iterator[Resource]:
-    """Every Helm release that the state knows or that an operation is about."""
-    pending = [operation.resource for operation in operations(state)]
+def releases(state: State) -> Iterator[StateResource]:
+    """Every Helm release in the state or in a pending operation."""
+    pending = [operation.resource for operation in pending_operations(state)]
     return (resource for resource in [*resources(state), *pending] if resource["type"] == RELEASE)
 
 
-def mended(state: State, presence: Callable[[Resource], Presence]) -> State:
-    """The state without pending operations, and with what they concern marked as unfinished."""
+def repaired(state: State, presence: Callable[[StateResource], Presence]) -> State:
+    """The state without pending operations, their resources marked as unfinished."""
     state = copy.deepcopy(state)
     known = state["deployment"]["resources"] = list(resources(state))
-    for operation in operations(state):
+    for operation in pending_operations(state):
         if operation.type == "creating" and operation.is_object:
-            if presence(operation.resource) is Presence.OURS:
-                _adopt(known, operation.resource)
+            if presence(operation.resource) is Presence.PULUMI:
+                _add_created(known, operation.resource)
         elif operation.type == "updating" and is_kubernetes(operation.resource):
             for resource in known:
                 if resource["urn"] == operation.resource["urn"] and not resource.get("delete"):
@@ -85,14 +77,11 @@ def mended(state: State, presence: Callable[[Resource], Presence]) -> State:
     return state
 
 
-def _adopt(known: list[Resource], resource: Resource) -> None:
-    """Take an object that exists into the state, from what the note of its creation says.
-
-    Without this the next `up` would create it anew and end in "already exists".
-    """
+def _add_created(known: list[StateResource], resource: StateResource) -> None:
+    """Add an existing object to the state. Otherwise the next `up` would create it again and fail with "already exists"."""
     inputs = resource["inputs"]
     metadata = inputs["metadata"]
-    adopted = {
+    added = {
         **resource,
         "id": "/".join(filter(None, (metadata.get("namespace"), metadata["name"]))),
         # As the provider records it (checkpointObject in pulumi-kubernetes), which reads its old inputs from here.
@@ -101,11 +90,11 @@ def _adopt(known: list[Resource], resource: Resource) -> None:
     }
     same = [i for i, old in enumerate(known) if old["urn"] == resource["urn"] and not old.get("delete")]
     if not same:
-        known.append(adopted)
+        known.append(added)
         return
     old = known[same[0]]
-    if old.get("pendingReplacement"):  # it is gone already
-        known[same[0]] = adopted
-    elif old["id"] != adopted["id"]:  # it is to go when its replacement is there
-        known[same[0]] = adopted
+    if old.get("pendingReplacement"):  # already deleted
+        known[same[0]] = added
+    elif old["id"] != added["id"]:  # to be deleted once its replacement exists
+        known[same[0]] = added
         known.append({**old, "delete": True})

@@ -1,0 +1,35 @@
+"""`airflow-stack check`. Exit status: 0 in order, 1 wrong settings or a violated mandatory policy."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airflow_stack.cli.options import ChartOption, StackOption
+from airflow_stack.errors import UserError
+
+
+def check(
+    stack: StackOption,
+    chart: ChartOption = None,
+    policy: Annotated[
+        bool, typer.Option("--policy", help="List every policy, and whether the stack complies with it.")
+    ] = False,
+) -> None:
+    """Check the settings of a stack and the policies: no cluster, no Pulumi, no secrets are needed."""
+    from airflow_stack.cli.check import render  # Pulumi's SDK takes half a second to import
+    from airflow_stack.cli.check.evaluate import check_stack
+    from airflow_stack.policies.model import Level
+
+    checked = check_stack(Path.cwd(), stack, chart)
+    if policy:
+        typer.echo(render.policy_table(checked))
+    if advice := render.violations(checked, Level.ADVISORY):
+        typer.secho(f"warning: {advice}", fg="yellow", err=True)
+    if broken := render.violations(checked, Level.MANDATORY):
+        raise UserError(broken)
+    typer.echo(render.summary(checked))
+    for warning in checked.warnings:
+        typer.secho(f"warning: {warning}", fg="yellow", err=True)
+    for line in render.missing_secrets(checked):
+        typer.echo(line, err=True)

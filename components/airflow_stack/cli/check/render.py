@@ -1,0 +1,48 @@
+"""The lines that `check` prints."""
+
+from airflow_stack.chart.delivery import followed
+from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.policies.model import Level
+from airflow_stack.policies.rules import RULES
+
+from .model import CheckedStack
+
+_HEADINGS = {
+    Level.ADVISORY: "does not comply with all policies",
+    Level.MANDATORY: "violates mandatory policies",
+}
+
+
+def policy_table(checked: CheckedStack) -> str:
+    """Every policy with its level, result and source."""
+    policies, violated = checked.policies, {finding.rule.name for finding in checked.findings}
+    lines = [f"policies of a {policies.environment} stack"]
+    for rule in RULES:
+        level = policies.level(rule)
+        result = "-" if level is Level.DISABLED else "violated" if rule.name in violated else "ok"
+        lines += [f"  {level:<10}{result:<9}{rule.name:<24}{rule.description}", f"{'':45}{rule.source}"]
+    return "\n".join(lines)
+
+
+def violations(checked: CheckedStack, level: Level) -> str:
+    """The violated policies of a level; empty if there are none."""
+    texts = [
+        f"\n  {found.rule.name} ({found.resource}): {found.rule.description}\n"
+        + "".join(f"    {line}\n" for line in [*str(found.violation).splitlines(), f"see: {found.rule.source}"])
+        for found in checked.findings
+        if found.level is level
+    ]
+    return "\n".join([f"stack {checked.name!r} {_HEADINGS[level]}", *texts]) if texts else ""
+
+
+def summary(checked: CheckedStack) -> str:
+    """One line on a valid stack."""
+    settings = checked.settings
+    return (
+        f"stack {checked.name!r} is valid: {settings.executor.value}, size {settings.size.value}, {followed(settings)}"
+    )
+
+
+def missing_secrets(checked: CheckedStack) -> list[str]:
+    """The commands that set the missing secrets."""
+    return [f"before `pulumi up`: {SECRETS[key]} --stack {checked.name}" for key in checked.missing_secrets]

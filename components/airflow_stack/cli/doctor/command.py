@@ -1,0 +1,34 @@
+"""`airflow-stack doctor`. Exit status: 0 no check failed, 1 a check failed."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airflow_stack.cli.options import ChartOption, StackOption
+
+from .model import CheckGroup, Status
+
+
+def doctor(
+    stack: StackOption,
+    only: Annotated[CheckGroup | None, typer.Option("--only", help="Only these checks.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results of all checks as JSON.")] = False,
+    chart: ChartOption = None,
+) -> None:
+    """Check before `pulumi up` whether settings, secrets, git access and cluster allow it; the exit status is 1 if a check fails."""
+    from . import render
+    from .examination import Examination  # Pulumi's SDK takes half a second to import
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # removes the temporary folder with the key
+    results = []
+    for result in Examination(stack, Path.cwd(), os.environ, chart).run(only):
+        results.append(result)
+        if not as_json:
+            typer.echo(render.line(result))
+    typer.echo(render.as_json(results) if as_json else render.summary(results, f"pulumi up --stack {stack}"))
+    if any(result.status is Status.FAIL for result in results):
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""`airflow-stack render`: all manifests of a stack as YAML."""

@@ -1,0 +1,32 @@
+"""`airflow-stack status`. Exit status: 0 without problems, 1 with a problem that does not resolve itself."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from airflow_stack.cli.options import StackOption
+from airflow_stack.errors import UserError
+
+
+def status(stack: StackOption) -> None:
+    """Show the state of each pod of a stack; the exit status is 1 if a problem does not resolve itself."""
+    from datetime import UTC, datetime
+
+    from airflow_stack.cli.console import console, say
+    from airflow_stack.cli.stack_cluster import namespace_reader
+
+    from .model import pod_rows
+    from .problems import find_problems
+    from .render import pod_table
+
+    reader, now = namespace_reader(Path.cwd(), stack, os.environ), datetime.now(UTC)
+    pods, events = reader.read("pods"), reader.read("events")
+    if not pods:
+        raise UserError(f"namespace {reader.namespace} has no pods; `pulumi up --stack {stack}` deploys the stack")
+    console.print(pod_table(pod_rows(pods, events, now)))
+    problems = find_problems(pods, events, reader, now)
+    for problem in problems:
+        say(f"error: {problem}", "red")
+    if problems:
+        raise typer.Exit(1)
