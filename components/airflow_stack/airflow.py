@@ -1,6 +1,6 @@
-"""Airflow on Kubernetes from git: the type that stacks and platform teams use.
+"""`Airflow`: Apache Airflow on Kubernetes from git, as one Pulumi component.
 
-The order of the parts, and the outputs. Each part describes itself in its own module; its arguments are in `part_arguments.py`.
+Order of the parts, and outputs. Each part is documented in its module; `part_arguments.py` has their arguments.
 """
 
 from typing import Any
@@ -33,49 +33,49 @@ from airflow_stack.parts.rollout import ReleaseRollout
 
 
 class Airflow(pulumi.ComponentResource):
-    """One Airflow that runs the DAGs of a git branch, ready once it is created."""
+    """Airflow that runs the DAGs of a git branch. Creation ends when every workload is ready."""
 
     namespace: pulumi.Output[str]
-    """Namespace of everything."""
+    """Namespace of Airflow."""
     url: pulumi.Output[str]
-    """Address of the UI; without an ingress it answers while the port-forward runs."""
+    """Address of the UI. Without an ingress, run `portForward` first."""
     port_forward: pulumi.Output[str | None]
-    """Command that makes `url` answer, where there is no ingress."""
+    """Port-forward command for `url`; only without an ingress."""
     admin_user: str | None
     """Login name of the admin user."""
     admin_password: pulumi.Output[str] | None
-    """Its password. Secret."""
+    """Password of the admin user. Secret."""
     git_deploy_key: pulumi.Output[str] | None
-    """Public half of the newest generated SSH key, to be added to the DAG repository as a read-only deploy key."""
+    """Public half of the newest generated SSH key. Add it to the DAG repository as a read-only deploy key."""
     git_deploy_keys: dict[str, pulumi.Output[str]] | None
-    """Where more than one is kept, all of them by generation; the oldest is in use."""
+    """All kept public keys by generation, if there are several; the oldest is in use."""
     git_deploy_key_page: str | None
-    """Page on which the public key is added."""
+    """Page of the git host for adding the public key."""
     repository_deploy_keys: dict[str, pulumi.Output[str]] | None
-    """Public half of the key that was generated for each of `dags.moreRepositories`, by its name."""
+    """Public half of each key generated for `dags.moreRepositories`, by repository name."""
     dag_delivery: DagDelivery
-    """How the DAGs get to where they run: `gitSync`, `gitBundle` or `image`."""
+    """Way of the DAGs into Airflow's pods: `gitSync`, `gitBundle` or `image`."""
     dag_repository: str | None
     """Repository of the DAGs."""
     dag_ref: str | None
     """Branch, tag or commit that is followed."""
     dag_ref_kind: GitRefKind | None
-    """Which of the three it is: `branch`, `tag` or `commit`."""
+    """Kind of `dagRef`: `branch`, `tag` or `commit`."""
     git_polls_per_hour: int | None
-    """Logins that the stack makes on git hosts in an hour, at most; task pods, which clone once each, are not counted."""
+    """Maximum number of logins on git hosts per hour. Task pods clone once each and are not counted."""
     chart_version: pulumi.Output[str]
     """Version of the Airflow chart."""
     secret_names: dict[str, str]
-    """Names of the Secrets that were made, by what they hold."""
+    """Names of the created Secrets, by content."""
     service_name: pulumi.Output[str]
     """Service of the API server and UI."""
     service_port: pulumi.Output[int]
-    """Its port."""
+    """Port of that Service."""
     to_destroy: str | None
-    """Commands that remove a protected stack; `pulumi destroy` alone stops before it deletes anything."""
+    """Commands that remove a protected stack. `pulumi destroy` alone stops before it deletes anything."""
 
     def __init__(self, name: str, args: AirflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        # No component records its arguments: each change would show twice in a preview, once for every level above the object.
+        # No arguments are recorded: a preview would show each change again for every component above the object.
         super().__init__("airflow:index:Airflow", name, None, opts)
         args, settings, deferred = validated(name, args)
         if "namespace" not in deferred:
@@ -83,7 +83,7 @@ class Airflow(pulumi.ComponentResource):
         for warning in (*version_warnings(settings), *poll_warnings(settings)):
             pulumi.log.warn(warning, self)
         dags, existing_connection = settings.dags, settings.existing_secrets.metadata_connection
-        # Not False: without the setting, what the component or one above it is protected by holds here too.
+        # Not False: without the setting, protection inherited from the component or its parents still applies.
         protect = settings.protect or None
 
         def after(*resources: pulumi.Resource | None, **more: Any) -> pulumi.ResourceOptions:  # noqa: ANN401  options of Pulumi
@@ -127,7 +127,7 @@ class Airflow(pulumi.ComponentResource):
         protection_marker(name, placed, after(namespace, *before, release, rollout, admin, protect=protect))
 
         self.namespace = namespace.name
-        # After the rollout, so that a program which uses the address waits until something answers there.
+        # After the rollout: a program that uses the address waits until Airflow answers there.
         self.service_name = pulumi.Output.all(release.service_name, rollout.ready).apply(lambda known: str(known[0]))
         self.service_port = self.service_name.apply(lambda _: API_SERVER_PORT)
         self.url = self.service_name.apply(lambda _: base_url(settings))
@@ -153,7 +153,7 @@ class Airflow(pulumi.ComponentResource):
         self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, Any]:
-        """Every output under its camelCase name; those that do not apply are left out."""
+        """Outputs by camelCase name, without those that are None."""
         outputs = {to_camel(key): getattr(self, key) for key in Airflow.__annotations__}
         return {key: value for key, value in outputs.items() if value is not None}
 

@@ -1,21 +1,21 @@
-"""Closed sets of values that settings take. Python names them in capitals; a stack file has the values."""
+"""Closed sets of values. Python uses the names in capitals, a stack file the values."""
 
 from enum import StrEnum
 
 
 class Executor(StrEnum):
-    """Where task instances run; the names are Airflow's own."""
+    """Executors; the names are Airflow's own."""
 
     KUBERNETES = "KubernetesExecutor"
-    """A pod for each task instance, gone with it."""
+    """One pod per task instance."""
     LOCAL = "LocalExecutor"
     """Processes in the scheduler's pod."""
     CELERY = "CeleryExecutor"
-    """Workers that stay, with a Redis beside Airflow."""
+    """Permanent workers, with a Redis broker."""
 
 
 class Size(StrEnum):
-    """Presets of replicas, CPU and memory (`sizes.py` has the numbers)."""
+    """Presets of replicas, CPU and memory (`chart/sizes.py`)."""
 
     SMALL = "small"
     MEDIUM = "medium"
@@ -23,33 +23,33 @@ class Size(StrEnum):
 
 
 class GitAuthentication(StrEnum):
-    """How git-sync proves itself to the git host."""
+    """Authentication at the git host."""
 
     SSH_KEY = "sshKey"
-    """A private key that you give as the secret `airflow:gitSshKey`."""
+    """Your private SSH key, the secret `airflow:gitSshKey`."""
     GENERATED_SSH_KEY = "generatedSshKey"
-    """An ed25519 key made by the stack; add its public half (output `gitDeployKey`) as a read-only deploy key."""
+    """A generated ed25519 key. Add its public half (output `gitDeployKey`) as a read-only deploy key."""
     TOKEN = "token"  # noqa: S105  the name of a method, not a token
-    """An HTTPS token that you give as the secret `airflow:gitToken`."""
+    """Your HTTPS token, the secret `airflow:gitToken`."""
     GITHUB_APP = "githubApp"
-    """A GitHub App over HTTPS: `dags.githubApp` names it, the secret `airflow:githubAppPrivateKey` is its key."""
+    """A GitHub App over HTTPS: `dags.githubApp`, with the secret `airflow:githubAppPrivateKey`."""
     NONE = "none"
     """A public repository over HTTPS."""
 
 
 class DagDelivery(StrEnum):
-    """How the DAGs get to where they run."""
+    """Ways of the DAGs into Airflow's pods."""
 
     GIT_SYNC = "gitSync"
-    """git-sync beside Airflow keeps a copy of the repository in every pod that needs one."""
+    """git-sync sidecars keep a copy of the repository in every pod that needs one."""
     GIT_BUNDLE = "gitBundle"
-    """Airflow's own git bundle: one poller, and each run records the commit that it ran."""
+    """Airflow's git bundle: one poller, and every run records its commit."""
     IMAGE = "image"
-    """The DAGs are in Airflow's image: for clusters that reach no git host."""
+    """DAGs in Airflow's image, for clusters without access to a git host."""
 
 
 class GitHost(StrEnum):
-    """What runs on the git host."""
+    """Products of git hosts."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -60,7 +60,7 @@ class GitHost(StrEnum):
 
 
 class GitRefKind(StrEnum):
-    """What is followed in a git repository."""
+    """Kinds of git refs."""
 
     BRANCH = "branch"
     TAG = "tag"
@@ -68,12 +68,12 @@ class GitRefKind(StrEnum):
 
 
 class AccessMode(StrEnum):
-    """How many nodes may write to a volume at once; the names are Kubernetes' own."""
+    """Access modes of a volume; the names are Kubernetes' own."""
 
     READ_WRITE_MANY = "ReadWriteMany"
-    """Many: task pods run on any node."""
+    """Read and write by many nodes: task pods run on any node."""
     READ_WRITE_ONCE = "ReadWriteOnce"
-    """One: for a cluster of one node."""
+    """Read and write by one node: for a cluster of one node."""
 
 
 class SslMode(StrEnum):
@@ -82,10 +82,10 @@ class SslMode(StrEnum):
     DISABLE = "disable"
     """Not encrypted."""
     PREFER = "prefer"
-    """Encrypted if the server can."""
+    """Encrypted if the server supports it."""
     REQUIRE = "require"
-    """Encrypted; who the server is, is not verified."""
+    """Encrypted, without verification of the server."""
     VERIFY_CA = "verify-ca"
-    """Encrypted, and the server's certificate is of an authority in `~/.postgresql/root.crt` of Airflow's image."""
+    """Encrypted, with a server certificate of an authority in `~/.postgresql/root.crt` of Airflow's image."""
     VERIFY_FULL = "verify-full"
-    """The same, and the certificate is of this host."""
+    """As `verify-ca`, with a certificate for this host."""

@@ -1,8 +1,7 @@
-"""`Airflow` for the other languages of Pulumi: a provider that builds it from camelCase inputs.
+"""Provider that serves `Airflow` to every language of Pulumi, with camelCase inputs.
 
-The schema is `schema.json`, written by `make generate` from annotations and docstrings. Inputs are read exactly as a stack file
-is, by `inputs.validation.load`, so that every language hears of a mistake in the same words (docs/decisions/0008-served-component.md). No error names a
-property as gRPC could, for then the engine prints the property's value beside it, secret or not (seen with 3.250).
+`make generate` writes the schema, `schema.json`, from annotations and docstrings. `inputs.validation.load` validates the inputs like a stack file
+(docs/decisions/0008-served-component.md). Errors never name a property through gRPC: the engine would print its value, secret or not (seen with 3.250).
 """
 
 import json
@@ -24,13 +23,13 @@ from airflow_stack.inputs.validation import arguments, load
 from airflow_stack.inputs.wording import ArgumentsError, SettingsError
 
 PACKAGE = PROJECT
-"""First part of every type token; URNs hold it, so it stays."""
+"""First part of every type token. URNs contain it, so it never changes."""
 TOKEN = f"{PACKAGE}:index:Airflow"
 SCHEMA = Path(__file__).with_name("schema.json")
 
 
 class AirflowProvider(Provider):
-    """Serves `Airflow`."""
+    """Provider of `Airflow`."""
 
     def __init__(self) -> None:
         schema = SCHEMA.read_text()
@@ -39,7 +38,7 @@ class AirflowProvider(Provider):
     def construct(
         self, name: str, resource_type: str, inputs: pulumi.Inputs, options: pulumi.ResourceOptions | None = None
     ) -> ConstructResult:
-        """Build one Airflow.
+        """Create one Airflow.
 
         Raises:
             InputPropertiesError: one or more inputs are wrong.
@@ -64,7 +63,7 @@ class AirflowProvider(Provider):
 
 
 def _usable(name: str, key: str, secret: str) -> str:
-    """The secret as it is, if it can be used. Told as an input's error, for any other would reach the user as a fault of the provider."""
+    """Return the secret if it is usable. Any other exception than an input error would look like a bug of the provider."""
     if secret and (check := KEY_CHECKS.get(key)):
         try:
             check(secret)
@@ -74,7 +73,7 @@ def _usable(name: str, key: str, secret: str) -> str:
 
 
 def _with_integers(value: object) -> object:
-    """The value with whole numbers as integers: on the wire every number is a float, and `4.0` is no quantity."""
+    """Turn whole floats into integers: every number arrives as a float, and `4.0` is no quantity."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
