@@ -32,9 +32,6 @@ LAYERS = (
 )
 """The rooms from the top down. A room imports rooms of lower layers only, so `inputs` and `parts` do not know each other."""
 
-FIGURES = re.compile(r"\| \d+ \| [\d,]+ \|")
-"""Modules and lines of a room on the page. Commits change them all the time, so an old figure is no error."""
-
 Arrow = tuple[str, str]
 """The room or module that imports, and the one that is imported."""
 
@@ -45,8 +42,6 @@ class Module:
 
     purpose: str
     """First sentence of its docstring."""
-    lines: int
-    """Number of lines."""
     imports: frozenset[str]
     """Modules of the package that it imports."""
 
@@ -101,12 +96,11 @@ def page() -> str:
     all_arrows = between_rooms(arrows(modules))
     boxes, rows = list[str](), list[list[str]]()
     for name in (name for layer in LAYERS for name in layer):
-        purpose, inside = modules[name].purpose, [module for key, module in modules.items() if room(key) == name]
-        lines, below = sum(module.lines for module in inside), sorted(b for a, b in all_arrows if a == name)
+        purpose, below = modules[name].purpose, sorted(b for a, b in all_arrows if a == name)
         boxes.append(f'{name}["<b>{_title(name)}</b><br/>{purpose.replace("`", "")}"]')
-        rows.append([_file(name), purpose, f"{len(inside)}", f"{max(100, round(lines, -2)):,}", ", ".join(below)])
+        rows.append([_file(name), purpose, ", ".join(below)])
     links = [f"{one} --> {other}" for one, other in sorted(all_arrows) if not _follows((one, other), all_arrows)]
-    head = ["room", "content", "modules", "lines, about", "imports"]
+    head = ["room", "content", "imports"]
     return _PAGE.format(graph=flowchart("TB", [*boxes, *links]), rooms=table(head, rows))
 
 
@@ -134,7 +128,7 @@ def _module(name: str, file: Path, package: str, known: Mapping[str, Path]) -> M
     folder = [package, *file.relative_to(known[""].parent).parts[:-1]]
     imports = {_known(target, package, known) for target in _targets(tree, folder)} - {name, ""}
     first_sentence = re.split(r"(?<=\.)\s|\n\n", ast.get_docstring(tree) or "")[0]
-    return Module(" ".join(first_sentence.split()), len(text.splitlines()), frozenset(imports))
+    return Module(" ".join(first_sentence.split()), frozenset(imports))
 
 
 def _targets(tree: ast.Module, folder: list[str]) -> Iterator[str]:
