@@ -16,7 +16,7 @@ from airflow_stack.settings.models import Settings
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a class: its annotation as it is written, and its docstring."""
+    """Field of a class: annotation in the source, and docstring."""
 
     annotation: str
     text: str
@@ -24,7 +24,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Described:
-    """A class: its docstring and its fields, those of its bases first."""
+    """Class: docstring and fields. Inherited fields come first."""
 
     text: str
     fields: dict[str, Field]
@@ -34,7 +34,7 @@ class Described:
 
 @cache
 def described(*modules: ModuleType) -> dict[str, Described]:
-    """Every class of the modules, by name; a base has to come before what is derived from it."""
+    """Classes of the modules, by name. Base classes must come first."""
     found: dict[str, Described] = {}
     for node in (node for module in modules for node in ast.parse(inspect.getsource(module)).body):
         if isinstance(node, ast.ClassDef):
@@ -55,7 +55,7 @@ def described_model(model: type[Model]) -> Described:
 
 
 def documentation() -> dict[str, dict[str, str]]:
-    """Docstring of every argument, by TypedDict and name."""
+    """Docstring of each argument, by TypedDict and name."""
     found = {
         arguments_name(model): {key: field.text for key, field in described_model(model).fields.items()}
         for _, model in models(Settings)

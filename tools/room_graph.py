@@ -1,7 +1,7 @@
 """The rooms of `airflow_stack`, the imports between them, and the layers that imports must follow. Draws `docs/architecture.md`.
 
-A room is a sub-package, or a module directly below `airflow_stack`. Imports are read from the source: at the top of a module, inside a
-function and under TYPE_CHECKING alike.
+A room is a sub-package, or a module directly below `airflow_stack`. All imports in the source count, including those in functions and under
+TYPE_CHECKING.
 
 `python -m tools.room_graph` prints the page.
 """
@@ -30,10 +30,10 @@ LAYERS = (
     ("choices", "policies"),
     ("errors",),
 )
-"""The rooms from the top down. A room imports rooms of lower layers only, so `inputs` and `parts` do not know each other."""
+"""Rooms from top to bottom. A room imports only rooms of lower layers, so `inputs` and `parts` are independent."""
 
 Arrow = tuple[str, str]
-"""The room or module that imports, and the one that is imported."""
+"""The importing and the imported room or module."""
 
 
 @dataclass(frozen=True)
@@ -47,38 +47,38 @@ class Module:
 
 
 def read(package: Path = PACKAGE) -> dict[str, Module]:
-    """Every module of a package by its name, such as `chart.sizes`; `chart` is `chart/__init__.py`. The package's own is left out.
+    """Modules of a package by name, such as `chart.sizes`, or `chart` for `chart/__init__.py`.
 
-    The package's `__init__.py` hands on names of the layers below, and every import of a module runs it. An arrow to it would tell nothing.
+    The package's own `__init__.py` is left out: it re-exports names of all layers, and each import runs it.
     """
     files = {_name(file.relative_to(package)): file for file in sorted(package.rglob("*.py"))}
     return {name: _module(name, file, package.name, files) for name, file in files.items() if name}
 
 
 def arrows(modules: Mapping[str, Module]) -> set[Arrow]:
-    """Every import between two modules."""
+    """Imports between modules."""
     return {(name, imported) for name, module in modules.items() for imported in module.imports}
 
 
 def room(module: str) -> str:
-    """The room of a module."""
+    """Room of a module."""
     return module.split(".")[0]
 
 
 def between_rooms(imports: set[Arrow]) -> set[Arrow]:
-    """The imports as arrows between rooms."""
+    """Imports between rooms."""
     return {(room(one), room(other)) for one, other in imports if room(one) != room(other)}
 
 
 def against_layers(imports: set[Arrow]) -> set[Arrow]:
-    """The imports that go up, or across to another room of the same layer."""
+    """Imports of a higher layer, or of another room in the same layer."""
     layer = {each: number for number, rooms in enumerate(LAYERS) for each in rooms}
     wrong = {(one, other) for one, other in between_rooms(imports) if layer[one] >= layer[other]}
     return {(one, other) for one, other in imports if (room(one), room(other)) in wrong}
 
 
 def cycle(imports: set[Arrow]) -> list[str]:
-    """Modules of which each imports the next, the first again at the end; empty if there is no cycle."""
+    """Modules of an import cycle, with the first one repeated at the end. Empty if there is none."""
     below: dict[str, set[str]] = {}
     for one, other in imports:
         below.setdefault(one, set()).add(other)
@@ -132,7 +132,7 @@ def _module(name: str, file: Path, package: str, known: Mapping[str, Path]) -> M
 
 
 def _targets(tree: ast.Module, folder: list[str]) -> Iterator[str]:
-    """Every imported name in full; whether it is a module, or something in one, is still open."""
+    """Full names of all imports: modules, or names in modules."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
@@ -143,7 +143,7 @@ def _targets(tree: ast.Module, folder: list[str]) -> Iterator[str]:
 
 
 def _known(target: str, package: str, known: Mapping[str, Path]) -> str:
-    """The module of the package that an imported name is, or is in; empty for the package itself and for others."""
+    """Module of the package that contains an imported name. Empty for the package itself and for other packages."""
     first, _, rest = target.partition(".")
     if first != package:
         return ""
@@ -151,7 +151,7 @@ def _known(target: str, package: str, known: Mapping[str, Path]) -> str:
 
 
 def _follows(arrow: Arrow, all_arrows: set[Arrow]) -> bool:
-    """Whether other arrows lead the same way."""
+    """Whether other arrows lead to the same room."""
     reached, ahead = {arrow[0]}, [b for a, b in all_arrows - {arrow} if a == arrow[0]]
     while ahead:
         place = ahead.pop()

@@ -85,7 +85,7 @@ class KubernetesApi:
         params = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
         path = self._path(api_version, kind, namespace)
         try:
-            with self._client_().stream("GET", path, params=params, timeout=httpx2.Timeout(10, read=None)) as answer:
+            with self._connection().stream("GET", path, params=params, timeout=httpx2.Timeout(10, read=None)) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _refusal(answer)
@@ -149,7 +149,7 @@ class KubernetesApi:
 
         return Client(select_context(None, None, os.environ), ConnectionParams(trust_env=False))
 
-    def _client_(self) -> "Client":
+    def _connection(self) -> "Client":
         from airflow_stack.cli.kubernetes_client import ClusterError
 
         try:
@@ -170,7 +170,7 @@ class KubernetesApi:
 
         headers = {"Content-Type": content} if body is not None else {}
         try:
-            answer = self._client_().request(method, path, params=params, json=body, headers=headers)
+            answer = self._connection().request(method, path, params=params, json=body, headers=headers)
         except httpx2.TransportError as error:
             raise _unreachable(error) from error
         if answer.is_error:

@@ -1,4 +1,4 @@
-{{/* git-sync as init container or sidecar, under the variable names of its versions 3 and 4. Takes: list root init. */}}
+{{/* git-sync as init container or sidecar, with the variables of versions 3 and 4. Arguments: list root init. */}}
 {{- define "contract.gitSync" -}}
 {{- $g := (first .).Values.dags.gitSync }}
 {{- $init := last . }}

@@ -3,7 +3,7 @@
 {{ contains "airflow" .Release.Name | ternary .Release.Name (printf "%s-airflow" .Release.Name) }}
 {{- end }}
 
-{{/* All pods that the chart can run with this executor, each with what makes it differ from the others. */}}
+{{/* Components of this executor, each with its specific values. */}}
 {{- define "contract.components" -}}
 {{- $v := .Values }}
 {{- $local := eq $v.executor "LocalExecutor" }}
@@ -35,12 +35,12 @@ statsd:
 {{- end }}
 {{- end }}
 
-{{/* What selects the pods of a component. Takes: list root component. */}}
+{{/* Selector of a component's pods. Arguments: list root component. */}}
 {{- define "contract.selector" -}}
 {tier: airflow, component: {{ last . }}, release: {{ (first .).Release.Name }}}
 {{- end }}
 
-{{/* Takes: list root component name-suffix annotations. */}}
+{{/* Arguments: list root component name-suffix annotations. */}}
 {{- define "contract.metadata" -}}
 {{- $root := first . }}
 {{- $chart := dict "chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version) "heritage" $root.Release.Service }}
@@ -48,7 +48,7 @@ statsd:
   "labels" (merge (dict) (include "contract.selector" (list $root (index . 1)) | fromYaml) $chart $root.Values.labels)) }}
 {{- end }}
 
-{{/* What a pod has whatever runs in it. Takes: list root component values. */}}
+{{/* Fields of every pod. Arguments: list root component values. */}}
 {{- define "contract.pod" -}}
 {{- $v := (first .).Values }}
 {{- $own := last . }}
@@ -64,14 +64,14 @@ terminationGracePeriodSeconds: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* Takes: list root values. */}}
+{{/* Arguments: list root values. */}}
 {{- define "contract.container" -}}
 imagePullPolicy: IfNotPresent
 securityContext: {{ ((last .).securityContexts).container | default (first .).Values.securityContexts.containers | toJson }}
 resources: {{ (last .).resources | default dict | toJson }}
 {{- end }}
 
-{{/* The environment of every container that runs Airflow. Takes: dict root jwt env. */}}
+{{/* Environment of every container that runs Airflow. Arguments: dict root jwt env. */}}
 {{- define "contract.env" -}}
 {{- $v := .root.Values }}
 {{- range $v.env }}
@@ -97,7 +97,7 @@ resources: {{ (last .).resources | default dict | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Takes: list root logs git. */}}
+{{/* Arguments: list root logs git. */}}
 {{- define "contract.mounts" -}}
 - {name: config, mountPath: /opt/airflow/airflow.cfg, subPath: airflow.cfg, readOnly: true}
 - {name: config, mountPath: /opt/airflow/config/airflow_local_settings.py, subPath: airflow_local_settings.py, readOnly: true}
@@ -112,7 +112,7 @@ resources: {{ (last .).resources | default dict | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Takes: list root logs git. */}}
+{{/* Arguments: list root logs git. */}}
 {{- define "contract.volumes" -}}
 {{- $root := first . }}
 {{- $v := $root.Values }}
@@ -132,7 +132,7 @@ resources: {{ (last .).resources | default dict | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Takes: list name persistence. */}}
+{{/* Arguments: list name persistence. */}}
 {{- define "contract.claim" -}}
 {{- $spec := dict "accessModes" (list "ReadWriteOnce") "resources" (dict "requests" (dict "storage" (last .).size)) }}
 {{- with (last .).storageClassName }}{{ $_ := set $spec "storageClassName" . }}{{ end }}
