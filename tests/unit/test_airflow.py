@@ -1,4 +1,4 @@
-"""The whole of it: what one Airflow is made of, in which order, and what it shows."""
+"""One whole Airflow: its resources, their order, and its outputs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ SECRET = "kubernetes:core/v1:Secret"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 
 LABELS = {"team": "data", "example.com/cost": "42"}
-# Between them they make every resource that the program knows.
+# Together they register every kind of resource.
 MANY: dict[str, Config] = {
     "in-cluster": {"quota": {"pods": "20"}, "logs": {"volume": {"size": "1Gi"}}, "executor": "CeleryExecutor"},
     "external": {
@@ -33,14 +33,14 @@ for case in MANY.values():
 
 
 def objects(recording: Recording) -> Iterator[tuple[str, Any]]:
-    """Every Kubernetes object but the release, by its logical name."""
+    """Kubernetes objects except the release, by logical name."""
     for resource in recording.resources.values():
         if resource.type.startswith("kubernetes:") and resource.type != RELEASE:
             yield resource.name, resource.inputs
 
 
 def waits_for(recording: Recording, urn: str) -> set[str]:
-    """Everything that is there before a resource is made: its dependencies and its parents', and theirs."""
+    """Everything that exists before a resource: its dependencies and its parents', transitively."""
     found: set[str] = set()
     todo = [urn]
     while todo:
@@ -53,7 +53,7 @@ def waits_for(recording: Recording, urn: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_every_resource_is_a_child_of_the_component_and_only_it_stands_at_the_top(name: str) -> None:
+def test_every_resource_is_a_descendant_of_the_component(name: str) -> None:
     seen = deployed(**MANY[name])
     top = [r.type for r in seen.resources.values() if r.parent not in seen.resources]
     assert top == [AIRFLOW]
@@ -67,7 +67,7 @@ def test_every_component_registers_its_outputs(name: str) -> None:
     assert components <= seen.outputs.keys()
 
 
-def test_two_airflows_in_one_program_get_in_each_others_way_nowhere() -> None:
+def test_two_airflows_in_one_program_do_not_conflict() -> None:
     seen = record(
         lambda: [
             Airflow(name, {"dags": {"repository": SSH["repository"]}, "namespace": name}) for name in ("a", "a-git")
@@ -80,7 +80,7 @@ def test_two_airflows_in_one_program_get_in_each_others_way_nowhere() -> None:
     assert len(seen.resources) == 2 * len(deployed().resources)
 
 
-def test_the_component_takes_providers_and_protection_like_any_other() -> None:
+def test_the_component_accepts_providers_and_protection() -> None:
     seen = record(
         lambda: Airflow("a", {"dags": {"repository": SSH["repository"]}}, pulumi.ResourceOptions(protect=True))
     )
@@ -102,7 +102,7 @@ PROTECTED = {
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_protection_reaches_what_cannot_be_made_again_and_leaves_secrets_free_to_change(name: str) -> None:
+def test_protection_covers_irreplaceable_resources_and_not_secrets(name: str) -> None:
     expected = PROTECTED.get(name, PROTECTED["in-cluster"] - {"airflow-task-logs", "airflow-quota"})
 
     def protected(**more: object) -> set[str]:
@@ -120,7 +120,7 @@ def test_every_generation_of_a_protected_key_is_protected() -> None:
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_labels_reach_the_namespace_and_everything_in_it(name: str) -> None:
+def test_the_namespace_and_everything_in_it_have_the_labels(name: str) -> None:
     seen = deployed(**MANY[name])
     assert len(list(objects(seen))) > 8
     for object_name, inputs in objects(seen):
@@ -131,7 +131,7 @@ def test_labels_reach_the_namespace_and_everything_in_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_everything_is_in_the_namespace_that_the_program_makes(name: str) -> None:
+def test_everything_is_in_the_programs_namespace(name: str) -> None:
     seen = deployed(**MANY[name])
     for object_name, inputs in objects(seen):
         if inputs["kind"] != "Namespace":
@@ -173,7 +173,7 @@ def test_the_outputs_wait_for_the_rollout_and_the_rollout_for_the_release() -> N
     )
 
 
-def test_what_stops_the_destroy_of_a_protected_stack_is_deleted_first() -> None:
+def test_the_resource_that_stops_a_destroy_of_a_protected_stack_is_deleted_first() -> None:
     """It is protected, and depends on everything that is not a component."""
     seen = deployed(**{**MANY["in-cluster"], "protect": True})
     first = waits_for(seen, seen_urn(seen, "airflow-protection"))
@@ -199,13 +199,13 @@ def test_the_release_is_the_official_chart_at_one_version_and_the_rollout_waits_
     ],
     ids=str,
 )  # fmt: skip
-def test_the_chart_comes_from_where_the_stack_says(chart: Config, expected: Config) -> None:
+def test_the_chart_comes_from_the_configured_repository(chart: Config, expected: Config) -> None:
     release = deployed(chart={**chart, "version": "1.21.0"}).only(RELEASE).inputs
     assert expected.items() <= release.items()
     assert release["version"] == "1.21.0"
 
 
-def test_a_local_chart_wins_over_its_repository() -> None:
+def test_a_local_chart_takes_precedence_over_the_repository() -> None:
     release = deployed(chart={"path": "sandbox/chart"}).only(RELEASE).inputs
     assert release["chart"] == "sandbox/chart"
     assert not {"version", "repositoryOpts"} & release.keys()
@@ -215,7 +215,7 @@ def test_a_local_chart_wins_over_its_repository() -> None:
 def test_no_secret_is_shown_in_plain_text(name: str) -> None:
     seen = deployed(**MANY[name])
     given = [MANY[name][key] for key in map(to_snake, SECRETS) if key in MANY[name]]
-    # What is encoded for a URL is a secret all the same.
+    # A secret encoded for a URL is still a secret.
     made = [secret.inputs["stringData"] for secret in seen.of_type(SECRET)]
     contents = {text for data in made for key, text in data.items() if "USERNAME" not in key and key != "username"}
     kept = "\n".join(contents)
@@ -227,7 +227,7 @@ def test_no_secret_is_shown_in_plain_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["gitSshKey", "gitToken", "githubAppPrivateKey", "databasePassword"])
-def test_a_secret_that_a_program_gives_in_plain_text_becomes_one(key: str) -> None:
+def test_a_plain_text_secret_of_a_program_becomes_secret(key: str) -> None:
     ways = {
         "gitToken": {**HTTPS, "authentication": "token"},
         "githubAppPrivateKey": in_python(AUTHENTICATIONS["github-app"]),
@@ -241,7 +241,7 @@ def test_a_secret_that_a_program_gives_in_plain_text_becomes_one(key: str) -> No
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_the_values_hold_names_of_secrets_that_the_program_makes_and_no_secret(executor: str) -> None:
+def test_the_values_contain_names_of_the_programs_secrets_and_no_secret(executor: str) -> None:
     seen = deployed(executor=executor)
     release = seen.only(RELEASE)
     assert release.shown == release.inputs, "one secret would hide all values of a preview"
@@ -254,7 +254,7 @@ def test_the_values_hold_names_of_secrets_that_the_program_makes_and_no_secret(e
     assert named <= made
 
 
-def test_every_digest_in_the_values_is_of_a_secret_and_says_nothing_of_its_content() -> None:
+def test_every_digest_belongs_to_a_secret_and_does_not_reveal_it() -> None:
     annotations = deployed().only(RELEASE).inputs["values"]["scheduler"]["podAnnotations"]
     assert annotations.keys() == {
         f"checksum/airflow-{name}" for name in ("fernet-key", "api-secret-key", "jwt-secret", "metadata")
@@ -262,7 +262,7 @@ def test_every_digest_in_the_values_is_of_a_secret_and_says_nothing_of_its_conte
     assert all(len(digest) == 16 and int(digest, 16) for digest in annotations.values())
 
 
-# What a stack must be for it to be bumped, and all that may change then.
+# Settings with the credential, and the only resources that may change with its generation.
 ROTATIONS: dict[str, tuple[Config, set[str]]] = {
     "fernet": ({}, {"airflow-fernet-key-2", "airflow-fernet-key", "airflow-release"}),
     "api_secret": ({}, {"airflow-api-secret-key-2", "airflow-api-secret-key", "airflow-release"}),
@@ -281,7 +281,7 @@ ROTATIONS: dict[str, tuple[Config, set[str]]] = {
 
 
 @pytest.mark.parametrize("credential", ROTATIONS)
-def test_a_new_generation_changes_its_secret_and_what_reads_it_and_nothing_else(credential: str) -> None:
+def test_a_new_generation_changes_only_its_secret_and_the_secrets_readers(credential: str) -> None:
     config, expected = ROTATIONS[credential]
     assert changed(deployed(**config), deployed(**config, rotation={credential: 2})) == expected
     assert "airflow-migration-job" not in expected
@@ -297,7 +297,7 @@ def test_older_generations_stay_as_they_are() -> None:
     assert all(urn.endswith("-3") for urn in new)
 
 
-def test_another_branch_changes_the_release_alone() -> None:
+def test_another_branch_changes_only_the_release() -> None:
     assert changed(deployed(), deployed(dags={**SSH, "branch": "release"})) == {"airflow-release"}
 
 
@@ -307,16 +307,16 @@ def test_another_image_runs_both_jobs_again() -> None:
     }  # fmt: skip
 
 
-def test_another_database_is_migrated_anew() -> None:
+def test_another_database_is_migrated_again() -> None:
     one, two = (deployed(database={"external": {"host": host}}, database_password="x") for host in ("one", "two"))
     assert changed(one, two) == {"airflow-database-metadata", "airflow-migration-job", "airflow-release"}
 
 
-def test_the_same_program_twice_is_the_same() -> None:
+def test_the_same_program_registers_the_same_resources() -> None:
     assert changed(deployed(), record(lambda: Airflow("airflow", {"dags": {"repository": SSH["repository"]}}))) == set()
 
 
-def test_the_outputs_tell_how_to_get_in() -> None:
+def test_the_outputs_show_how_to_log_in() -> None:
     inside = deployed().outputs_of(AIRFLOW)
     assert inside["url"] == "http://localhost:8080"
     assert inside["portForward"] == "kubectl --namespace airflow port-forward service/airflow-api-server 8080:8080"
@@ -335,7 +335,7 @@ def test_the_outputs_tell_how_to_get_in() -> None:
     assert not outside.get("portForward")
 
 
-def test_the_admin_password_that_is_told_is_the_one_in_the_secret() -> None:
+def test_the_admin_password_output_is_the_one_in_the_secret() -> None:
     seen = deployed()
     password = seen.outputs_of(AIRFLOW)["adminPassword"]
     assert seen.named("airflow-admin").inputs["stringData"] == {"username": "admin", "password": password}
@@ -349,7 +349,7 @@ def test_with_single_sign_on_there_is_no_user_no_password_and_no_job() -> None:
 
 
 @pytest.mark.parametrize("git", AUTHENTICATIONS)
-def test_the_names_of_the_secrets_that_are_told_are_those_that_were_made(git: str) -> None:
+def test_the_secret_names_in_the_outputs_are_those_of_the_secrets(git: str) -> None:
     secrets = {"ssh-key": "gitSshKey", "token": "gitToken", "github-app": "githubAppPrivateKey"}
     given: Config = {to_snake(secrets[git]): GIVEN[secrets[git]]} if git in secrets else {}
     seen = deployed(dags=in_python(AUTHENTICATIONS[git]), **given)
@@ -358,13 +358,13 @@ def test_the_names_of_the_secrets_that_are_told_are_those_that_were_made(git: st
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_a_preview_declares_what_a_deployment_makes(name: str) -> None:
+def test_a_preview_registers_the_same_resources_as_a_deployment(name: str) -> None:
     args: Any = {"dags": SSH, **MANY[name]}
     previewed = record(lambda: Airflow("airflow", args), preview=True)
     assert previewed.resources.keys() == deployed(**MANY[name]).resources.keys()
 
 
-def test_the_log_volume_is_as_large_as_asked_for_and_nothing_waits_for_it() -> None:
+def test_the_log_volume_has_the_configured_size_and_is_not_awaited() -> None:
     claim = deployed(logs={"volume": {"size": "7Gi", "storage_class": "shared"}}).only(CLAIM).inputs
     assert claim["metadata"]["name"] == "airflow-task-logs"
     assert claim["spec"]["resources"] == {"requests": {"storage": "7Gi"}}

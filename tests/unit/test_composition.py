@@ -1,4 +1,4 @@
-"""What platform teams replace or multiply: an existing namespace, Secrets of others, outputs of other stacks, clusters, many Airflows."""
+"""Composition for platform teams: existing namespaces and Secrets, outputs of other stacks, several clusters, many Airflows."""
 
 import asyncio
 import cProfile
@@ -33,7 +33,7 @@ def airflow(name: str = "airflow", opts: pulumi.ResourceOptions | None = None, *
 # An existing namespace
 
 
-def test_in_a_namespace_that_exists_nothing_is_made_or_changed_but_what_is_airflows_own() -> None:
+def test_an_existing_namespace_gets_only_airflows_own_objects() -> None:
     ours = deployed(namespace="theirs", logs={"volume": {"size": "1Gi"}})
     seen = deployed(namespace="theirs", logs={"volume": {"size": "1Gi"}}, create_namespace=False)
     gone = {r.name for r in ours.resources.values()} - {r.name for r in seen.resources.values()}
@@ -45,13 +45,13 @@ def test_in_a_namespace_that_exists_nothing_is_made_or_changed_but_what_is_airfl
     assert seen.outputs_of(AIRFLOW)["namespace"] == "theirs"
 
 
-def test_whoever_denies_by_default_lets_airflow_reach_its_database_all_the_same() -> None:
+def test_airflow_reaches_its_database_in_a_namespace_that_denies_by_default() -> None:
     assert [policy.name for policy in deployed(create_namespace=False).of_type(POLICY)] == [
         "airflow-database-allow-airflow"
     ]
 
 
-def test_nothing_is_deleted_with_a_namespace_that_stays() -> None:
+def test_no_object_is_deleted_with_an_existing_namespace() -> None:
     def with_whom(**args: object) -> str:
         seen = deployed(logs={"volume": {"size": "1Gi"}}, **args)
         return seen.only(CLAIM).deleted_with
@@ -60,7 +60,7 @@ def test_nothing_is_deleted_with_a_namespace_that_stays() -> None:
     assert with_whom(create_namespace=False) == ""
 
 
-def test_a_namespace_can_be_made_by_the_same_program() -> None:
+def test_the_same_program_can_create_the_namespace() -> None:
     def program() -> None:
         namespace = k8s.core.v1.Namespace("theirs", metadata={"name": "theirs"})
         airflow(namespace=namespace.metadata["name"], create_namespace=False)
@@ -71,15 +71,15 @@ def test_a_namespace_can_be_made_by_the_same_program() -> None:
     assert seen.only(RELEASE).inputs["namespace"] == "theirs"
 
 
-def test_the_quota_of_an_existing_namespace_is_not_ours(golden: Golden) -> None:
+def test_a_quota_for_an_existing_namespace_is_refused(golden: Golden) -> None:
     (problem,) = problems({"dags": SSH, "createNamespace": False, "quota": {"pods": "20"}}).problems
     assert problem.path == "quota"
     assert in_stack_file(problem) == golden
 
 
-# Secrets that something else makes
+# Existing Secrets
 
-# What is named, what a stack must be for it to be read, and what is made no longer.
+# The existing Secret, the settings that use it, and the resources that it replaces.
 EXISTING: dict[str, tuple[Config, set[str]]] = {
     "fernet_key": ({}, {"airflow-fernet-key", "airflow-fernet-key-1"}),
     "api_secret_key": ({}, {"airflow-api-secret-key", "airflow-api-secret-key-1"}),
@@ -105,7 +105,7 @@ def custom(seen: Recording) -> set[str]:
 
 
 @pytest.mark.parametrize("held", EXISTING)
-def test_each_secret_can_exist_on_its_own_and_then_nothing_of_the_kind_is_made(held: str) -> None:
+def test_each_secret_can_exist_already_and_is_then_not_generated(held: str) -> None:
     config, gone = EXISTING[held]
     key = {"github_app_private_key": "made-up"} if "github_app" in held else {}
     without = deployed(**config, **key) if not key else None
@@ -122,7 +122,7 @@ def test_each_secret_can_exist_on_its_own_and_then_nothing_of_the_kind_is_made(h
 ALL = {held: f"their-{held.replace('_', '-')}" for held in EXISTING if "token" not in held and "app" not in held}
 
 
-def test_with_all_of_them_nothing_secret_is_made_but_the_salt_which_opens_nothing() -> None:
+def test_with_every_secret_existing_only_the_salt_is_generated() -> None:
     seen = deployed(executor="CeleryExecutor", existing_secrets={**ALL, "redis_password": "their-redis"})
     assert seen.of_type(SECRET) == []
     assert {r.name for r in seen.resources.values() if r.type.startswith(("random:", "tls:"))} == {"airflow-salt"}
@@ -133,7 +133,7 @@ def test_with_all_of_them_nothing_secret_is_made_but_the_salt_which_opens_nothin
     assert seen.only(RELEASE).inputs["values"]["redis"]["enabled"] is True
 
 
-def test_a_connection_as_the_chart_keeps_it_is_enough_and_one_for_asyncpg_is_read_where_there_is_one() -> None:
+def test_an_existing_connection_needs_no_asyncpg_url_and_uses_one_if_present() -> None:
     def read(**existing: str) -> Any:
         values = deployed(existing_secrets={"metadata_connection": "theirs", **existing}).only(RELEASE).inputs["values"]
         return [variable for variable in values.get("secret", []) if variable["envName"].endswith("_ASYNC")]
@@ -143,7 +143,7 @@ def test_a_connection_as_the_chart_keeps_it_is_enough_and_one_for_asyncpg_is_rea
     assert (variable["secretName"], variable["secretKey"]) == ("theirs-too", "asyncConnection")
 
 
-def test_a_broker_of_theirs_needs_no_redis_of_ours() -> None:
+def test_an_existing_broker_replaces_the_programs_redis() -> None:
     values = (
         deployed(executor="CeleryExecutor", existing_secrets={"broker_url": "theirs"}).only(RELEASE).inputs["values"]
     )
@@ -151,7 +151,7 @@ def test_a_broker_of_theirs_needs_no_redis_of_ours() -> None:
     assert values["data"]["brokerUrlSecretName"] == "theirs"
 
 
-def test_a_git_bundle_mounts_their_key() -> None:
+def test_a_git_bundle_mounts_an_existing_key() -> None:
     seen = deployed(dags={**SSH, "delivery": "gitBundle"}, existing_secrets={"git_ssh_key": "theirs"})
     volumes = seen.only(RELEASE).inputs["values"]["volumes"]
     assert "theirs" in {volume["secret"]["secretName"] for volume in volumes}
@@ -184,13 +184,13 @@ WRONG: dict[str, tuple[Config, str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_cannot_go_with_an_existing_secret_is_refused_with_the_way_out(wrong: str, golden: Golden) -> None:
+def test_a_conflict_with_an_existing_secret_is_refused_with_the_fix(wrong: str, golden: Golden) -> None:
     config, key = WRONG[wrong]
     found = {problem.path: problem for problem in problems({"dags": SSH, **config}).problems}
     assert in_stack_file(found[key]) == golden
 
 
-def test_the_password_of_the_admin_is_set_anew_when_the_number_says_that_theirs_changed() -> None:
+def test_a_higher_generation_sets_an_existing_admin_password_again() -> None:
     jobs = [
         deployed(existing_secrets={"admin_password": "theirs"}, rotation={"admin_password": generation}).named(
             "airflow-admin-job"
@@ -200,7 +200,7 @@ def test_the_password_of_the_admin_is_set_anew_when_the_number_says_that_theirs_
     assert jobs[0].inputs != jobs[1].inputs
 
 
-# What is known late: outputs of other stacks
+# Outputs of other stacks, known late
 
 EXTERNAL: Config = {"host": "db.example.com", "port": 6432.0, "name": "meta", "user": "af"}
 
@@ -210,7 +210,7 @@ def elsewhere(value: object) -> pulumi.Output[Any]:
 
 
 def unknown() -> pulumi.Output[Any]:
-    """As an output of a stack that has not been deployed, in a preview."""
+    """An output of a stack without a deployment, in a preview."""
     known: asyncio.Future[bool] = asyncio.Future()
     known.set_result(False)
     value: asyncio.Future[None] = asyncio.Future()
@@ -228,7 +228,7 @@ def on_platform(wrap: Callable[[object], object]) -> Callable[[], object]:
     )
 
 
-def test_a_database_of_another_stack_is_the_same_as_one_that_is_written_down() -> None:
+def test_a_database_from_another_stack_equals_a_literal_one() -> None:
     late, plain = record(lambda: on_platform(elsewhere)()), record(on_platform(lambda value: value))
     assert late.resources.keys() == plain.resources.keys()
     for urn, resource in late.resources.items():
@@ -239,7 +239,7 @@ def test_a_database_of_another_stack_is_the_same_as_one_that_is_written_down() -
     assert "canary" not in late.shown()
 
 
-def test_the_first_preview_knows_nothing_of_the_other_stack_and_shows_every_resource_all_the_same() -> None:
+def test_a_preview_with_unknown_outputs_of_another_stack_shows_every_resource() -> None:
     late = record(lambda: on_platform(lambda _: unknown())(), preview=True)
     assert late.resources.keys() == record(on_platform(lambda value: value)).resources.keys()
 
@@ -247,7 +247,7 @@ def test_the_first_preview_knows_nothing_of_the_other_stack_and_shows_every_reso
 @pytest.mark.parametrize(
     ("path", "value"), [("namespace", "Not A Name"), ("host", "db.example.com:5432"), ("port", 99999)]
 )
-def test_an_output_is_checked_as_soon_as_it_is_known_and_the_value_is_not_repeated(
+def test_an_output_is_checked_once_known_and_its_value_is_not_repeated(
     path: str, value: object, golden: Golden
 ) -> None:
     def program() -> None:
@@ -262,7 +262,7 @@ def test_an_output_is_checked_as_soon_as_it_is_known_and_the_value_is_not_repeat
     assert str(refused.value) == golden
 
 
-def test_an_output_that_decides_what_is_made_is_refused_in_words(golden: Golden) -> None:
+def test_an_output_that_decides_which_resources_exist_is_refused(golden: Golden) -> None:
     def program() -> None:
         airflow(size=elsewhere("small"), values={"apiServer": {"podAnnotations": [elsewhere("x")]}})
 
@@ -297,7 +297,7 @@ def test_a_name_in_camel_case_is_no_argument_of_a_program(golden: Golden) -> Non
     assert str(refused.value) == golden
 
 
-def test_words_for_a_program_name_no_command_for_a_stack_file(golden: Golden) -> None:
+def test_messages_for_a_program_name_no_command_for_a_stack_file(golden: Golden) -> None:
     with pytest.raises(ArgumentsError) as refused:
         record(lambda: airflow(executor="CeleryExecuter", existing_secrets={"fernet": "x"}))
     assert "pulumi config" not in str(refused.value)
@@ -305,17 +305,17 @@ def test_words_for_a_program_name_no_command_for_a_stack_file(golden: Golden) ->
     assert str(refused.value) == golden
 
 
-def test_what_is_protected_does_not_keep_the_jobs_from_running_again() -> None:
+def test_protection_does_not_prevent_jobs_from_running_again() -> None:
     seen = record(lambda: airflow(opts=pulumi.ResourceOptions(protect=True)))
     protected = {resource.type for resource in seen.resources.values() if resource.protect}
     assert {RELEASE, SECRET} <= protected
     assert JOB not in protected
 
 
-# Clusters, and many in one
+# Several clusters, and many Airflows in one
 
 
-def test_every_child_takes_the_provider_of_its_cluster() -> None:
+def test_every_child_uses_the_provider_of_its_cluster() -> None:
     def program() -> None:
         for cluster in ("blue", "green"):
             provider = k8s.Provider(cluster, kubeconfig=cluster)
@@ -330,7 +330,7 @@ def test_every_child_takes_the_provider_of_its_cluster() -> None:
         assert {r.provider.split("::")[-2] for r in own} == {cluster}
 
 
-def test_the_same_namespace_of_two_clusters_is_two_places() -> None:
+def test_the_same_namespace_in_two_clusters_is_allowed() -> None:
     def program() -> None:
         airflow("here")
         airflow("there", pulumi.ResourceOptions(provider=k8s.Provider("there", kubeconfig="there")))
@@ -338,14 +338,14 @@ def test_the_same_namespace_of_two_clusters_is_two_places() -> None:
     assert len(record(program).of_type(AIRFLOW)) == 2
 
 
-def test_two_in_one_namespace_are_refused_before_anything_of_the_second_is_made(golden: Golden) -> None:
+def test_a_second_airflow_in_a_namespace_is_refused_before_it_registers_a_resource(golden: Golden) -> None:
     with pytest.raises(ArgumentsError) as refused:
         record(lambda: [airflow("one", namespace="shared"), airflow("two", namespace="shared")])
     assert str(refused.value) == golden
     record(lambda: airflow("two", namespace="shared"))  # another program, another matter
 
 
-def test_the_table_of_teams_gives_each_its_place_and_its_share() -> None:
+def test_the_teams_example_gives_each_team_a_namespace_quota_and_repository() -> None:
     seen = record(lambda: runpy.run_path(str(ROOT / "examples" / "teams" / "__main__.py")))
     quotas = seen.of_type("kubernetes:core/v1:ResourceQuota")
     assert {q.inputs["metadata"]["labels"]["team"]: q.inputs["metadata"]["namespace"] for q in quotas} == {
@@ -359,7 +359,7 @@ def many(count: int) -> Recording:
     return record(lambda: [airflow(f"team-{n}", namespace=f"team-{n}", labels={"team": f"t{n}"}) for n in range(count)])
 
 
-def test_many_take_as_much_work_each_as_a_few() -> None:
+def test_the_work_per_airflow_does_not_grow_with_their_number() -> None:
     resources = len(deployed().resources)  # and all modules are loaded
 
     def calls(count: int) -> int:
@@ -373,7 +373,7 @@ def test_many_take_as_much_work_each_as_a_few() -> None:
 
 
 @pytest.mark.parametrize("name", ["Data_Platform", "a" * 41, "a-", "1a", "a.b"])
-def test_a_component_whose_name_no_job_could_have_is_refused_before_anything_is_made(name: str, golden: Golden) -> None:
+def test_a_component_name_that_no_job_could_have_is_refused_before_any_resource(name: str, golden: Golden) -> None:
     with pytest.raises(ArgumentsError) as refused:
         record(lambda: Airflow(name, {"dags": {"repository": SSH["repository"]}}))
     assert str(refused.value) == golden

@@ -36,7 +36,7 @@ _OWN_HOST = {
     "dags": {"repository": "git@code.example.com:acme/dags.git", "knownHosts": "code.example.com ssh-ed25519 AAAA"}
 }
 _OWN_IMAGE = {"dags": SSH, "images": {"airflow": {"repository": "acme/airflow", "tag": "acme-7", "version": "3.3.1"}}}
-# Stacks and values for settings that take few values, or need others beside them.
+# Stacks and values for settings with few allowed values or with dependencies.
 VALUES: dict[str, tuple[Config, Any]] = {
     **{
         f"components.{component}.{part}": ({"dags": SSH}, value)
@@ -60,7 +60,7 @@ ELSEWHERE = {
 
 
 def put(config: Config, path: str, value: object) -> Config:
-    """The configuration with another value at a path; None takes it out. `<name>` is the first key that is there."""
+    """The configuration with another value at a path; None removes it. `<name>` is the first key at that place."""
     changed = copy.deepcopy(config)
     *parents, last = path.split(".")
     place = changed
@@ -83,7 +83,7 @@ def at(config: Config, path: str) -> Any:
 
 @cache
 def stacks() -> list[Config]:
-    """The stacks of the reference, which set every setting."""
+    """Stacks of the reference, which together set every setting."""
     found = []
     for example in examples():
         config = {key.removeprefix("airflow:"): value for key, value in yaml.safe_load(example.text).items()}
@@ -113,7 +113,7 @@ def others(path: str, value: Any) -> Iterator[Any]:
 
 
 def changed(path: str) -> tuple[Settings, Settings]:
-    """A stack, and the same one with another value of a setting that makes it another deployment."""
+    """A stack, and the same stack with another value of one setting that changes the deployment."""
     special = [VALUES[path]] if path in VALUES else []
     configs = [
         (each, other) for each in stacks() if (value := at(each, path)) is not None for other in others(path, value)

@@ -1,6 +1,6 @@
-"""What the official plugins do with what the program registers, as far as the program's own inputs decide it.
+"""Inputs that the official plugins need.
 
-Each test stands for a fault that was seen with pulumi-kubernetes 4.32 and pulumi-random 4.21, and that stand-ins used to hide.
+Each test covers a fault that occurred with pulumi-kubernetes 4.32 and pulumi-random 4.21, and that stand-ins used to hide.
 """
 
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ from tests.support.cases import (
     stack_settings,
 )
 
-# Their id is the generated value itself (pulumi-random, `provider/resources.go` and the Terraform provider behind it).
+# Their id is the generated value (pulumi-random, `provider/resources.go` and its Terraform provider).
 IDS_THAT_ARE_THE_VALUE = {
     f"random:index/random{kind}:Random{kind}" for kind in ("Bytes", "Id", "Pet", "String", "Uuid")
 }
-# Each pair of executor and database, with the sizes in turn: a size changes values of the chart only.
+# Each pair of executor and database, with alternating sizes: a size changes only chart values.
 CHOICES: dict[str, Config] = {
     f"{executor}, {size}, {database}": {"executor": executor, "size": size, "database": DATABASES[database]}
     for (executor, database), size in zip(product(EXECUTORS, DATABASES), cycle(SIZES), strict=False)
@@ -37,7 +37,7 @@ CHOICES: dict[str, Config] = {
 
 
 def recorded() -> Iterator[tuple[str, Recording]]:
-    """Every stack of this project, and every choice that decides what is registered."""
+    """Every stack of this project, and every choice that decides which resources exist."""
     for stack in STACKS:
         yield stack, record_stack(stack_settings(stack), stack)
     for name, config in CHOICES.items():
@@ -66,7 +66,7 @@ def test_no_generated_value_is_the_id_of_its_resource(programs: dict[str, Record
 
 
 def test_no_input_of_any_resource_is_an_empty_map_or_list(programs: dict[str, Recording]) -> None:
-    """The API server drops them, so that a Secret or a custom resource with one would differ from its inputs for good."""
+    """The API server drops them, so a Secret or custom resource with one would always differ from its inputs."""
     found = {
         f"{r.type.split(':')[-1]} {path}"
         for seen in programs.values()
@@ -77,8 +77,8 @@ def test_no_input_of_any_resource_is_an_empty_map_or_list(programs: dict[str, Re
     assert sorted(found) == []
 
 
-# What the provider waits for when it creates or changes an object of a kind (pulumi-kubernetes, `provider/pkg/await/awaiters.go`), and why
-# an `up` wants to wait for it too; empty: it does not.
+# Condition that the provider awaits for each kind (pulumi-kubernetes, `provider/pkg/await/awaiters.go`), and the reason to await it in an `up`;
+# empty: it is not awaited.
 AWAITED = {
     "Job": "the migration must be complete before a pod of the release starts",
     "StatefulSet": "the migration needs the database",
@@ -87,7 +87,7 @@ AWAITED = {
 }
 
 
-def test_nothing_is_awaited_without_a_use(programs: dict[str, Recording]) -> None:
+def test_nothing_is_awaited_needlessly(programs: dict[str, Recording]) -> None:
     seen = {
         r.type.split(":")[-1]: r.inputs["metadata"].get("annotations", {}).get("pulumi.com/skipAwait") == "true"
         for recording in programs.values()
@@ -97,8 +97,8 @@ def test_nothing_is_awaited_without_a_use(programs: dict[str, Recording]) -> Non
     assert seen == {kind: not use for kind, use in AWAITED.items()}
 
 
-def test_a_job_has_a_name_of_its_own_each_time_it_is_replaced(programs: dict[str, Recording]) -> None:
-    """The preview of a replacement creates it in a dry run, which a Job of the same name would fail."""
+def test_every_replacement_of_a_job_has_a_new_name(programs: dict[str, Recording]) -> None:
+    """The preview of a replacement is a dry run of its creation, which would fail with a Job of the same name."""
     names = {
         (r.name, r.inputs["metadata"].get("name"))
         for recording in programs.values()

@@ -1,4 +1,4 @@
-"""`__main__.py`: the stack's settings go in as the engine hands them over, and what the stack tells the world comes out."""
+"""`__main__.py`: settings from the engine in, outputs of the stack out."""
 
 import json
 import runpy
@@ -13,7 +13,7 @@ from tests.support.golden import Golden
 
 
 def hand_over(patch: pytest.MonkeyPatch, config: Mapping[str, object], secrets: tuple[str, ...] = ()) -> None:
-    """Give a configuration to the program as the engine does: in the environment, objects as JSON."""
+    """Pass a configuration to the program like the engine: in the environment, with objects as JSON."""
     given = {f"airflow:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
     patch.setenv("PULUMI_CONFIG", json.dumps(given | {"kubernetes:context": "here"}))
     patch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([f"airflow:{key}" for key in secrets]))

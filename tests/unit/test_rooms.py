@@ -27,17 +27,17 @@ def test_no_modules_import_each_other_in_a_cycle() -> None:
     assert cycle(IMPORTS) == []
 
 
-def test_parts_and_inputs_do_not_know_each_other() -> None:
+def test_parts_and_inputs_do_not_import_each_other() -> None:
     assert ("parts", "inputs") not in ROOMS
     assert ("inputs", "parts") not in ROOMS
 
 
-def test_parts_take_typed_arguments_and_know_no_settings() -> None:
+def test_parts_take_typed_arguments_and_import_no_settings() -> None:
     assert ("parts", "settings") not in ROOMS
 
 
 @pytest.mark.parametrize("name", ["git", "policies"])
-def test_no_way_leads_from_git_and_policies_to_settings(name: str) -> None:
+def test_git_and_policies_do_not_depend_on_settings(name: str) -> None:
     reached, ahead = {name}, [name]
     while ahead:
         place = ahead.pop()

@@ -1,4 +1,4 @@
-"""The three stacks: right as they stand, each on its branch, and nothing in them that Pulumi would overlook."""
+"""The three stack files: valid, each on its branch, with no key that Pulumi ignores."""
 
 import pytest
 import yaml

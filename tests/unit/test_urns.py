@@ -1,6 +1,6 @@
-"""URNs and names of objects are an interface: whoever upgrades has them in the state and in the cluster.
+"""URNs and names of objects are an interface: an upgraded stack has them in its state and in the cluster.
 
-`tests/urns/<stack>.txt` lists them for each stack. No command writes the lists: they are edited by hand, with what the failure says.
+`tests/urns/<stack>.txt` lists them for each stack. No command writes the lists: edit them by hand, as the failure message says.
 """
 
 import pytest
@@ -14,24 +14,24 @@ from tools.releases import RELEASED, version
 LISTS = ROOT / "tests" / "urns"
 
 MOVED = """\
-An upgrade would delete these of stack {stack} and make them anew, and what they hold would be lost:
+An upgrade would delete these resources of stack {stack} and create them again, with the loss of their content:
 {gone}
 If they were renamed or moved:
-  1. give each its earlier URN: pulumi.ResourceOptions(aliases=[pulumi.Alias(name=..., type_=..., parent=...)]); the name of an object in
-     the cluster has no alias: leave it as it is
-  2. run tests/engine/test_upgrade.py, which upgrades from each released version: nothing may be replaced or deleted
-If they are to go: say so in CHANGELOG.md under "Upgrading", a line for each that begins "- `name` is deleted" or "is replaced", with what
-becomes of its data.
-Then, in {file}, by hand:
+  1. Give each its earlier URN: pulumi.ResourceOptions(aliases=[pulumi.Alias(name=..., type_=..., parent=...)]). Keep the name of the object in
+     the cluster, which has no alias.
+  2. Run tests/engine/test_upgrade.py, which upgrades from each released version: it must replace and delete nothing.
+If their removal is intended, announce each in CHANGELOG.md under "Upgrading", with the fate of its data: "- `name` is deleted ..." or
+"- `name` is replaced ...".
+Then edit {file}:
 {edit}"""
 NEW = """\
-Stack {stack} has resources that its list does not name. That is no danger to an upgrade, but from the next release on they stay under this
-URN. If the names are the right ones, in {file}, by hand:
+Stack {stack} has resources that are missing in its list. An upgrade is safe, but from the next release on these URNs are permanent. If the names
+are right, edit {file}:
 {edit}"""
 
 
 def chain(seen: Recording, urn: str) -> str:
-    """The types from the topmost component down, as the engine writes them into a URN."""
+    """Types from the top component down, in the form of a URN."""
     resource = seen.resources[urn]
     above = f"{chain(seen, resource.parent)}$" if resource.parent in seen.resources else ""
     return f"{above}{resource.type}"
@@ -48,7 +48,7 @@ def identities(seen: Recording) -> set[str]:
 
 
 def complaint(stack: str, listed: set[str], registered: set[str]) -> str:
-    """What to do about every difference; empty where there is none."""
+    """Instructions for every difference; empty without a difference."""
     gone, new = sorted(listed - registered), sorted(registered - listed)
     edit = "\n".join([*(f"- {line}" for line in gone), *(f"+ {line}" for line in new)])
     words = MOVED if gone else NEW if new else ""
@@ -66,13 +66,13 @@ def test_every_resource_keeps_its_urn_and_its_name_in_the_cluster(stack: str) ->
         pytest.fail(words, pytrace=False)
 
 
-def test_a_moved_resource_is_told_with_the_alias_and_a_new_one_with_its_line(golden: Golden) -> None:
+def test_a_moved_resource_is_reported_with_its_alias_and_a_new_one_with_its_line(golden: Golden) -> None:
     assert complaint("prod", {"a::old -> x"}, {"a::new -> x"}) == golden(name="moved")
     assert complaint("prod", {"a::old"}, {"a::old", "a::new"}) == golden(name="added")
     assert complaint("prod", {"a::old"}, {"a::old"}) == ""
 
 
-def test_the_version_of_this_checkout_is_among_those_that_are_upgraded_from() -> None:
+def test_the_version_of_this_checkout_has_released_states() -> None:
     folder = RELEASED / version()
     kept = {file.name for file in folder.glob("*")}
     wanted = {name for stack in STACKS for name in (f"Pulumi.{stack}.yaml", f"{stack}.json")}

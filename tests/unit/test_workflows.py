@@ -1,4 +1,4 @@
-"""The pipelines are safe, and run only commands that there are."""
+"""The pipelines are safe, and run only commands that exist."""
 
 import re
 from collections.abc import Iterator
@@ -31,23 +31,23 @@ def test_every_action_is_pinned_by_commit_to_one_version() -> None:
 
 
 @each_job
-def test_every_job_ends_in_time_and_may_do_only_what_it_says(job: dict[str, Any]) -> None:
+def test_every_job_has_a_timeout_and_minimal_permissions(job: dict[str, Any]) -> None:
     assert job["timeout-minutes"] <= 90
     assert job["permissions"]
     for name, workflow in WORKFLOWS.items():
         assert workflow["permissions"] == {}, name
 
 
-def test_no_checkout_leaves_a_token_behind() -> None:
+def test_no_checkout_keeps_its_token() -> None:
     checkouts = [step for _, step in steps() if "checkout@" in step.get("uses", "")]
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_nothing_is_pasted_into_a_script() -> None:
+def test_no_expression_is_interpolated_into_a_script() -> None:
     assert not [script.where for script in scripts() if "${{" in script.text]
 
 
-def test_what_runs_code_of_a_pull_request_may_write_nothing() -> None:
+def test_jobs_with_code_of_a_pull_request_have_no_write_permission() -> None:
     for name, workflow in WORKFLOWS.items():
         assert "pull_request_target" not in workflow["on"]
         if "pull_request" in workflow["on"]:
@@ -55,13 +55,13 @@ def test_what_runs_code_of_a_pull_request_may_write_nothing() -> None:
             assert {key for key, value in granted.items() if value != "read"} <= {"id-token"}, name
 
 
-def test_only_jobs_of_this_repository_s_own_branches_get_secrets() -> None:
+def test_only_jobs_of_the_repositorys_own_branches_get_secrets() -> None:
     with_secrets = {name for name, job in JOBS.items() if "secrets." in str(job) and name.startswith("preview/")}
     assert with_secrets == {"preview/preview"}
     assert JOBS["preview/preview"]["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
 
 
-def test_the_job_that_comments_takes_the_code_of_the_main_branch() -> None:
+def test_the_commenting_job_runs_code_of_the_main_branch() -> None:
     (comment,) = WORKFLOWS["preview-comment"]["jobs"].values()
     assert WORKFLOWS["preview-comment"]["on"]["workflow_run"]["workflows"] == [WORKFLOWS["preview"]["name"]]
     checkout, run = comment["steps"]
@@ -80,19 +80,19 @@ def test_the_job_that_comments_takes_the_code_of_the_main_branch() -> None:
         (["policies/rules.py"], True),
     ],
 )
-def test_a_change_deploys_unless_it_is_of_dags_alone(files: list[str], deploys: bool) -> None:
+def test_every_change_deploys_except_one_of_dags_only(files: list[str], deploys: bool) -> None:
     ignored = WORKFLOWS["deploy"]["on"]["push"]["paths-ignore"]
     assert any(not any(fnmatch(file, pattern) for pattern in ignored) for file in files) is deploys
 
 
-def test_one_deployment_at_a_time_on_a_stack_and_none_broken_off() -> None:
+def test_deployments_of_a_stack_run_one_at_a_time_and_are_not_cancelled() -> None:
     job = JOBS["deploy/deploy"]
     stack = job["env"]["STACK"]
     assert job["environment"] == stack == "${{ github.ref_name == 'release' && 'prod' || 'staging' }}"
     assert job["concurrency"] == {"group": f"stack-{stack}", "cancel-in-progress": False}
 
 
-def test_every_stack_that_is_deployed_is_previewed_and_looked_after() -> None:
+def test_every_deployed_stack_has_previews_and_drift_checks() -> None:
     deployed = [stack for stack in STACKS if stack in JOBS["deploy/deploy"]["environment"]]
     for job in ("preview/preview", "drift/refresh"):
         assert JOBS[job]["strategy"]["matrix"]["stack"] == deployed
@@ -114,7 +114,7 @@ def _commands(program: str) -> Iterator[tuple[Script, list[str]]]:
         for script, words in _commands("airflow-stack")
     ],
 )
-def test_every_command_of_ours_takes_the_options_that_a_pipeline_gives(where: str, arguments: list[str]) -> None:
+def test_every_command_accepts_the_options_in_the_pipelines(where: str, arguments: list[str]) -> None:
     command = typer.main.get_command(main.app)
     words = [{"$STACK": "staging", "$base": SHA}.get(word, word) for word in arguments]
     words = [SHA if word.startswith("$CI_") else word for word in words]
@@ -123,7 +123,7 @@ def test_every_command_of_ours_takes_the_options_that_a_pipeline_gives(where: st
     command.make_context(command.name or "", words)  # parses and checks, and runs nothing
 
 
-def test_every_target_of_make_is_there_with_the_variables_that_it_is_given() -> None:
+def test_every_make_target_in_the_pipelines_exists_with_its_variables() -> None:
     makefile = (ROOT / "Makefile").read_text()
     given = [words for _, words in _commands("make")]
     assert given
@@ -133,7 +133,7 @@ def test_every_target_of_make_is_there_with_the_variables_that_it_is_given() -> 
             assert re.search(rf"\b{variable.partition('=')[0]}\b", makefile), variable
 
 
-def test_every_tool_that_a_pipeline_asks_for_is_pinned() -> None:
+def test_every_tool_of_a_pipeline_is_pinned() -> None:
     asked = [step["with"]["tools"] for _, step in steps() if "tools" in step.get("with", {})]
     asked += [
         word[len("ONLY=") :]
@@ -145,12 +145,12 @@ def test_every_tool_that_a_pipeline_asks_for_is_pinned() -> None:
     assert {name for names in asked for name in names.split()} <= set(pins.ALL)
 
 
-def test_every_posting_that_a_pipeline_asks_for_is_known() -> None:
+def test_every_post_command_of_a_pipeline_exists() -> None:
     asked = {words[-1] for _, words in _commands("python3") if words[:2] == ["-m", "airflow_stack.cli.post.command"]}
     assert asked == set(POSTS)
 
 
-def test_the_login_says_nothing_of_values_and_names_every_variable_on_top() -> None:
+def test_the_login_action_shows_no_value_and_lists_its_variables_at_the_top() -> None:
     text = (GITHUB / "actions" / "login" / "action.yml").read_text()
     head = text.partition("name: Log in")[0]
     for variable in re.findall(r"fromJSON\(inputs.variables\)\.(\w+)", text):

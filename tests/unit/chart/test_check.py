@@ -1,4 +1,4 @@
-"""`airflow:values`, the escape hatch: what the chart knows is taken, and nothing that the program answers for."""
+"""`airflow:values`, the escape hatch: keys of the chart are accepted, and keys that the program sets are refused."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def chart(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(folder)
     packed = tmp_path / "tiny-1.0.0.tgz"
     with tarfile.open(packed, "w:gz") as archive:
-        # Files of a chart inside the chart, which are not those that count.
+        # Files of a chart inside the chart, which must be ignored.
         for name in ("values.schema.json", "Chart.yaml"):
             archive.addfile(tarfile.TarInfo(f"tiny/charts/postgresql/{name}"), io.BytesIO())
         archive.add(folder, "tiny")
@@ -54,11 +54,11 @@ def refused(values: Config, chart: str | None = None) -> dict[str, str]:
     }
 
 
-def test_a_top_level_key_that_the_chart_does_not_know_names_the_nearest(golden: Golden) -> None:
+def test_an_unknown_top_level_key_is_refused_with_the_nearest_one(golden: Golden) -> None:
     assert refused({"schedular": {}})["values.schedular"] == golden
 
 
-def test_known_keys_are_taken_at_any_depth_when_no_chart_is_at_hand() -> None:
+def test_without_a_local_chart_known_keys_are_accepted_at_any_depth() -> None:
     values = {"scheduler": {"repliicas": 2}, "extraEnv": "- {name: A, value: b}", "tolerations": [{"key": "a"}]}
     assert settings(values=values).values == values
 
@@ -97,7 +97,7 @@ def test_a_secret_in_the_values_is_refused(values: Config, golden: Golden) -> No
     ],
     ids=str,
 )
-def test_a_value_that_a_setting_decides_names_the_setting(values: Config, setting: str, golden: Golden) -> None:
+def test_a_value_of_a_setting_is_refused_with_the_setting(values: Config, setting: str, golden: Golden) -> None:
     (text,) = refused(values).values()
     assert setting in text
     assert text == golden
@@ -106,12 +106,12 @@ def test_a_value_that_a_setting_decides_names_the_setting(values: Config, settin
 @pytest.mark.parametrize(
     "values", [{"config": "x"}, {"config": {"core": None}}, {"apiServer": []}, {"data": 1}], ids=str
 )
-def test_what_would_replace_all_that_the_program_sets_is_refused(values: Config, golden: Golden) -> None:
+def test_a_value_that_would_replace_the_programs_object_is_refused(values: Config, golden: Golden) -> None:
     (text,) = refused(values).values()
     assert text == golden
 
 
-def test_a_deeper_key_is_checked_against_the_schema_of_a_chart_that_is_at_hand(chart: str, golden: Golden) -> None:
+def test_deeper_keys_are_checked_with_the_schema_of_a_local_chart(chart: str, golden: Golden) -> None:
     assert refused({"scheduler": {"repliicas": 2}}, chart)["values.scheduler"] == golden(name="unknown")
     assert refused({"scheduler": {"replicas": "2"}}, chart)["values.scheduler.replicas"] == golden(name="type")
     taken = settings(values={"scheduler": {"replicas": 2}}, chart={"path": chart})
@@ -123,11 +123,11 @@ def test_the_schema_that_is_read_is_closed_at_the_top(chart: str) -> None:
     assert values_schema(Path(chart)) == {**SCHEMA, "additionalProperties": False}
 
 
-def test_a_key_that_the_chart_requires_need_not_be_among_the_changes(chart: str) -> None:
+def test_the_values_need_not_contain_keys_that_the_chart_requires(chart: str) -> None:
     assert settings(values={"scheduler": {}}, chart={"path": chart}).chart.path == chart
 
 
-def test_neither_the_check_against_the_schema_repeats_a_secret(chart: str) -> None:
+def test_the_schema_check_repeats_no_secret(chart: str) -> None:
     secret = {"password": "hunter2"}
     values = {
         "data": {"metadataConnection": secret, "bogus": secret},
@@ -145,7 +145,7 @@ def test_neither_the_check_against_the_schema_repeats_a_secret(chart: str) -> No
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive", b"\x1f\x8b\x08\x00broken"], ids=str)
 @pytest.mark.parametrize("values", [{}, {"scheduler": {}}], ids=str)
-def test_a_chart_that_cannot_be_read_is_a_problem_of_its_path(
+def test_an_unreadable_chart_is_a_problem_of_its_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, values: Config, golden: Golden
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -167,7 +167,7 @@ def test_a_chart_without_a_schema_is_refused(
     assert refused({}, "chart")["chart.path"] == golden
 
 
-def test_a_packed_chart_that_ends_early_is_refused(tmp_path: Path, chart: str) -> None:
+def test_a_truncated_chart_is_refused(tmp_path: Path, chart: str) -> None:
     if Path(chart).is_file():
         broken = tmp_path / "broken.tgz"
         broken.write_bytes(Path(chart).read_bytes()[:-40])
@@ -175,12 +175,12 @@ def test_a_packed_chart_that_ends_early_is_refused(tmp_path: Path, chart: str) -
 
 
 @pytest.mark.official_chart
-def test_the_names_of_the_top_level_are_those_of_the_chart() -> None:
+def test_the_top_level_keys_are_those_of_the_chart() -> None:
     assert values_schema(official_chart())["properties"].keys() == TOP_LEVEL_KEYS
 
 
 @pytest.mark.official_chart
-def test_a_key_that_is_misspelt_is_found_with_the_official_chart() -> None:
+def test_misspelt_keys_are_found_with_the_official_chart() -> None:
     values = {"scheduler": {"replica": 2}, "dags": {"gitSync": {"wait": "soon"}}}
     assert refused(values, str(official_chart())).keys() == {
         "values.scheduler",

@@ -1,4 +1,4 @@
-"""One door for DAGs: the same settings mean the same however they are delivered, and another delivery changes only what it must."""
+"""Delivery of DAGs: settings have the same meaning with every delivery, and another delivery changes only what depends on it."""
 
 import json
 import re
@@ -34,7 +34,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
 CONNECTIONS = "airflow-git-connections"
 
-# The same settings for git-sync and for Airflow's git bundle; what both must make of them is computed below.
+# The same settings for git-sync and for Airflow's git bundle. The functions below compute the effect of both.
 SAME: dict[str, Config] = {
     **{name: dags for name, dags in AUTHENTICATIONS.items() if name != "github-app"},
     "branch": {**SSH, "branch": "release/2026.11"},
@@ -57,14 +57,14 @@ def values(**config: object) -> Any:
 
 
 def git_deployed(delivery: str, dags: Config, **more: object) -> Recording:
-    """What the program registers, with the secrets that the authentication needs; `dags` in the words of a stack file."""
+    """Resources of the program, with the secrets for the authentication; `dags` has the names of a stack file."""
     found = settings(dags={**dags, "delivery": delivery}).dags.model_dump(exclude_defaults=True, exclude_none=True)
     secrets = {"sshKey": {"git_ssh_key": GIVEN["gitSshKey"]}, "token": {"git_token": GIVEN["gitToken"]}}
     return deployed(dags=found, **secrets.get(str(found.get("authentication")), {}), **more)
 
 
 def as_git_sync_has_it(found: Settings, dags: Config) -> Config:
-    """Repository, ref, folder, polling, key, token and host keys, as the git-sync containers are told them."""
+    """Repository, ref, folder, polling, key, token and host keys of the git-sync containers."""
     told = chart_values(found)["dags"]["gitSync"]
     made = secrets_of(git_deployed("gitSync", dags))
     branch_alone = told["branch"] == told["ref"] and told["rev"] == "HEAD"
@@ -83,7 +83,7 @@ def as_git_sync_has_it(found: Settings, dags: Config) -> Config:
 
 
 def as_the_bundle_has_it(found: Settings, dags: Config) -> Config:
-    """The same as Airflow's GitDagBundle and GitHook are told it, by values, Secrets and mounted files."""
+    """The same of Airflow's GitDagBundle and GitHook, from values, Secrets and mounted files."""
     told = chart_values(found)
     (bundle,) = told["dagProcessor"]["dagBundleConfigList"]
     kwargs, made = bundle["kwargs"], secrets_of(git_deployed("gitBundle", dags))
@@ -111,11 +111,11 @@ def secrets_of(recording: Recording) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_the_same_settings_mean_the_same_to_git_sync_and_to_the_bundle(name: str) -> None:
+def test_settings_have_the_same_meaning_for_git_sync_and_bundles(name: str) -> None:
     sync, bundle = (settings(dags={**SAME[name], "delivery": delivery}) for delivery in ("gitSync", "gitBundle"))
     expected, found = as_git_sync_has_it(sync, SAME[name]), as_the_bundle_has_it(bundle, SAME[name])
     if sync.dags.commit:
-        # git-sync sleeps for ever once it has a commit; the bundle asks once a day.
+        # With a commit, git-sync never polls again; the bundle polls once a day.
         assert found["poll"] == 86_400
         found["poll"] = expected["poll"]
     assert found == expected
@@ -123,7 +123,7 @@ def test_the_same_settings_mean_the_same_to_git_sync_and_to_the_bundle(name: str
     assert looks[0]["min_file_process_interval"] == looks[1]["min_file_process_interval"]
 
 
-def test_the_image_holds_in_its_dag_folder_what_the_repository_holds() -> None:
+def test_the_dag_folder_of_an_image_corresponds_to_the_repository() -> None:
     def folder(**dags: str) -> str:
         config = {"dags": {"delivery": "image", **dags}, "images": IMAGE["images"]}
         return str(values(**config)["config"]["core"]["dags_folder"])
@@ -135,7 +135,7 @@ def test_the_image_holds_in_its_dag_folder_what_the_repository_holds() -> None:
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_what_has_nothing_to_do_with_dags_is_the_same_for_every_delivery(executor: str) -> None:
+def test_values_unrelated_to_dags_are_the_same_for_every_delivery(executor: str) -> None:
     ours = {"dags", "dagProcessor", "volumes", "volumeMounts", "secret", "config", "defaultAirflowRepository"}
     sync, *others = (
         {key: value for key, value in values(executor=executor, **config).items() if key not in ours}
@@ -144,15 +144,15 @@ def test_what_has_nothing_to_do_with_dags_is_the_same_for_every_delivery(executo
     assert all(other == sync for other in others)
 
 
-def test_whatever_delivers_them_the_dags_of_the_repository_are_in_one_bundle() -> None:
-    """Runs and queued tasks name their bundle: one of another name would be gone with the delivery (apache/airflow#63323)."""
+def test_the_repositorys_dags_are_in_one_bundle_with_every_delivery() -> None:
+    """Runs and queued tasks name their bundle. With another name they would lose it at a change of the delivery (apache/airflow#63323)."""
     (bundle,) = values(dags={**SSH, "delivery": "gitBundle"})["dagProcessor"]["dagBundleConfigList"]
     assert bundle["name"] == BUNDLE == "dags-folder", "the chart's default for a DAG folder"
     for config in ({"dags": SSH}, IMAGE):
         assert "dagBundleConfigList" not in values(**config)["dagProcessor"]
 
 
-def test_a_bundle_trusts_no_host_that_is_not_known() -> None:
+def test_a_bundle_trusts_only_known_hosts() -> None:
     for dags in BUNDLES.values():
         connection = json.loads(secrets_of(git_deployed("gitBundle", dags))[CONNECTIONS][BUNDLE])
         assert connection["extra"]["strict_host_key_checking"] == "yes"
@@ -162,12 +162,12 @@ def test_a_bundle_trusts_no_host_that_is_not_known() -> None:
     assert extra["ssh_config_file"] == f"{FOLDER}/ssh_config"
 
 
-def test_a_tag_is_followed_even_where_a_branch_has_its_name() -> None:
+def test_a_tag_is_followed_even_if_a_branch_has_its_name() -> None:
     (bundle,) = values(dags={**SSH, "tag": "v1", "delivery": "gitBundle"})["dagProcessor"]["dagBundleConfigList"]
     assert bundle["kwargs"]["tracking_ref"] == "refs/tags/v1"
 
 
-def test_a_percent_sign_stays_one_in_airflows_configuration() -> None:
+def test_a_percent_sign_survives_airflows_configuration() -> None:
     dags = {**SSH, "branch": "50%", "path": "50%"}
     (bundle,) = values(dags={**dags, "delivery": "gitBundle"})["dagProcessor"]["dagBundleConfigList"]
     assert (bundle["kwargs"]["tracking_ref"], bundle["kwargs"]["subdir"]) == ("50%%", "50%%")
@@ -181,7 +181,7 @@ def test_an_outage_of_the_git_host_ends_no_git_sync() -> None:
     assert values()["dags"]["gitSync"]["maxFailures"] == -1
 
 
-def test_an_outage_of_the_git_host_delays_the_tasks_of_a_bundle_and_holds_up_no_dag_processor() -> None:
+def test_an_outage_of_the_git_host_delays_tasks_and_does_not_block_the_dag_processor() -> None:
     before, task_pods = secrets_of(git_deployed("gitBundle", SSH))[CONNECTIONS]["ssh_config"].split("Match ")
     assert "ConnectTimeout 10" in before
     assert "ConnectionAttempts" not in before
@@ -200,7 +200,7 @@ def test_no_secret_of_a_bundle_is_shown(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUNDLES)
-def test_the_values_name_secrets_that_the_program_makes_and_every_pod_that_reads_them_bears_their_digest(
+def test_the_values_name_the_programs_secrets_and_every_reading_pod_has_their_digest(
     name: str,
 ) -> None:
     seen = git_deployed("gitBundle", BUNDLES[name])
@@ -212,7 +212,7 @@ def test_the_values_name_secrets_that_the_program_makes_and_every_pod_that_reads
     assert "airflow-git-credentials" not in made, "with a bundle the token is in its connection"
 
 
-def test_each_repository_has_a_connection_and_with_generated_keys_a_key_of_its_own() -> None:
+def test_each_repository_has_its_own_connection_and_generated_key() -> None:
     seen = git_deployed("gitBundle", BUNDLES["bundle, several"])
     told, made = seen.only(RELEASE).inputs["values"], secrets_of(seen)
     listed = {bundle["name"]: bundle["kwargs"] for bundle in told["dagProcessor"]["dagBundleConfigList"]}
@@ -230,7 +230,7 @@ def test_each_repository_has_a_connection_and_with_generated_keys_a_key_of_its_o
     assert len({outputs["gitDeployKey"], *outputs["repositoryDeployKeys"].values()}) == 3
 
 
-def test_a_given_key_opens_every_repository() -> None:
+def test_a_private_key_in_the_settings_is_used_for_every_repository() -> None:
     dags = {**BUNDLES["bundle, several"], "authentication": "sshKey"}
     seen = git_deployed("gitBundle", dags)
     told = seen.only(RELEASE).inputs["values"]
@@ -239,13 +239,13 @@ def test_a_given_key_opens_every_repository() -> None:
 
 
 @pytest.mark.parametrize("dags", [SSH, AUTHENTICATIONS["ssh-key"]], ids=["generated", "given"])
-def test_another_delivery_keeps_the_key_that_the_git_host_knows(dags: Config) -> None:
+def test_another_delivery_keeps_the_generated_key(dags: Config) -> None:
     sync, bundle = git_deployed("gitSync", dags), git_deployed("gitBundle", dags)
     assert changed(sync, bundle) == {"airflow-git-bundle-connections", "airflow-release"}
     assert sync.outputs_of(AIRFLOW).get("gitDeployKey") == bundle.outputs_of(AIRFLOW).get("gitDeployKey")
 
 
-def test_one_more_repository_changes_nothing_of_the_others() -> None:
+def test_a_further_repository_does_not_change_the_others() -> None:
     several = BUNDLES["bundle, several"]
     fewer = {**several, "moreRepositories": {"team-a": several["moreRepositories"]["team-a"]}}
     assert changed(git_deployed("gitBundle", fewer), git_deployed("gitBundle", several)) == {
@@ -253,7 +253,7 @@ def test_one_more_repository_changes_nothing_of_the_others() -> None:
     }  # fmt: skip
 
 
-def test_with_the_image_there_is_no_git_at_all() -> None:
+def test_with_dags_in_the_image_nothing_uses_git() -> None:
     seen = deployed(dags={"delivery": "image"}, images={"airflow": {"repository": "acme/airflow"}})
     outputs = {key for key, value in seen.outputs_of(AIRFLOW).items() if value is not None}
     assert (
@@ -272,7 +272,7 @@ def test_the_polls_of_a_stack_are_an_output() -> None:
     assert git_deployed("gitBundle", SSH).outputs_of(AIRFLOW)["gitPollsPerHour"] == 120
 
 
-def test_the_volumes_of_the_user_stand_beside_those_of_the_bundle() -> None:
+def test_the_users_volumes_are_added_to_those_of_the_bundle() -> None:
     mine: Config = {
         "volumes": [{"name": "ca", "configMap": {"name": "ca"}}],
         "volumeMounts": [{"name": "ca", "mountPath": "/ca"}],
@@ -312,14 +312,14 @@ REFUSED: list[tuple[Config, str]] = [
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case[1])
-def test_what_a_delivery_cannot_do_is_refused(case: tuple[Config, str], golden: Golden) -> None:
+def test_a_setting_that_a_delivery_does_not_support_is_refused(case: tuple[Config, str], golden: Golden) -> None:
     config, key = case
     (problem,) = problems(config).problems
     assert problem.path == key
     assert in_stack_file(problem) == golden
 
 
-def test_the_stack_file_of_the_guide_is_in_order() -> None:
+def test_the_stack_file_in_the_guide_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "guides" / "air-gapped.md").read_text(), re.DOTALL)
     config = {key.removeprefix("airflow:"): value for key, value in yaml.safe_load(block)["config"].items()}
     assert config.pop("chart") == {"path": "vendor/airflow-1.22.0.tgz"}

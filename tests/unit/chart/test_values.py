@@ -1,4 +1,4 @@
-"""Chart values: valid for every choice a stack has, and each decision of the design where the chart looks for it."""
+"""Chart values: valid for every choice of settings, with each design decision under the chart's key."""
 
 import json
 from typing import Any
@@ -62,7 +62,7 @@ def test_the_database_changes_no_value(executor: str) -> None:
 
 
 @pytest.mark.parametrize("chart", CHARTS)
-def test_a_misspelt_value_is_not_accepted(chart: Any) -> None:
+def test_the_chart_refuses_a_misspelt_value(chart: Any) -> None:
     schema = Draft7Validator(closed_schema(chart or official_chart()))
     assert schema.is_valid(values())
     for path in (["executr"], ["dags", "gitSync", "brnch"], ["scheduler", "replica"]):
@@ -87,7 +87,7 @@ def test_a_branch_is_both_branch_and_ref(ref: Config) -> None:
 
 
 @pytest.mark.parametrize("ref", [{"tag": "v1"}, {"commit": "a" * 40}])
-def test_a_tag_or_commit_is_the_ref_alone(ref: Config) -> None:
+def test_a_tag_or_commit_is_only_the_ref(ref: Config) -> None:
     git_sync = values(dags={**SSH, **ref})["dags"]["gitSync"]
     assert git_sync["ref"] in ref.values()
     assert (git_sync["branch"], git_sync["rev"]) == ("", "")
@@ -107,7 +107,7 @@ def test_host_keys_are_always_verified_over_ssh(dags: Config, known_hosts: str) 
     assert known_hosts in git_sync["knownHosts"]
 
 
-def test_over_https_there_is_a_token_or_nothing_and_no_key() -> None:
+def test_over_https_there_is_at_most_a_token_and_never_a_key() -> None:
     token = values(dags=AUTHENTICATIONS["token"])["dags"]["gitSync"]
     public = values(dags=AUTHENTICATIONS["public"])["dags"]["gitSync"]
     assert token["credentialsSecret"] == SECRETS.git_token
@@ -115,7 +115,7 @@ def test_over_https_there_is_a_token_or_nothing_and_no_key() -> None:
     assert not {"sshKeySecret", "knownHosts"} & token.keys()
 
 
-def test_the_chart_invents_no_key_no_password_no_job_and_no_database() -> None:
+def test_the_chart_generates_no_key_password_job_or_database() -> None:
     for choice in every_choice().values():
         found = chart_values(choice)
         assert all(found[key] for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName"))
@@ -126,7 +126,7 @@ def test_the_chart_invents_no_key_no_password_no_job_and_no_database() -> None:
         assert bool(found["redis"].get("passwordSecretName")) is celery
 
 
-def test_every_disk_has_a_size_or_a_claim_of_the_programs_own() -> None:
+def test_every_volume_has_a_size_or_a_claim_of_the_program() -> None:
     for choice in every_choice().values():
         found = chart_values(choice)
         assert found["triggerer"]["persistence"] == found["workers"]["celery"]["persistence"] == {"enabled": False}
@@ -147,13 +147,13 @@ def test_remote_logs_are_written_where_the_stack_says() -> None:
     assert "logging" not in values()["config"]
 
 
-# Which pods read which Secrets: chart 1.22.0, `_helpers.yaml` (chart-facts.md 1).
+# Pods and the Secrets that they read: chart 1.22.0, `_helpers.yaml`.
 EVERYWHERE = {SECRETS.fernet, SECRETS.api_secret, SECRETS.metadata}
 
 
 @pytest.mark.parametrize("git", ["ssh-key", "token", "public"])
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_a_digest_lands_on_the_pods_that_read_the_secret_and_on_no_others(executor: str, git: str) -> None:
+def test_a_digest_annotates_exactly_the_pods_that_read_the_secret(executor: str, git: str) -> None:
     repository = {"ssh-key": {SECRETS.git_ssh}, "token": {SECRETS.git_token}, "public": set[str]()}[git]
     celery = executor == "CeleryExecutor"
     made = {
@@ -194,7 +194,7 @@ def test_without_an_ingress_only_airflows_own_pods_reach_the_api_server() -> Non
     assert "base_url" not in closed["config"].get("api", {})
 
 
-def test_an_ingress_is_behind_tls_where_it_has_a_certificate() -> None:
+def test_an_ingress_with_a_certificate_uses_tls() -> None:
     plain = {"ingress": {"host": "a.example.com", "controllerNamespace": "ingress"}}
     assert values(**plain)["config"]["api"]["base_url"] == "http://a.example.com"
     found = values(**ACCESSES["ingress"])
@@ -211,7 +211,7 @@ def test_an_ingress_is_behind_tls_where_it_has_a_certificate() -> None:
     ("repository", "expected"),
     [("apache/airflow", "m.io/x/apache/airflow"), ("quay.io/a/b", "m.io/x/a/b"), ("airflow", "m.io/x/library/airflow")],
 )
-def test_a_mirror_stands_before_every_image(repository: str, expected: str) -> None:
+def test_a_mirror_prefixes_every_image(repository: str, expected: str) -> None:
     found = values(images={"registry": "m.io/x", "airflow": {"repository": repository}, "pullSecrets": ["one", "two"]})
     assert found["defaultAirflowRepository"] == expected
     assert {image["repository"] for image in found["images"].values()} == {
@@ -227,7 +227,7 @@ def test_an_image_by_digest_keeps_its_tag_and_its_version() -> None:
     assert found["airflowVersion"] == "3.2.1"
 
 
-def test_a_component_gets_what_the_stack_changes_and_the_rest_from_the_size() -> None:
+def test_a_component_has_the_stacks_overrides_and_the_rest_of_its_size() -> None:
     preset, changed = (
         values(size="medium"),
         values(size="medium", components={"scheduler": {"replicas": 7, "cpu": "3"}}),
@@ -239,7 +239,7 @@ def test_a_component_gets_what_the_stack_changes_and_the_rest_from_the_size() ->
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_component_with_a_second_replica_has_a_disruption_budget_and_no_other_has_one(size: str) -> None:
+def test_exactly_components_with_several_replicas_have_a_disruption_budget(size: str) -> None:
     for executor in EXECUTORS:
         found = values(size=size, executor=executor)
         for component in (
@@ -255,7 +255,7 @@ def test_the_environment_of_the_stack_reaches_the_chart() -> None:
     assert {"envName": "C", "secretName": "mine", "secretKey": "c"} in found["secret"]
 
 
-def test_the_stacks_own_values_are_merged_last_maps_into_maps_and_all_else_replaced() -> None:
+def test_the_stacks_values_are_merged_last_maps_merge_and_the_rest_is_replaced() -> None:
     mine = {
         "scheduler": {"replicas": 9, "nodeSelector": {"disk": "ssd"}},
         "config": {"core": {"load_examples": "True"}},
@@ -269,7 +269,7 @@ def test_the_stacks_own_values_are_merged_last_maps_into_maps_and_all_else_repla
     assert found["tolerations"] == [{"key": "a"}]
 
 
-def test_values_change_neither_the_settings_nor_each_other() -> None:
+def test_the_values_share_no_object_with_the_settings() -> None:
     given: Settings = settings(values={"scheduler": {"a": 1}}, labels={"team": "data"})
     before = given.model_dump()
     first = chart_values(given)

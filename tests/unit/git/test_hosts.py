@@ -1,4 +1,4 @@
-"""Each git host has its own pages, interfaces and ways of writing a URL."""
+"""Each git host has its own pages, API addresses and URL forms."""
 
 import pytest
 
@@ -25,11 +25,11 @@ PAGES = {
 
 
 @pytest.mark.parametrize("url", PAGES)
-def test_the_page_for_a_deploy_key_follows_from_the_url(url: str) -> None:
+def test_the_url_decides_the_page_for_a_deploy_key(url: str) -> None:
     assert deploy_key_page(GitUrl.parse(url)) == PAGES[url]
 
 
-def test_a_host_whose_name_says_nothing_is_what_it_is_told_to_be() -> None:
+def test_the_setting_decides_the_software_of_a_host_with_a_neutral_name() -> None:
     url = GitUrl.parse("git@git.acme.com:acme/dags.git")
     assert kind_of(url) is None
     assert deploy_key_page(url, GitHost.GITLAB).startswith("https://git.acme.com/acme/dags/-/settings/repository")
@@ -37,12 +37,12 @@ def test_a_host_whose_name_says_nothing_is_what_it_is_told_to_be() -> None:
 
 
 @pytest.mark.parametrize("host", ["notgithub.com", "github.com.evil.example", "my-gitlab.example.com"])
-def test_a_name_that_only_resembles_a_known_host_leads_to_no_page_of_that_host(host: str) -> None:
+def test_a_name_similar_to_a_known_host_gets_no_page_of_that_host(host: str) -> None:
     page = deploy_key_page(GitUrl.parse(f"git@{host}:a/b"))
     assert page.startswith((f"https://{host}/", f"your git host {host}:"))
 
 
-def test_azure_devops_alone_takes_only_rsa() -> None:
+def test_only_azure_devops_requires_rsa() -> None:
     assert [url for url in PAGES if not takes_ed25519(GitUrl.parse(url))] == [url for url in PAGES if "v3/" in url]
 
 
@@ -55,7 +55,7 @@ def test_azure_devops_alone_takes_only_rsa() -> None:
         ("https://github.acme.com/a/b", "https://github.acme.com/api/v3/"),
     ],
 )
-def test_each_product_of_github_has_its_api_elsewhere(url: str, api: str) -> None:
+def test_each_github_product_has_its_own_api_address(url: str, api: str) -> None:
     assert github_api(GitUrl.parse(url)) == api
 
 
@@ -76,5 +76,5 @@ def test_the_other_form_of_a_url_is_the_same_repository(ssh: str, https: str) ->
     assert other_form(GitUrl.parse(https)) == ssh
 
 
-def test_the_port_of_ssh_is_none_of_https() -> None:
+def test_the_ssh_port_is_not_part_of_the_https_url() -> None:
     assert other_form(GitUrl.parse("ssh://git@ssh.github.com:443/a/b.git")) == "https://github.com/a/b.git"

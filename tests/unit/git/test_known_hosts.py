@@ -1,4 +1,4 @@
-"""The host keys we ship are those that the git hosts have published, and no others."""
+"""The program's host keys are exactly those that the git hosts publish."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from airflow_stack.inputs.wording import in_stack_file
 from tests.support.cases import problems
 from tests.support.golden import Golden
 
-# Written down from the pages, apart from the keys: a typing error shows in one of the two.
+# Copied from the pages separately from the keys, so that a typing error shows.
 FINGERPRINTS = {
     # docs.github.com, "GitHub's SSH key fingerprints" (as of the new RSA key of 2023-03-24)
     "github.com": {
@@ -55,7 +55,7 @@ def fingerprint(key: str) -> str:
     return base64.b64encode(digest).decode().rstrip("=")
 
 
-def test_every_host_of_the_table_has_fingerprints_to_compare_with() -> None:
+def test_every_host_in_the_table_has_published_fingerprints() -> None:
     assert PUBLISHED.keys() == FINGERPRINTS.keys()
 
 

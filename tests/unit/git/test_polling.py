@@ -1,4 +1,4 @@
-"""How a budget of seconds is spent, and what the polling costs: never slower than asked, and nothing is promised that cannot be met."""
+"""Polling intervals: a push is visible in time, impossible times are refused, and the load on the git host is known."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ AIRFLOW_CHECKS = 5  # [dag_processor] bundle_refresh_check_interval, by default
 
 
 def listed_after(spent: Intervals, delivery: DagDelivery, missed: float, work: float, *, imported: bool) -> float:
-    """Seconds from a push until its DAGs are listed, where every look comes as late as `missed` (0 to 1) of its interval says."""
+    """Seconds from a push until its DAGs are listed, if each poll and look comes after the fraction `missed` (0 to 1) of its interval."""
     checks = missed * AIRFLOW_CHECKS
     refresh, parse = missed * spent.refresh, missed * spent.parse
     if delivery is DagDelivery.GIT_SYNC:  # the files are there for both at once
@@ -35,7 +35,7 @@ def listed_after(spent: Intervals, delivery: DagDelivery, missed: float, work: f
 
 
 @given(deliveries, st.integers(20, 3600), st.floats(0, 1), st.floats(0, 5), st.booleans())
-def test_a_push_is_never_listed_later_than_asked(
+def test_a_push_is_listed_in_time(
     delivery: DagDelivery, seconds: int, missed: float, work: float, imported: bool
 ) -> None:
     spent = polling.spend(seconds, delivery)
@@ -45,9 +45,7 @@ def test_a_push_is_never_listed_later_than_asked(
 
 
 @given(deliveries, st.integers(20, 3600))
-def test_no_second_is_left_over_and_every_interval_is_one_that_airflow_can_keep(
-    delivery: DagDelivery, seconds: int
-) -> None:
+def test_the_intervals_use_the_whole_time_and_are_possible_for_airflow(delivery: DagDelivery, seconds: int) -> None:
     spent = polling.spend(seconds, delivery)
     assert polling.worst_case(spent, delivery) == min(seconds, 340)
     assert spent.poll <= 300, "git-sync's wait after a failure, and a task is queued for 600 s at most"
@@ -63,7 +61,7 @@ def test_more_time_never_means_more_polls(delivery: DagDelivery, seconds: int) -
 
 
 @given(deliveries, st.integers(-10, 3600))
-def test_what_cannot_be_met_is_refused_with_what_can(delivery: DagDelivery, seconds: int) -> None:
+def test_a_time_that_is_too_short_is_refused_with_the_minimum(delivery: DagDelivery, seconds: int) -> None:
     if seconds >= LEAST[delivery]:
         polling.spend(seconds, delivery)
     else:
@@ -71,7 +69,7 @@ def test_what_cannot_be_met_is_refused_with_what_can(delivery: DagDelivery, seco
             polling.spend(seconds, delivery)
 
 
-def test_where_dags_come_with_the_image_there_is_nothing_to_spend() -> None:
+def test_dags_in_the_image_are_not_polled() -> None:
     assert polling.least_seconds(DagDelivery.IMAGE) is None
     with pytest.raises(ValueError, match="not polled"):
         polling.spend(60, DagDelivery.IMAGE)
@@ -79,7 +77,7 @@ def test_where_dags_come_with_the_image_there_is_nothing_to_spend() -> None:
 
 
 @pytest.mark.parametrize("delivery", POLLED)
-def test_a_stack_that_asks_for_less_than_can_be_met_is_told_the_least(delivery: DagDelivery, golden: Golden) -> None:
+def test_a_setting_below_the_minimum_is_refused_with_the_minimum(delivery: DagDelivery, golden: Golden) -> None:
     (problem,) = problems({"dags": {**SSH, "delivery": delivery.value, "visibleWithinSeconds": 19}}).problems
     assert problem.path == "dags.visibleWithinSeconds"
     assert in_stack_file(problem) == golden
@@ -95,12 +93,12 @@ def test_a_stack_that_asks_for_less_than_can_be_met_is_told_the_least(delivery: 
         (3600, Intervals(300, 30, 30)),
     ],
 )
-def test_the_table_of_the_guide(seconds: int, expected: Intervals) -> None:
+def test_the_intervals_are_those_of_the_guides_table(seconds: int, expected: Intervals) -> None:
     assert polling.spend(seconds, DagDelivery.GIT_SYNC) == expected
     assert polling.spend(seconds, DagDelivery.GIT_BUNDLE) == Intervals(expected.poll, expected.poll, expected.parse)
 
 
-# Pods with git-sync beside them, or DAG processors: chart 1.22.0 (tests/render/test_delivery.py sees the same there).
+# Pods with a git-sync sidecar, or DAG processors: chart 1.22.0 (tests/render/test_delivery.py checks the same in the chart).
 @pytest.mark.parametrize(
     ("executor", "delivery", "pods"),
     [
@@ -119,7 +117,7 @@ def test_every_pod_that_polls_is_counted_with_its_replicas(
 
 
 @given(st.integers(0, 500), st.integers(5, 3560))
-def test_polls_are_counted_up_and_never_down(pods: int, interval: int) -> None:
+def test_polls_per_hour_are_rounded_up(pods: int, interval: int) -> None:
     polls = polling.polls_per_hour(pods, interval)
     assert polls * interval >= 3600 * pods > (polls - 1) * interval
 
@@ -139,7 +137,7 @@ def test_the_small_default_stack_logs_in_240_times_an_hour(golden: Golden) -> No
     assert followed(settings()) == golden
 
 
-def test_a_commit_is_not_polled_and_more_repositories_are() -> None:
+def test_a_commit_is_not_polled_and_further_repositories_are() -> None:
     assert polls_per_hour(settings(dags={**SSH, "commit": "a" * 40})) == {"github.com": 0}
     assert polls_per_hour(settings(dags=BUNDLES["bundle, several"])) == {"github.com": 240, "gitlab.com": 120}
 
@@ -158,7 +156,7 @@ MANY_PODS: Config = {"executor": "CeleryExecutor", "components": {"workers": {"r
         ("git@ssh.dev.azure.com:v3/a/b/c", 20, False),  # publishes no number
     ],
 )
-def test_what_comes_near_the_limit_that_a_host_publishes_is_said(
+def test_polls_near_a_hosts_published_limit_give_a_warning(
     repository: str, seconds: int, warned: bool, golden: Golden
 ) -> None:
     found = settings(**MANY_PODS, dags={"repository": repository, "visibleWithinSeconds": seconds})
@@ -168,14 +166,14 @@ def test_what_comes_near_the_limit_that_a_host_publishes_is_said(
         assert text == golden
 
 
-def test_a_host_of_ones_own_has_no_limit_that_we_know() -> None:
+def test_a_self_hosted_git_host_has_no_known_limit() -> None:
     found = settings(**MANY_PODS, dags={"repository": "https://git.example.com/a/b", "visibleWithinSeconds": 20})
     assert list(poll_warnings(found)) == []
     assert list(poll_warnings(settings(dags=HTTPS))) == []
     assert list(poll_warnings(settings(**IMAGE))) == []
 
 
-def test_who_checks_or_deploys_such_a_stack_is_warned(
+def test_check_and_deployment_of_such_a_stack_give_the_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Golden
 ) -> None:
     config = {**MANY_PODS, "dags": {"repository": "https://github.com/a/b", "visibleWithinSeconds": 20}}

@@ -1,4 +1,4 @@
-"""A private key that is given is repaired where that is safe, and refused in words where it cannot work; no message repeats it."""
+"""Private keys are repaired if that is safe, and refused with a message if they cannot work. No message repeats a key."""
 
 import base64
 import warnings
@@ -41,7 +41,7 @@ def public(encoding: Encoding, form: PublicFormat) -> str:
 
 
 def with_passphrase() -> str:
-    """An encrypted key in OpenSSH's format, as far as it can be read without the passphrase (OpenSSH, PROTOCOL.key)."""
+    """An encrypted key in OpenSSH's format, with the parts that are readable without the passphrase (OpenSSH, PROTOCOL.key)."""
 
     def field(content: bytes) -> bytes:
         return len(content).to_bytes(4, "big") + content
@@ -69,7 +69,7 @@ PUTTY = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: me\nPubl
     [GOOD, text(EC, OPENSSH), text(EC, PEM), text(EC, PKCS8), RSA_PEM],
     ids=["ed25519", "ECDSA", "ECDSA in PEM", "ECDSA in PKCS#8", "RSA in PEM"],
 )
-def test_a_key_that_ssh_reads_stays_as_it_is(key: str) -> None:
+def test_a_key_that_ssh_reads_is_unchanged(key: str) -> None:
     assert usable(key) == key
 
 
@@ -89,7 +89,7 @@ REPAIRED: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("how", REPAIRED)
 @pytest.mark.parametrize("key", [GOOD, text(EC, PEM)], ids=["OpenSSH", "PEM"])
-def test_what_happens_to_a_key_on_its_way_is_repaired(how: str, key: str) -> None:
+def test_common_damage_to_a_key_is_repaired(how: str, key: str) -> None:
     assert usable(REPAIRED[how](key)) == key
 
 
@@ -121,7 +121,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_key_that_cannot_work_is_refused_with_the_way_out_and_never_repeated(name: str, golden: Golden) -> None:
+def test_an_unusable_key_is_refused_with_the_fix_and_never_repeated(name: str, golden: Golden) -> None:
     key = REFUSED[name]
     with pytest.raises(UnusableKeyError) as refused:
         usable(key)
@@ -140,7 +140,7 @@ def test_the_key_of_a_github_app_is_rsa_in_pem(key: str) -> None:
 @pytest.mark.parametrize(
     "key", [GOOD, text(EC, PEM), text(WEAK, PEM), text(WEAK, OPENSSH)], ids=["ed25519", "ECDSA", "weak", "OpenSSH"]
 )
-def test_another_key_is_not_that_of_a_github_app(key: str, golden: Golden) -> None:
+def test_other_keys_are_refused_for_a_github_app(key: str, golden: Golden) -> None:
     with pytest.raises(UnusableKeyError) as refused:
         usable_for_github_app(key)
     assert str(refused.value) == golden
@@ -159,5 +159,5 @@ def test_a_wrong_key_of_a_stack_is_one_setting_to_correct(secret: str, dags: Con
     assert wrong.split()[1] not in str(problem)
 
 
-def test_a_key_that_is_still_encrypted_is_not_judged() -> None:
+def test_an_encrypted_key_is_not_checked() -> None:
     assert settings(dags=SSH, gitSshKey={"secure": "v1:abc"}).dags.authentication == "sshKey"

@@ -1,4 +1,4 @@
-"""Secrets of a stack: asked for when they are missing, refused in the open, and never part of a message."""
+"""Secrets of a stack: missing ones are reported, plain-text ones refused, and none is part of a message."""
 
 import pytest
 
@@ -23,7 +23,7 @@ CANARY = "hunter2"
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_missing_secrets_are_asked_for_in_one_message_with_the_exact_commands(name: str, golden: Golden) -> None:
+def test_missing_secrets_are_reported_at_once_with_the_exact_commands(name: str, golden: Golden) -> None:
     config, keys = NEEDED[name]
     assert missing_secrets(config) == required_secrets(settings(**config)) == keys
     if keys:
@@ -35,14 +35,14 @@ def test_missing_secrets_are_asked_for_in_one_message_with_the_exact_commands(na
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_a_stack_that_has_its_secrets_is_in_order(name: str) -> None:
+def test_a_stack_with_its_secrets_is_valid(name: str) -> None:
     config, keys = NEEDED[name]
     complete = {**config, **{key: GIVEN[key] for key in keys}}
     assert load("test", complete, keys) == settings(**config)
     assert missing_secrets(complete) == []
 
 
-def test_the_secrets_of_a_stack_that_is_wrong_are_not_guessed_at() -> None:
+def test_required_secrets_of_an_invalid_stack_are_not_guessed() -> None:
     assert missing_secrets({"dags": AUTHENTICATIONS["ssh-key"], "size": "smal"}) == []
 
 
@@ -83,13 +83,13 @@ def test_authentication_follows_the_url_and_the_secret_that_is_set(
         "host token",
     ],
 )
-def test_a_secret_that_nothing_uses_is_refused(config: Config, key: str, golden: Golden) -> None:
+def test_an_unused_secret_is_refused(config: Config, key: str, golden: Golden) -> None:
     (problem,) = problems({**config, key: CANARY}).problems
     assert problem.path == key
     assert in_stack_file(problem) == golden
 
 
-# Where each secret is of use.
+# Settings that use each secret.
 USED: dict[str, Config] = {
     "gitSshKey": {"dags": SSH},
     "gitToken": {"dags": HTTPS},
@@ -119,7 +119,7 @@ def test_an_encrypted_value_inside_a_setting_is_refused(key: str, golden: Golden
     assert CANARY not in str(found)
 
 
-# Where a secret can stand by mistake. The encrypted keys are decrypted by the time they are read.
+# Places where a secret can be by mistake. The program reads encrypted keys in decrypted form.
 LEAKS: dict[str, tuple[Config, set[str]]] = {
     "a misspelt secret": ({"dags": SSH, "gitTokn": CANARY}, set()),
     "a misspelt secret, encrypted": ({"dags": SSH, "gitTokn": CANARY}, {"gitTokn"}),
@@ -159,7 +159,7 @@ def test_no_message_repeats_a_secret(name: str, golden: Golden) -> None:
     assert str(error) == golden
 
 
-def test_what_is_no_secret_is_shown() -> None:
+def test_values_that_are_not_secret_are_shown() -> None:
     (problem,) = problems({"dags": {**SSH, "branch": CANARY + " "}}).problems
     assert problem.value == f"'{CANARY} '"
     (problem,) = problems({"dags": {"repository": "ssh://git@github.com:99999/a/b"}}).problems
@@ -168,12 +168,12 @@ def test_what_is_no_secret_is_shown() -> None:
     assert problem.value == "'0'"
 
 
-def test_a_misspelt_secret_is_to_be_set_as_a_secret() -> None:
+def test_the_fix_of_a_misspelt_secret_sets_a_secret() -> None:
     (problem,) = problems({"dags": SSH, "gitTokn": CANARY}, secret_keys={"gitTokn"}).problems
     assert SECRETS["gitToken"] in fix_in_stack_file(problem)
 
 
-def test_the_error_is_one_text_without_a_traceback() -> None:
+def test_the_error_is_one_message_without_a_traceback() -> None:
     with pytest.raises(SettingsError) as refused:
         load("test", {"dags": {"repository": 1}}, ())
     assert refused.value.__cause__ is None

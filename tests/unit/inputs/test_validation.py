@@ -1,4 +1,4 @@
-"""A stack's settings: what is taken, and how everything else is refused, all at once and in the user's words."""
+"""A stack's settings: valid ones are accepted, and all others refused at once, with messages for users."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def https(**changes: object) -> Config:
     return {"dags": {**HTTPS, **changes}}
 
 
-# configuration, the key that is named
+# configuration, and the key in the message
 APP = {"applicationId": 1, "installationId": 1}
 WRONG: dict[str, tuple[Config, str]] = {
     "no repository": ({"dags": {"branch": "main"}}, "dags.repository"),
@@ -140,7 +140,7 @@ WRONG: dict[str, tuple[Config, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_setting_is_named_with_its_reason_and_the_way_out(name: str, golden: Golden) -> None:
+def test_a_wrong_setting_is_refused_with_reason_and_fix(name: str, golden: Golden) -> None:
     config, key = WRONG[name]
     (problem,) = problems(config).problems
     assert problem.path == key
@@ -182,7 +182,7 @@ RIGHT: dict[str, tuple[Config, str, object]] = {
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_setting_is_taken(name: str) -> None:
+def test_a_valid_setting_is_accepted(name: str) -> None:
     config, path, expected = RIGHT[name]
     found: Any = settings(**config)
     for step in path.split("."):
@@ -190,7 +190,7 @@ def test_a_right_setting_is_taken(name: str) -> None:
     assert found == expected
 
 
-def test_all_errors_come_at_once_also_those_of_other_settings(golden: Golden) -> None:
+def test_all_errors_are_reported_at_once(golden: Golden) -> None:
     names = ["a short commit", "an executor misspelt", "no e-mail", "generation 0", "a variable given twice"]
     together: Config = {}
     for name in names:
@@ -216,7 +216,7 @@ MISSPELT: dict[str, tuple[Config, str, str]] = {
 
 
 @pytest.mark.parametrize("name", MISSPELT)
-def test_a_misspelt_key_names_the_nearest_and_all_valid_ones(name: str, golden: Golden) -> None:
+def test_a_misspelt_key_is_refused_with_the_nearest_and_all_valid_keys(name: str, golden: Golden) -> None:
     config, key, nearest = MISSPELT[name]
     (problem,) = problems(config).problems
     assert problem.path == key
@@ -225,11 +225,11 @@ def test_a_misspelt_key_names_the_nearest_and_all_valid_ones(name: str, golden: 
     assert in_stack_file(problem) == golden
 
 
-def test_a_key_that_is_like_no_other_names_all_valid_ones_and_none_as_near(golden: Golden) -> None:
+def test_an_unknown_key_without_a_near_one_is_refused_with_all_valid_keys(golden: Golden) -> None:
     assert str(problems(dags() | {"zzzz": 1})) == golden
 
 
-def test_a_key_set_without_path_is_told_apart_from_a_misspelt_one(golden: Golden) -> None:
+def test_a_key_set_without_path_has_its_own_message(golden: Golden) -> None:
     assert str(problems(dags() | {"dags.branch": "main"})) == golden
 
 
@@ -244,12 +244,12 @@ def test_a_long_value_is_cut_to_one_line() -> None:
     ["[" + "1" * 5000 + "]", '{"a":' * 990 + "1" + "}" * 990, "[" * 100_000, {"a": 10**5000}, {"a": {(1, 2): 3}}, {1: 2}],
     ids=["a number too long", "nested deeply", "nested without end", "a number too large", "a pair for a key", "a number for a key"],
 )  # fmt: skip
-def test_what_json_cannot_hold_is_refused_and_not_stumbled_over(value: object) -> None:
+def test_values_that_json_cannot_represent_are_refused(value: object) -> None:
     (problem,) = problems(dags() | {"values": value}).problems
     assert problem.path.startswith("values")
 
 
-def test_a_program_gets_the_same_words_under_its_own_names() -> None:
+def test_a_program_gets_the_same_messages_with_its_own_names() -> None:
     in_a_file = problems(dags(visibleWithinSeconds=5) | {"executor": "CeleryExecuter"})
     in_a_program = problems({"dags": {**SSH, "visible_within_seconds": 5}, "executor": "CeleryExecuter"}, by_name=True)
     assert [(p.reason, p.value, p.allowed) for p in in_a_program.problems] == [
@@ -260,7 +260,7 @@ def test_a_program_gets_the_same_words_under_its_own_names() -> None:
     assert in_program(misspelt).startswith("  dags.visibleWithinSeconds = ")
 
 
-def test_the_component_refuses_wrong_arguments_before_it_makes_anything(golden: Golden) -> None:
+def test_the_component_refuses_wrong_arguments_before_any_resource(golden: Golden) -> None:
     made: list[Airflow] = []
     wrong: Any = {"dags": {**SSH, "dept": 1}, "namespace": "X"}
     with pytest.raises(SettingsError) as refused:
@@ -270,13 +270,13 @@ def test_the_component_refuses_wrong_arguments_before_it_makes_anything(golden: 
     assert not made
 
 
-def test_an_enum_of_the_vocabulary_is_as_good_as_its_value() -> None:
+def test_an_enum_equals_its_value() -> None:
     taken = load("test", {"dags": SSH, "executor": Executor.LOCAL}, (), by_name=True)
     assert taken == settings(executor="LocalExecutor")
 
 
 @pytest.mark.parametrize("name", AUTHENTICATIONS)
-def test_settings_handed_to_the_component_come_out_of_it_as_they_went_in(name: str) -> None:
+def test_settings_survive_conversion_to_arguments_and_back(name: str) -> None:
     given = settings(
         dags=AUTHENTICATIONS[name],
         size="large",

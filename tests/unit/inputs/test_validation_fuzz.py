@@ -1,7 +1,7 @@
-"""Arbitrary configurations end in settings that the whole program can use, or in an error that says what is wrong.
+"""Arbitrary configurations give settings that the whole program can use, or an error with the reason.
 
-`make fuzz` runs ten thousand of them. Most examples begin as a stack that is in order, and are then spoilt in a place or two: what is
-wholly arbitrary is refused at the door and tests only the door.
+`make fuzz` runs ten thousand of them. Most examples are valid stacks with one or two damaged values: completely arbitrary configurations fail at
+the first check.
 """
 
 import json
@@ -22,7 +22,7 @@ from tests.support.cases import CONTRACT_CHART, GIVEN, SSH, Config, closed_schem
 from tests.support.strategies import in_order, junk, texts
 
 CANARY = "hunter2canary"
-# Ten times as fast where libyaml is at hand.
+# Ten times as fast with libyaml.
 DUMPER, LOADER = getattr(yaml, "CSafeDumper", yaml.SafeDumper), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CONTRACT = Draft7Validator(closed_schema(CONTRACT_CHART))
 
@@ -47,7 +47,7 @@ keys = st.one_of(
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> Config:
-    """A stack in order with a value replaced, or a key added, here and there."""
+    """A valid stack with some replaced values and added keys."""
     config: Config = json.loads(json.dumps(draw(in_order)))
     for _ in range(draw(st.integers(0, 3))):
         *parents, key = draw(st.sampled_from(sorted(paths(config))))
@@ -63,7 +63,7 @@ def spoilt(draw: st.DrawFn) -> Config:
 
 
 def taken(config: Config, secret_keys: set[str]) -> Settings | None:
-    """The settings, or None when they were refused in words."""
+    """The settings, or None if they were refused with messages."""
     try:
         return load("fuzz", config, secret_keys)
     except SettingsError as error:
@@ -80,7 +80,7 @@ def taken(config: Config, secret_keys: set[str]) -> Settings | None:
 
 
 def usable(settings: Settings) -> None:
-    """The rest of the program can live with the settings."""
+    """The rest of the program works with the settings."""
     values = chart_values(settings)
     assert yaml.load(yaml.dump(values, Dumper=DUMPER), Loader=LOADER) == values  # noqa: S506  a safe one
     wrong = [e.json_path for e in CONTRACT.iter_errors(values) if e.absolute_path[0] not in settings.values]
@@ -96,7 +96,7 @@ def with_secrets(config: Config) -> Config:
 
 @few
 @given(config=in_order)
-def test_a_stack_in_order_is_taken(config: Config) -> None:
+def test_a_valid_stack_is_accepted(config: Config) -> None:
     settings = load("fuzz", with_secrets(config), set(SECRETS))
     usable(settings)
 
@@ -104,7 +104,7 @@ def test_a_stack_in_order_is_taken(config: Config) -> None:
 @given(config=spoilt(), encrypted=st.sets(st.sampled_from(KEYS), max_size=1))
 @example(config={"dags": SSH, "values": '{"a":' * 990 + "1" + "}" * 990}, encrypted=set())
 @example(config={"dags": SSH, "values": "[" + "9" * 5000 + "]"}, encrypted=set())
-def test_a_spoilt_stack_is_taken_or_refused_in_words(config: Config, encrypted: set[str]) -> None:
+def test_a_damaged_stack_is_accepted_or_refused_with_messages(config: Config, encrypted: set[str]) -> None:
     secret_keys = (SECRETS.keys() & config.keys()) | (encrypted & config.keys())
     for key in secret_keys:
         config[key] = CANARY  # what the engine has decrypted
@@ -116,7 +116,7 @@ def test_a_spoilt_stack_is_taken_or_refused_in_words(config: Config, encrypted: 
 
 @few
 @given(config=st.dictionaries(keys, junk, max_size=6), secret_keys=st.sets(keys, max_size=3))
-def test_a_wholly_arbitrary_stack_is_taken_or_refused_in_words(config: Config, secret_keys: set[str]) -> None:
+def test_an_arbitrary_stack_is_accepted_or_refused_with_messages(config: Config, secret_keys: set[str]) -> None:
     settings = taken(config, secret_keys & config.keys())
     if settings:
         usable(settings)

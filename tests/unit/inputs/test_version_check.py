@@ -1,4 +1,4 @@
-"""Only versions that were tested together pass in silence; what is known against a version is said; what cannot work is refused."""
+"""Versions: tested combinations pass, others give a warning with known problems, and impossible ones are refused."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def airflow(tag: str, **more: str) -> Config:
     return {"images": {"airflow": {"tag": tag, **more}}}
 
 
-def test_the_defaults_are_the_first_row_and_nothing_is_said_of_them() -> None:
+def test_the_defaults_are_the_first_row_and_give_no_warning() -> None:
     images, first = Images(), TESTED[0]
     assert (images.airflow.airflow_version, Chart().version) == (first.airflow, first.chart)
     assert images.git_sync.tag == f"v{first.git_sync}"
@@ -61,7 +61,7 @@ def test_the_sandbox_has_the_kubernetes_of_every_row() -> None:
     assert {row.kubernetes for row in TESTED} == {pins.KUBERNETES.rpartition(".")[0]}
 
 
-def test_the_version_that_people_upgrade_from_is_named_with_its_end_its_holes_and_the_row_to_go_to(
+def test_the_previous_version_gives_a_warning_with_its_end_vulnerabilities_and_the_tested_row(
     golden: Golden,
 ) -> None:
     (text,) = said(**airflow("3.2.2"))
@@ -81,7 +81,7 @@ def test_the_version_that_people_upgrade_from_is_named_with_its_end_its_holes_an
         ("3.10.0", []),
     ],
 )
-def test_a_hole_is_named_in_the_versions_that_have_it_and_in_no_other(tag: str, holes: list[str]) -> None:
+def test_an_advisory_is_named_exactly_for_the_versions_that_it_affects(tag: str, holes: list[str]) -> None:
     version = {"version": tag.removesuffix("rc1")} if "0rc" in tag else {}
     text = " ".join(said(**airflow(tag, **version)))
     assert [hole.id for hole in ADVISORIES if hole.id in text] == holes
@@ -109,12 +109,12 @@ def test_a_hole_is_named_in_the_versions_that_have_it_and_in_no_other(tag: str, 
     ],
     ids=_short,
 )  # fmt: skip
-def test_what_was_not_tested_is_said_by_its_key_with_the_nearest_row(config: Config, golden: Golden) -> None:
+def test_an_untested_version_gives_a_warning_with_key_and_nearest_row(config: Config, golden: Golden) -> None:
     (warning,) = said(**config)
     assert warning == golden
 
 
-def test_a_combination_is_judged_as_a_whole(golden: Golden) -> None:
+def test_a_combination_is_compared_as_a_whole(golden: Golden) -> None:
     of_airflow, of_chart = said(**airflow("3.2.2"), chart={"version": "1.21.0"})
     assert f"{of_airflow}\n{of_chart}" == golden
 
@@ -134,7 +134,7 @@ def test_a_combination_is_judged_as_a_whole(golden: Golden) -> None:
     ],
     ids=_short,
 )
-def test_nothing_is_said_of_what_is_tested_or_not_run(config: Config) -> None:
+def test_tested_and_unused_versions_give_no_warning(config: Config) -> None:
     assert said(**config) == []
 
 
@@ -150,14 +150,14 @@ def test_nothing_is_said_of_what_is_tested_or_not_run(config: Config) -> None:
     ],
     ids=_short,
 )  # fmt: skip
-def test_what_cannot_work_is_refused_with_key_value_and_way_out(config: Config, key: str, golden: Golden) -> None:
+def test_an_impossible_version_is_refused_with_key_value_and_fix(config: Config, key: str, golden: Golden) -> None:
     (problem,) = problems({"dags": SSH, **config}).problems
     assert problem.path == key
     assert problem.value
     assert in_stack_file(problem) == golden
 
 
-def test_a_tag_beside_a_digest_reaches_the_program_although_it_is_the_default() -> None:
+def test_a_default_tag_with_a_digest_survives_conversion_to_arguments() -> None:
     given = settings(**airflow(TESTED[0].airflow, digest=f"sha256:{'a' * 64}"))
     again = load("test", cast(Config, arguments(given, {})), (), by_name=True, secrets_required=False)
     assert again.images == given.images
@@ -183,7 +183,7 @@ def local(folder: Path, version: str, *, packed: bool) -> str:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_local_chart_is_judged_by_its_own_version_and_not_by_the_setting(
+def test_a_local_chart_is_checked_by_its_own_version_and_not_by_the_setting(
     packed: bool, folder: Path, golden: Golden
 ) -> None:
     path = local(folder, "1.21.0", packed=packed)
@@ -201,7 +201,7 @@ def test_a_local_chart_that_cannot_be_deployed_is_refused(
     assert in_stack_file(problem) == golden
 
 
-def test_a_folder_without_a_chart_yaml_is_no_chart(folder: Path, golden: Golden) -> None:
+def test_a_folder_without_a_chart_yaml_is_refused(folder: Path, golden: Golden) -> None:
     (folder / "airflow").mkdir()
     (folder / "airflow" / "values.schema.json").write_text("{}")
     (problem,) = problems({"dags": SSH, "chart": {"path": "airflow"}}).problems
@@ -209,14 +209,12 @@ def test_a_folder_without_a_chart_yaml_is_no_chart(folder: Path, golden: Golden)
     assert in_stack_file(problem) == golden
 
 
-def test_the_stand_in_for_the_chart_counts_as_the_chart() -> None:
+def test_the_sandboxs_chart_counts_as_the_official_one() -> None:
     assert yaml.safe_load((CONTRACT_CHART / "Chart.yaml").read_text())["version"] == f"{TESTED[0].chart}-contract"
     assert said(chart={"path": str(CONTRACT_CHART)}) == []
 
 
-def test_who_checks_or_deploys_is_warned_and_a_warning_fails_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_and_deployment_give_the_warning_and_do_not_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"dags": {"repository": "https://github.com/a/b"}, **airflow("3.2.2")}
     file = {"config": {f"airflow:{key}": value for key, value in config.items()}}
     (tmp_path / "Pulumi.old.yaml").write_text(yaml.safe_dump(file))
@@ -239,7 +237,7 @@ def test_who_checks_or_deploys_is_warned_and_a_warning_fails_nothing(
         ("v1.33.5-eks-3025e55", False), ("v1.35.0", False), ("v1.100.0", False), ("v1.3.4", False), ("unknown", False),
     ],
 )  # fmt: skip
-def test_the_minor_version_of_a_cluster_is_what_counts(version: str, tested: bool, golden: Golden) -> None:
+def test_the_minor_version_of_a_cluster_decides(version: str, tested: bool, golden: Golden) -> None:
     warning = kubernetes_warning(version)
     assert (warning is None) is tested
     if warning:

@@ -1,4 +1,4 @@
-"""The metadata database: three kinds, one connection that every Airflow container reads."""
+"""The metadata database: three kinds, with one connection for every Airflow container."""
 
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -41,9 +41,7 @@ def connections(seen: Recording) -> dict[str, str]:
     user=st.text("a@:/ ?#%é", min_size=1, max_size=8),
     name=st.text("b@:/ ?#%é", min_size=1, max_size=8),
 )
-def test_whatever_user_password_and_name_are_they_come_out_of_the_url_as_they_went_in(
-    password: str, user: str, name: str
-) -> None:
+def test_user_password_and_name_survive_the_url(password: str, user: str, name: str) -> None:
     external = {"host": "db.example.com", "port": 6432, "user": user, "name": name, "ssl_mode": SslMode.REQUIRE}
     seen = made({"external": external}, password)
     for url in connections(seen).values():
@@ -62,7 +60,7 @@ def test_whatever_user_password_and_name_are_they_come_out_of_the_url_as_they_we
         ({"cloud_native_pg": {}}, "airflow:p@airflow-database-rw:5432/airflow", "require"),
     ],
 )
-def test_the_connection_says_where_and_how_in_the_words_of_each_driver(database: Any, url: str, parameter: str) -> None:
+def test_the_connection_urls_have_each_drivers_parameters(database: Any, url: str, parameter: str) -> None:
     found = connections(made(database))
     assert found == {
         "connection": f"postgresql://{url}" + (f"?sslmode={parameter}" if parameter else ""),
@@ -70,7 +68,7 @@ def test_the_connection_says_where_and_how_in_the_words_of_each_driver(database:
     }
 
 
-def test_a_stack_asks_an_external_database_for_encryption_unless_it_says_otherwise() -> None:
+def test_a_stack_requires_encryption_of_an_external_database_by_default() -> None:
     seen = deployed(database={"external": {"host": "db"}}, database_password="p")
     assert seen.named("airflow-database-metadata").inputs["stringData"]["connection"].endswith("?sslmode=require")
 
@@ -82,7 +80,7 @@ def test_the_address_is_known_without_the_password() -> None:
     assert "hunter2" not in seen.shown()
 
 
-def test_an_external_database_makes_nothing_but_the_connection() -> None:
+def test_an_external_database_needs_only_the_connection() -> None:
     assert [r.type for r in made({"external": {"host": "db"}}).resources.values()] == [COMPONENT, SECRET]
 
 
@@ -101,7 +99,7 @@ def test_the_postgres_of_the_program_reads_its_password_from_the_secret_of_the_c
     assert pod["metadata"]["annotations"].keys() == {"checksum/airflow-database"}
 
 
-def test_the_postgres_of_the_program_keeps_its_data_in_a_volume_of_the_size_asked_for() -> None:
+def test_the_postgres_of_the_program_has_a_volume_of_the_configured_size() -> None:
     (claim,) = (
         made({"in_cluster": {"storage": "3Gi", "storage_class": "fast"}})
         .only(STATEFUL_SET)
@@ -125,7 +123,7 @@ def test_the_postgres_of_the_program_comes_from_the_mirror() -> None:
     assert pod["imagePullSecrets"] == [{"name": "mine"}]
 
 
-def test_cloudnativepg_gets_a_cluster_that_takes_its_password_from_the_secret_and_that_is_waited_for() -> None:
+def test_the_cloudnativepg_cluster_reads_its_password_from_the_secret_and_is_awaited() -> None:
     cluster = (
         deployed(database={"cloud_native_pg": {"instances": 2, "storage": "9Gi", "storage_class": "fast"}})
         .only(CLUSTER)
@@ -139,7 +137,7 @@ def test_cloudnativepg_gets_a_cluster_that_takes_its_password_from_the_secret_an
     }
 
 
-def test_airflows_pods_reach_the_database_and_with_cloudnativepg_its_operator_and_instances_too() -> None:
+def test_airflows_pods_and_the_operator_reach_the_database() -> None:
     airflow = {"podSelector": {"matchLabels": {"tier": "airflow", "release": "airflow"}}}
     (rule,) = made({}).only(POLICY).inputs["spec"]["ingress"]
     assert rule == {"from": [airflow], "ports": [{"port": 5432}]}

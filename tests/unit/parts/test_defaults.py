@@ -1,4 +1,4 @@
-"""A part that is used on its own has the defaults of the settings, although it knows none."""
+"""A part without settings has the same defaults as the settings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A generated key is added to the repository by code, read-only, before a pod can use it, and never without a token of its own."""
+"""Registration of a generated deploy key: read-only, before a pod uses it, and only with a token for it."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_gitlab_gets_a_deploy_key_that_cannot_push() -> None:
         ("git@git.acme.com:a/b", GitHost.GITLAB, "gitlab", "https://git.acme.com/api/v4/"),
     ],
 )
-def test_a_host_of_ones_own_is_reached_where_it_is(
+def test_a_self_hosted_git_host_is_reached_at_its_own_address(
     repository: str, told: GitHost | None, provider: str, address: str
 ) -> None:
     seen = registered(repository, git_host=told)
@@ -88,14 +88,14 @@ def test_every_kept_generation_is_registered_before_the_secret_changes(
 
 
 @pytest.mark.parametrize("repository", [GITHUB, GITLAB])
-def test_the_token_of_a_stack_gets_there_and_is_seen_nowhere(repository: str) -> None:
+def test_the_stacks_token_reaches_the_provider_and_is_shown_nowhere(repository: str) -> None:
     dags: DagsArgs = {"repository": repository, "register_deploy_key": True}
     seen = record(lambda: Airflow("airflow", {"dags": dags, "git_host_token": TOKEN}))
     assert TOKEN in repr([resource.inputs for resource in seen.resources.values()])
     assert TOKEN not in seen.shown()
 
 
-def test_without_registration_no_provider_is_made() -> None:
+def test_without_registration_there_is_no_provider() -> None:
     seen = deployed()
     assert seen.only("tls:index/privateKey:PrivateKey")
     assert not [r for r in seen.resources.values() if r.type.startswith("pulumi:providers:git")]
@@ -113,17 +113,17 @@ WRONG: dict[str, Config] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_where_a_key_cannot_be_registered_the_way_out_is_told(name: str, golden: Golden) -> None:
+def test_a_key_that_cannot_be_registered_is_refused_with_the_fix(name: str, golden: Golden) -> None:
     (problem,) = problems({"dags": WRONG[name]}).problems
     assert in_stack_file(problem) == golden
 
 
-def test_a_token_is_asked_for_and_a_given_key_is_not_used(golden: Golden) -> None:
+def test_registration_requires_a_token_and_refuses_a_private_key(golden: Golden) -> None:
     assert str(problems({"dags": SSH_URL, "gitSshKey": "x"}, secrets_required=True)) == golden
 
 
 @pytest.mark.parametrize(("host", "extra"), [("github.com", "github"), ("gitlab.com", "gitlab")])
-def test_a_missing_package_is_told_before_anything_is_touched(
+def test_a_missing_package_is_reported_before_any_change(
     host: str, extra: str, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     monkeypatch.setattr(installed_packages, "find_spec", lambda _: None)

@@ -1,4 +1,4 @@
-"""Generated keys and passwords: in the form that their readers ask for, under the names and keys that they look for."""
+"""Generated keys and passwords have the form, the Secret and the data key that their readers expect."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from airflow_stack.parts.generated_credentials import AirflowCredentials, Airflo
 SECRET = "kubernetes:core/v1:Secret"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 
-# Secrets and data keys that chart 1.22.0 reads (chart-facts.md 1), and those of the program's own readers.
+# Secrets and data keys that chart 1.22.0 reads, and those of the program's own readers.
 CONTENTS = {
     "airflow-fernet-key": {"fernet-key"},
     "airflow-api-secret-key": {"api-secret-key"},
@@ -39,16 +39,16 @@ def data(seen: Recording) -> dict[str, dict[str, str]]:
     return {secret.inputs["metadata"]["name"]: secret.inputs["stringData"] for secret in seen.of_type(SECRET)}
 
 
-def test_the_component_stands_on_its_own_and_makes_the_secrets_that_its_readers_look_for() -> None:
+def test_the_component_works_alone_and_creates_the_secrets_that_the_chart_reads() -> None:
     assert {name: content.keys() for name, content in data(made()).items()} == CONTENTS
 
 
-def test_what_nobody_reads_is_not_made() -> None:
+def test_unused_credentials_are_not_generated() -> None:
     few = data(record(lambda: AirflowCredentials("c", {"namespace": "airflow"})))
     assert few.keys() == {"airflow-fernet-key", "airflow-api-secret-key", "airflow-jwt-secret"}
 
 
-def test_fernet_takes_every_key() -> None:
+def test_fernet_accepts_every_generated_key() -> None:
     keys = [
         key
         for generation in (2, 4, 6)
@@ -60,7 +60,7 @@ def test_fernet_takes_every_key() -> None:
         assert Fernet(key).decrypt(token) == b"connection"
 
 
-def test_a_new_fernet_key_stands_before_the_one_it_replaces_and_older_ones_are_gone() -> None:
+def test_a_new_fernet_key_precedes_the_one_it_replaces_and_older_ones_are_left_out() -> None:
     first, second, third = (
         data(made(rotation={"fernet": generation}))["airflow-fernet-key"]["fernet-key"] for generation in (1, 2, 3)
     )
@@ -89,19 +89,19 @@ def test_passwords_are_long_enough_and_need_no_encoding_in_a_url() -> None:
     assert min(length for length, _ in lengths.values()) >= 24
 
 
-def test_the_broker_url_carries_the_password_of_redis() -> None:
+def test_the_broker_url_contains_the_password_of_redis() -> None:
     content = data(made())
     password = content["airflow-redis-password"]["password"]
     assert content["airflow-broker-url"]["connection"] == f"redis://:{password}@airflow-redis:6379/0"
 
 
-def test_the_database_secret_has_the_type_that_cloudnativepg_asks_for() -> None:
+def test_the_database_secret_has_the_type_that_cloudnativepg_requires() -> None:
     types = {secret.inputs["metadata"]["name"]: secret.inputs["type"] for secret in made().of_type(SECRET)}
     assert types.pop("airflow-database") == "kubernetes.io/basic-auth"
     assert set(types.values()) == {"Opaque"}
 
 
-def test_every_secret_has_a_digest_that_follows_its_content_alone() -> None:
+def test_every_secret_has_a_digest_of_its_content_only() -> None:
     component = "airflow:index:AirflowCredentials"
     one, same, other = (made(**more).outputs_of(component)["digests"] for more in ({}, {}, {"rotation": {"jwt": 2}}))
     assert one == same

@@ -1,4 +1,4 @@
-"""Access to the DAG repository: one Secret with what git-sync reads, or none."""
+"""Access to the DAG repository: one Secret for git-sync, or none."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def public_keys(recording: Recording) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n", " \n"], ids=repr)
-def test_a_private_key_ends_in_one_newline_however_it_came(end: str) -> None:
+def test_a_private_key_always_ends_with_one_line_break(end: str) -> None:
     secret = made(GitAuthentication.SSH_KEY, ssh_key=PRIVATE + end).only(SECRET)
     assert secret.inputs["metadata"]["name"] == "airflow-ssh-secret"
     assert secret.inputs["stringData"] == {"gitSshKey": PRIVATE + "\n"}
@@ -43,7 +43,7 @@ def test_a_private_key_from_windows_has_the_lines_that_ssh_reads() -> None:
     assert secret.inputs["stringData"] == {"gitSshKey": PRIVATE + "\n"}
 
 
-def test_a_key_from_another_resource_that_cannot_work_is_refused_in_words_without_repeating_it(golden: Golden) -> None:
+def test_an_unusable_key_from_another_resource_is_refused_and_not_repeated(golden: Golden) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         made(GitAuthentication.SSH_KEY, ssh_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAcanary me")
     assert str(refused.value) == golden
@@ -63,12 +63,12 @@ def test_a_generated_key_shows_its_public_half_and_hides_its_private_one() -> No
     assert private not in seen.shown()
 
 
-# Generation and dropped, as `rotation` has them: a rotation with overlap, and the next one.
+# `rotation.gitSshKey` and `gitSshKeyDropped` in a rotation with overlap, and in the next one.
 STEPS = [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)]
 
 
 @pytest.mark.parametrize(("generation", "dropped"), STEPS)
-def test_the_oldest_key_that_is_kept_is_in_use_and_every_kept_one_is_shown(generation: int, dropped: int) -> None:
+def test_the_oldest_kept_key_is_in_use_and_every_kept_key_is_shown(generation: int, dropped: int) -> None:
     seen = made(GitAuthentication.GENERATED_SSH_KEY, generation=generation, dropped=dropped)
     kept = [str(number) for number in range(dropped + 1, generation + 1)]
     assert [key.name for key in seen.of_type(TLS_KEY)] == [f"git-ssh-key-{number}" for number in kept]
@@ -77,8 +77,8 @@ def test_the_oldest_key_that_is_kept_is_in_use_and_every_kept_one_is_shown(gener
     assert seen.only(SECRET).inputs["stringData"] == {"gitSshKey": in_use}
 
 
-def test_a_rotation_is_at_no_moment_without_a_key_that_the_git_host_knows() -> None:
-    """The user adds the newest key to the host between the steps, and takes away what the stack no longer has after them."""
+def test_during_a_rotation_the_git_host_always_knows_the_key_in_use() -> None:
+    """Between the steps the user adds the newest key to the host, and afterwards removes dropped keys."""
     at_the_host: set[str] = set()
     private_half = {made_up(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["publicKeyOpenssh"].strip(): n for n in (1, 2, 3)}
     used_before = None
@@ -99,7 +99,7 @@ def test_a_rotation_is_at_no_moment_without_a_key_that_the_git_host_knows() -> N
         at_the_host, used_before = set(shown.values()), number
 
 
-def test_a_new_key_beside_the_old_one_changes_nothing_else_and_dropping_the_old_one_changes_what_reads_it() -> None:
+def test_adding_a_key_changes_nothing_else_and_dropping_the_old_one_changes_its_readers() -> None:
     one, both, dropped = (
         deployed(rotation={"git_ssh_key": generation, "git_ssh_key_dropped": gone})
         for generation, gone in ((1, 0), (2, 0), (2, 1))
@@ -108,7 +108,7 @@ def test_a_new_key_beside_the_old_one_changes_nothing_else_and_dropping_the_old_
     assert changed(both, dropped) == {"airflow-git-ssh-key-1", "airflow-git-secret", "airflow-release"}
 
 
-def test_the_outputs_show_the_newest_key_and_where_to_add_it_and_both_while_two_are_kept() -> None:
+def test_the_outputs_show_the_newest_key_its_page_and_every_kept_key() -> None:
     one, both, dropped = (
         deployed(rotation={"git_ssh_key": generation, "git_ssh_key_dropped": gone}).outputs_of("airflow:index:Airflow")
         for generation, gone in ((1, 0), (2, 0), (2, 1))
@@ -127,12 +127,12 @@ def test_the_last_key_cannot_be_dropped(rotation: Config, golden: Golden) -> Non
     assert in_stack_file(problem) == golden
 
 
-def test_azure_devops_gets_a_key_that_it_takes() -> None:
+def test_azure_devops_gets_an_rsa_key() -> None:
     key = made(GitAuthentication.GENERATED_SSH_KEY, repository="git@ssh.dev.azure.com:v3/acme/data/dags").only(TLS_KEY)
     assert key.inputs == {"algorithm": "RSA", "rsaBits": 4096}
 
 
-def test_a_github_app_has_its_key_in_a_secret_of_its_own() -> None:
+def test_a_github_app_has_its_own_secret() -> None:
     seen = made(GitAuthentication.GITHUB_APP, github_app_private_key=APP_KEY.replace("\n", "\r\n"))
     secret = seen.only(SECRET)
     assert secret.inputs["metadata"]["name"] == "airflow-github-app"
@@ -141,7 +141,7 @@ def test_a_github_app_has_its_key_in_a_secret_of_its_own() -> None:
     assert seen.outputs_of(COMPONENT)["digests"].keys() == {"airflow-github-app"}
 
 
-def test_a_token_is_there_under_the_names_of_git_sync_3_and_4() -> None:
+def test_a_token_has_the_key_names_of_git_sync_3_and_4() -> None:
     secret = made(GitAuthentication.TOKEN, token="hunter2", username="bot").only(SECRET)
     assert secret.inputs["metadata"]["name"] == "airflow-git-credentials"
     assert secret.inputs["stringData"] == {
@@ -159,7 +159,7 @@ def test_a_public_repository_needs_no_secret() -> None:
     assert seen.outputs_of(COMPONENT)["digests"] == {}
 
 
-def test_the_stacks_user_name_goes_with_its_token() -> None:
+def test_the_secret_has_the_stacks_user_name_with_its_token() -> None:
     dags = {"repository": "https://github.com/a/b", "authentication": "token", "username": "bot"}
     seen = deployed(dags=dags, git_token="hunter2")
     assert seen.named("airflow-git-secret").inputs["stringData"]["GITSYNC_USERNAME"] == "bot"

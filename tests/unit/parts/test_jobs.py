@@ -1,4 +1,4 @@
-"""The two Jobs: what they run, what they know, and that nobody can read a password over their shoulder."""
+"""The two Jobs: commands, environment, and no visible password."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def environment(job: str, **config: object) -> tuple[dict[str, str], dict[str, t
 
 
 def commands(job: str, **config: object) -> list[dict[str, Any]]:
-    """Run a Job's container where `airflow` only writes down what it is told, and what is typed when it asks for a password."""
+    """Run a Job's container with a fake `airflow` that records its arguments and the entered password."""
     (container,) = pod(job, **config)["spec"]["containers"]
     command = [sys.executable, *container["args"][1:]]
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +57,7 @@ def commands(job: str, **config: object) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_knows_what_every_airflow_container_knows(job: str) -> None:
+def test_a_job_has_the_environment_of_every_airflow_container(job: str) -> None:
     plain, references = environment(
         job, environment={"MODE": "on"}, environment_from={"TOKEN": {"secret": "mine", "key": "token"}}
     )
@@ -68,7 +68,7 @@ def test_a_job_knows_what_every_airflow_container_knows(job: str) -> None:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_runs_the_image_of_the_release_from_where_it_comes(job: str) -> None:
+def test_a_job_runs_the_image_of_the_release(job: str) -> None:
     digest = "sha256:" + "a" * 64
     images = {"registry": "m.io/x", "pull_secrets": ["mine"], "airflow": {"tag": "3.3.2", "digest": digest}}
     spec = pod(job, images=images)["spec"]
@@ -79,7 +79,7 @@ def test_a_job_runs_the_image_of_the_release_from_where_it_comes(job: str) -> No
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_changed_job_is_deleted_and_made_again_and_a_complete_one_stays(job: str) -> None:
+def test_a_changed_job_is_replaced_and_a_complete_one_stays(job: str) -> None:
     resource = deployed().named(JOBS[job])
     assert resource.delete_before_replace
     assert "ttlSecondsAfterFinished" not in resource.inputs["spec"]
@@ -87,20 +87,20 @@ def test_a_changed_job_is_deleted_and_made_again_and_a_complete_one_stays(job: s
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_that_fails_says_why_and_has_no_account_to_misuse(job: str) -> None:
+def test_a_failed_job_shows_its_cause_and_no_job_has_a_service_account_token(job: str) -> None:
     spec = pod(job)["spec"]
     assert spec["containers"][0]["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert spec["automountServiceAccountToken"] is False
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_is_let_through_to_the_database(job: str) -> None:
+def test_network_policies_let_a_job_reach_the_database(job: str) -> None:
     """The policies of the database and of the chart select by these labels."""
     assert {"tier": "airflow", "release": "airflow"}.items() <= pod(job)["metadata"]["labels"].items()
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_no_rotation_but_that_of_the_admin_password_runs_a_job_again(job: str) -> None:
+def test_only_rotation_of_the_admin_password_runs_a_job_again(job: str) -> None:
     assert "annotations" in pod(job)["metadata"]
     everything = dict.fromkeys(("fernet", "api_secret", "jwt", "database_password", "redis_password", "git_ssh_key"), 2)
     celery = {"executor": "CeleryExecutor"}
@@ -108,7 +108,7 @@ def test_no_rotation_but_that_of_the_admin_password_runs_a_job_again(job: str) -
     assert pod("admin", rotation={"admin_password": 2}) != pod("admin")
 
 
-def test_the_migration_brings_the_tables_of_fab_and_leaves_them_where_another_manager_is_used() -> None:
+def test_the_migration_creates_fabs_tables_only_for_fab() -> None:
     manager = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
     other = {"values": {"config": {"core": {"auth_manager": manager}}}}
     migrate = {"argv": ["db", "migrate"]}
@@ -117,7 +117,7 @@ def test_the_migration_brings_the_tables_of_fab_and_leaves_them_where_another_ma
     assert environment("migration", **other)[0]["AIRFLOW__CORE__AUTH_MANAGER"] == manager
 
 
-def test_the_admin_job_makes_the_user_and_sets_the_password_which_is_typed_in() -> None:
+def test_the_admin_job_creates_the_user_and_enters_the_password_at_the_prompt() -> None:
     admin = {"username": "o'neil $x", "email": "o@example.com", "first_name": "A b", "last_name": "`c`"}
     assert environment("admin")[1]["ADMIN_PASSWORD"] == ("airflow-admin", "password")
     create = [
@@ -131,11 +131,11 @@ def test_the_admin_job_makes_the_user_and_sets_the_password_which_is_typed_in() 
     ]
 
 
-def test_the_admin_job_makes_no_role_while_the_api_server_starts() -> None:
+def test_the_admin_job_creates_no_role() -> None:
     assert environment("admin")[0]["AIRFLOW__FAB__UPDATE_FAB_PERMS"] == "False"
 
 
-def test_the_password_is_in_no_argument_and_in_no_value() -> None:
+def test_no_argument_and_no_plain_variable_contains_the_password() -> None:
     seen = deployed()
     password = seen.named("airflow-admin").inputs["stringData"]["password"]
     assert password

@@ -1,4 +1,4 @@
-"""The namespace: Pod Security, a quota where asked for, and no way in that is not named."""
+"""The namespace: Pod Security, an optional quota, and no incoming traffic without a policy."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def made(**more: Any) -> Recording:
     return record(lambda: AirflowNamespace("n", args))
 
 
-def test_pods_that_are_not_restricted_are_refused_and_no_label_of_the_stack_changes_that() -> None:
+def test_the_namespace_enforces_restricted_pods_whatever_the_stacks_labels() -> None:
     weak = {"pod-security.kubernetes.io/enforce": "privileged", "team": "data"}
     for labels in ({}, weak):
         found = made(labels=labels).only(NAMESPACE).inputs["metadata"]["labels"]
@@ -24,18 +24,18 @@ def test_pods_that_are_not_restricted_are_refused_and_no_label_of_the_stack_chan
     assert found["team"] == "data"
 
 
-def test_nothing_comes_in_that_no_other_policy_lets_in() -> None:
+def test_incoming_traffic_needs_a_policy() -> None:
     policy = made().only(POLICY).inputs
     assert policy["metadata"]["namespace"] == "mine"
     assert policy["spec"] == {"policyTypes": ["Ingress"]}, "without a podSelector it is for every pod"
 
 
-def test_there_is_a_quota_when_one_is_asked_for() -> None:
+def test_a_quota_exists_only_if_set() -> None:
     assert made(quota={"pods": "20", "requests.memory": "32Gi"}).only(QUOTA).inputs["spec"] == {
         "hard": {"pods": "20", "requests.memory": "32Gi"}
     }
     assert made().of_type(QUOTA) == []
 
 
-def test_the_name_is_known_once_the_namespace_is_there() -> None:
+def test_the_name_is_known_once_the_namespace_exists() -> None:
     assert made().outputs_of("airflow:index:AirflowNamespace") == {"name": "mine"}

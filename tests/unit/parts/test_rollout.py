@@ -1,4 +1,4 @@
-"""The rollout Job: when it is complete, when it fails, and what it says then. Its program reads plain answers of the Kubernetes API."""
+"""The rollout Job: completion, failures and their messages. The tests feed its program plain responses of the Kubernetes API."""
 
 import ast
 import json
@@ -79,7 +79,7 @@ def waits(reason: str, message: str = "", **more: Any) -> Object:
 
 
 def crashed(restarts: int, *, at_second: float = 0, code: int = 1, **state: Any) -> Object:
-    """A container after some restarts; it waits for the next one unless it is said to run."""
+    """A container after some restarts, waiting for the next one by default."""
     last = {"terminated": {"exitCode": code, "reason": "Error", "finishedAt": at(at_second)}}
     return {
         "ready": False,
@@ -109,7 +109,7 @@ def without_pods(*events: Object) -> Answers:
 
 
 class Cluster:
-    """Answers as the API server does, for a release that is not ready; time passes with each look."""
+    """A fake API server with a release that is not ready; time passes with each check."""
 
     def __init__(
         self, monkeypatch: pytest.MonkeyPatch, states: Callable[[float], Answers], log: list[str] | None = None
@@ -198,7 +198,7 @@ WEBHOOK = 'admission webhook "validate.kyverno.svc" denied the request: no'
         "no node", "no volume", "a quota", "a webhook", "a password",
     ],
 )  # fmt: skip
-def test_what_lasts_ends_it_early_with_pod_container_and_cause(
+def test_a_lasting_failure_ends_it_early_with_pod_container_and_cause(
     monkeypatch: pytest.MonkeyPatch, answers: Answers, log: list[str], seconds: float, golden: Golden
 ) -> None:
     cluster = Cluster(monkeypatch, lambda _: answers, log)
@@ -227,21 +227,19 @@ def test_what_lasts_ends_it_early_with_pod_container_and_cause(
         {"events": [event("FailedCreate", QUOTA, "rs 2", second=60)]},  # and then it could
     ],
 )  # fmt: skip
-def test_what_is_on_its_way_or_over_or_of_others_is_no_failure(
-    monkeypatch: pytest.MonkeyPatch, answers: Answers
-) -> None:
+def test_temporary_past_and_foreign_failures_do_not_count(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> None:
     cluster = Cluster(monkeypatch, lambda now: {**answers, **({"deployments": [workload()]} if now > 800 else {})})
     assert cluster() == []
     assert cluster.now > 800
 
 
-def test_it_is_complete_as_soon_as_every_workload_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rollout_is_complete_as_soon_as_every_workload_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(monkeypatch, lambda now: {"deployments": [workload(ready=int(now > 20))]})
     assert cluster() == []
     assert cluster.now == pytest.approx(21, abs=2)
 
 
-def test_a_container_that_is_ready_between_two_crashes_is_not_taken_for_ready(
+def test_a_container_between_two_crashes_does_not_count_as_ready(
     monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     """The DAG processor has no readiness probe: it is ready whenever it runs."""
@@ -264,7 +262,7 @@ def test_after_a_crash_it_waits_until_the_container_has_run_for_a_while(monkeypa
     assert cluster.now == pytest.approx(10 + CALM, abs=2)
 
 
-def test_a_failure_that_passes_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_failure_does_not_end_the_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {"pods": [pod(scheduler=waits("ImagePullBackOff"))]}
     cluster = Cluster(
         monkeypatch, lambda now: broken if now < 50 else {"deployments": [workload(ready=int(now > 200))]}
@@ -272,7 +270,7 @@ def test_a_failure_that_passes_does_not_end_it(monkeypatch: pytest.MonkeyPatch) 
     assert cluster() == []
 
 
-def test_an_api_server_that_is_away_for_a_moment_is_waited_for_and_one_that_no_pod_reaches_is_told(
+def test_a_short_outage_of_the_api_server_is_tolerated_and_a_long_one_is_reported(
     monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     back = Cluster(monkeypatch, lambda now: {"down": []} if now < 30 else {"deployments": [workload()]})
@@ -281,7 +279,7 @@ def test_an_api_server_that_is_away_for_a_moment_is_waited_for_and_one_that_no_p
     assert "\n".join(away()) == golden
 
 
-def test_what_is_slow_without_failing_has_all_the_time_and_is_named_in_the_end(
+def test_a_slow_rollout_uses_the_whole_timeout_and_is_then_reported(
     monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     cluster = Cluster(
@@ -290,13 +288,13 @@ def test_what_is_slow_without_failing_has_all_the_time_and_is_named_in_the_end(
     assert "\n".join(cluster()) == golden
 
 
-def test_a_release_of_which_nothing_is_there_yet_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_without_workloads_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(monkeypatch, lambda now: {"deployments": [workload()] if now > 5 else []})
     assert cluster() == []
     assert cluster.now > 5
 
 
-def test_of_a_stateful_set_only_pods_of_its_newest_revision_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_pods_of_a_stateful_sets_newest_revision_count(monkeypatch: pytest.MonkeyPatch) -> None:
     made = workload("triggerer", ready=0)
     made["status"]["updateRevision"] = "new"
     old, new = (pod(name, owner="uid of triggerer", triggerer=waits("ImagePullBackOff")) for name in ("old", "new"))
@@ -307,7 +305,7 @@ def test_of_a_stateful_set_only_pods_of_its_newest_revision_count(monkeypatch: p
     assert [line.partition(",")[0] for line in cluster()] == ["new"]
 
 
-def test_its_program_needs_nothing_but_the_standard_library_and_its_account_may_only_read() -> None:
+def test_the_program_needs_only_the_standard_library_and_read_permissions() -> None:
     seen = deployed()
     (container,) = seen.named("airflow-rollout-job").inputs["spec"]["template"]["spec"]["containers"]
     assert container["command"][:2] == ["python", "-c"], (

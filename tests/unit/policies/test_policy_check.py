@@ -1,4 +1,4 @@
-"""Where the policies are asked: by `airflow-stack check` without an engine, and by Pulumi's policy SDK."""
+"""The two ways to run the policies: `airflow-stack check` without an engine, and Pulumi's policy SDK."""
 
 import importlib
 import re
@@ -23,7 +23,7 @@ Check = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
-    """Run `airflow-stack check` on a stack with these settings; its status and what it printed."""
+    """Run `airflow-stack check` on a stack with these settings; exit status, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AIRFLOW_CHART", raising=False)
 
@@ -37,7 +37,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return run
 
 
-def test_check_refuses_what_the_engine_would_without_one(check: Check, golden: Golden) -> None:
+def test_check_refuses_the_same_as_the_engine_without_an_engine(check: Check, golden: Golden) -> None:
     violation = {"airflow:environment": {"STRIPE_API_KEY": CANARY}}
     status, out, err = check(violation)
     assert (status, out) == (1, "")
@@ -53,14 +53,14 @@ def test_check_refuses_what_the_engine_would_without_one(check: Check, golden: G
     assert err == golden(name="no such rule")
 
 
-def test_check_lists_every_rule_with_what_it_comes_from(check: Check, golden: Golden) -> None:
+def test_check_lists_every_rule_with_its_source(check: Check, golden: Golden) -> None:
     status, out, _ = check({"policies:levels": {"resources-set": "disabled"}}, "--policy")
     assert status == 0
     assert [rule.name for rule in RULES if rule.name not in out or rule.source not in out] == []
     assert out == golden
 
 
-def test_the_guide_lists_every_rule_with_what_it_comes_from() -> None:
+def test_the_guide_lists_every_rule_with_its_source() -> None:
     guide = (ROOT / "docs" / "guides" / "policies.md").read_text()
     missing = [
         rule.name
@@ -75,7 +75,7 @@ Validate = Callable[[Rule, dict[str, Any]], list[str]]
 
 @pytest.fixture
 def validate() -> Validate:
-    """Ask a rule as Pulumi's policy SDK does."""
+    """Run a rule like Pulumi's policy SDK."""
     sdk = pytest.importorskip("pulumi_policy")
     proxy = importlib.import_module("pulumi_policy.proxy")
     pack = importlib.import_module("policies.__main__")
@@ -91,7 +91,7 @@ def validate() -> Validate:
     return ask
 
 
-def test_the_pack_gives_the_rules_what_they_are_tested_with(validate: Validate) -> None:
+def test_the_pack_and_the_tests_give_the_rules_the_same_resources(validate: Validate) -> None:
     for name, case in CASES.items():
         for resource in case.bad:
             if resource.type == RELEASE and case.environment is Environment.DEVELOPMENT:
@@ -102,7 +102,7 @@ def test_the_pack_gives_the_rules_what_they_are_tested_with(validate: Validate) 
                 assert validate(rule, dict(resource.props)) == expected
 
 
-def test_the_pack_puts_off_a_rule_until_the_value_is_known(validate: Validate, golden: Golden) -> None:
+def test_the_pack_postpones_a_rule_until_its_value_is_known(validate: Validate, golden: Golden) -> None:
     proxy = importlib.import_module("pulumi_policy.proxy")
     unknown = {"chart": "airflow", "values": {"fernetKeySecretName": proxy.UNKNOWN_STRING_VALUE, "fernetKey": CANARY}}
     with pytest.raises(Exception) as put_off:

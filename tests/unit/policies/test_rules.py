@@ -1,4 +1,4 @@
-"""The policies as pure rules: what each finds and lets pass, what a message says, and what a stack chooses."""
+"""The policies as pure rules: violations, accepted resources, messages, and the settings of a stack."""
 
 import re
 from collections.abc import Iterator
@@ -34,14 +34,14 @@ BY_NAME = {rule.name: rule for rule in RULES}
 DEVELOPMENT = chosen("dev", {})
 
 
-def test_every_rule_has_resources_that_break_it_and_such_as_do_not() -> None:
+def test_every_rule_has_resources_that_violate_it_and_resources_that_comply() -> None:
     assert CASES.keys() == BY_NAME.keys()
     assert len(BY_NAME) == len(RULES)
     assert all(case.bad and case.good for case in CASES.values())
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_rule_finds_what_breaks_it_and_says_where_why_and_the_way_out(name: str, golden: Golden) -> None:
+def test_a_rule_reports_violations_with_place_reason_and_fix(name: str, golden: Golden) -> None:
     case = CASES[name]
     found = [BY_NAME[name].violations(resource, case.environment) for resource in case.bad]
     assert all(found)
@@ -49,7 +49,7 @@ def test_a_rule_finds_what_breaks_it_and_says_where_why_and_the_way_out(name: st
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_rule_lets_pass_what_holds_to_it(name: str) -> None:
+def test_a_rule_accepts_compliant_resources(name: str) -> None:
     case = CASES[name]
     found = {
         str(violation) for resource in case.good for violation in BY_NAME[name].violations(resource, case.environment)
@@ -57,7 +57,7 @@ def test_a_rule_lets_pass_what_holds_to_it(name: str) -> None:
     assert found == set()
 
 
-def test_every_rule_names_the_public_thread_or_document_that_it_comes_from() -> None:
+def test_every_rule_has_a_public_source() -> None:
     threads = r"https://(github\.com/[\w-]+/[\w-]+/(issues|pull)/\d+|(airflow\.apache\.org|kubernetes\.io)/docs/.+)"
     assert [rule.name for rule in RULES if not re.fullmatch(threads, rule.source)] == []
 
@@ -82,11 +82,11 @@ def judged(recording: Recording, choice: Choice) -> list[Finding]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_stacks_of_this_project_hold_to_every_policy(stack: str) -> None:
+def test_the_stacks_of_this_project_comply_with_every_rule(stack: str) -> None:
     assert judged(record_stack(stack_settings(stack), stack), chosen(stack, {})) == []
 
 
-def test_whatever_a_stack_chooses_the_release_holds_to_every_rule() -> None:
+def test_the_release_complies_with_every_rule_for_every_choice_of_settings() -> None:
     deliveries: list[Config] = [*({"dags": dags} for dags in (*AUTHENTICATIONS.values(), *BUNDLES.values())), IMAGE]
     found = {
         (found.rule.name, str(found.violation))
@@ -98,7 +98,7 @@ def test_whatever_a_stack_chooses_the_release_holds_to_every_rule() -> None:
     assert found == set()
 
 
-def test_the_bare_chart_breaks_what_this_program_is_for() -> None:
+def test_the_chart_alone_violates_the_rules() -> None:
     found = {found.rule.name for found in Choice(Environment.PRODUCTION).judge([release(version=None)])}
     assert found == {
         "pinned-chart", "no-helm-hooks", "own-keys", "no-default-admin", "bounded-volumes", "resources-set", "production-database",
@@ -115,16 +115,16 @@ def test_the_bare_chart_breaks_what_this_program_is_for() -> None:
         ({"images": {"airflow": {"tag": "latest", "version": "3.2.2"}}}, "no-latest-tag"),
     ],
 )
-def test_a_setting_that_breaks_a_rule_is_found_in_the_whole_program(args: dict[str, Any], rule: str) -> None:
+def test_a_violation_by_a_setting_is_found_in_the_whole_program(args: dict[str, Any], rule: str) -> None:
     assert rule in {found.rule.name for found in judged(deployed(**args), DEVELOPMENT)}
 
 
-def test_production_is_told_of_everything_that_a_trial_does_without() -> None:
+def test_the_defaults_violate_every_production_rule_in_production() -> None:
     found = {found.rule.name for found in judged(deployed(), chosen("prod", {}))}
     assert found == {"production-ref", "production-database", "production-logs", "production-protection"}
 
 
-def test_other_helm_releases_are_not_taken_for_airflow() -> None:
+def test_other_helm_releases_are_ignored() -> None:
     ingress = Resource(
         RELEASE, "ingress", {"name": "ingress", "chart": "ingress-nginx", "version": "4.12.1", "values": {}}
     )
@@ -139,13 +139,13 @@ def test_other_helm_releases_are_not_taken_for_airflow() -> None:
         ("prod", {"environment": "development"}, "development"),
     ],
 )  # fmt: skip
-def test_the_environment_is_what_the_stack_says_and_else_goes_by_its_name(
+def test_the_environment_is_a_setting_or_follows_from_the_stacks_name(
     stack: str, config: dict[str, Any], environment: str
 ) -> None:
     assert chosen(stack, config).environment == environment
 
 
-def test_a_stack_chooses_how_strictly_it_takes_each_rule() -> None:
+def test_a_stack_chooses_the_level_of_each_rule() -> None:
     levels = {"own-keys": "advisory", "no-helm-hooks": "disabled"}
     findings = chosen("dev", {"levels": levels}).judge([release()])
     by_rule = {found.rule.name: found.level for found in findings}
@@ -166,13 +166,13 @@ def test_a_stack_chooses_how_strictly_it_takes_each_rule() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_choice_is_refused_with_what_is_allowed_and_the_way_out(config: dict[str, Any], golden: Golden) -> None:
+def test_a_wrong_policy_setting_is_refused_with_allowed_values_and_fix(config: dict[str, Any], golden: Golden) -> None:
     with pytest.raises(UserError) as refused:
         chosen("dev", config)
     assert str(refused.value) == golden
 
 
-def test_what_a_preview_cannot_know_puts_off_the_rules_that_need_it_and_no_others() -> None:
+def test_an_unknown_value_postpones_only_the_rules_that_need_it() -> None:
     resource = release(
         {"fernetKeySecretName": UNKNOWN, "fernetKey": CANARY, "scheduler": {"podAnnotations": {"digest": UNKNOWN}}}
     )
@@ -182,7 +182,7 @@ def test_what_a_preview_cannot_know_puts_off_the_rules_that_need_it_and_no_other
 
 
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place in a value, by its path."""
+    """Paths of everything inside a value."""
     if path:
         yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -191,7 +191,7 @@ def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 def replaced(value: Any, path: tuple[Any, ...], instead: object) -> Any:
-    """A copy of a value with another in one place."""
+    """A copy of a value with a replacement at one path."""
     if not path:
         return instead
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -200,8 +200,8 @@ def replaced(value: Any, path: tuple[Any, ...], instead: object) -> Any:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_no_rule_fails_on_a_value_of_another_type(name: str) -> None:
-    """Which the chart or Kubernetes refuses; an exception in the pack would be all that its user sees."""
+def test_no_rule_raises_on_a_value_of_a_wrong_type(name: str) -> None:
+    """The chart or Kubernetes refuses such values. An exception in the pack would hide that."""
     for resource in CASES[name].bad:
         for path, instead in product(places(resource.props), (None, "x", 1, ["x"], {"x": 1}, UNKNOWN)):
             strange = replace(resource, props=replaced(resource.props, path, instead))

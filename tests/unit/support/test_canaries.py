@@ -1,4 +1,4 @@
-"""The search for secrets finds them in every notation, and nothing that is not there."""
+"""The search for secrets finds them in every notation, without false positives."""
 
 import base64
 import gzip
@@ -33,12 +33,12 @@ def test_a_secret_is_found_in_every_notation(written: str) -> None:
     assert leaks({SECRET, "another one"}, f"{PLAIN} {written} {PLAIN}") == {SECRET}
 
 
-def test_the_bytes_behind_a_fernet_key_are_the_secret_too() -> None:
+def test_the_bytes_of_a_fernet_key_are_found_too() -> None:
     raw = bytes(range(200, 232))
     key = base64.urlsafe_b64encode(raw).decode()
     assert leaks({key}, f"id: {base64.b64encode(raw).decode()}") == {key}
     assert leaks({key}, raw.hex()) == {key}
 
 
-def test_what_is_not_there_is_not_found() -> None:
+def test_absent_secrets_are_not_found() -> None:
     assert leaks({SECRET}, PLAIN) == set()

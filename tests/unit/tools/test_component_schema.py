@@ -1,4 +1,4 @@
-"""The served component: its schema says all there is to know, no change to it goes unnoticed, and it builds what a Python program builds."""
+"""The served component: a complete schema, reported changes, and the same resources as from a Python program."""
 
 import copy
 import json
@@ -28,7 +28,7 @@ TYPES = COMMITTED["types"]
 
 
 def properties() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every input, output and nested property, by where it stands."""
+    """Every input, output and nested property, by its place."""
     groups = {"input": AIRFLOW["inputProperties"], "output": AIRFLOW["properties"]}
     groups |= {token: type_["properties"] for token, type_ in TYPES.items() if "properties" in type_}
     for place, group in groups.items():
@@ -80,7 +80,7 @@ def test_closed_values_are_enums() -> None:
     }
 
 
-def test_defaults_are_told_and_not_filled_in_by_sdks_that_would_keep_them() -> None:
+def test_defaults_are_described_and_not_filled_in_by_sdks() -> None:
     assert AIRFLOW["inputProperties"]["executor"]["description"].endswith("Default: `KubernetesExecutor`.")
     assert [place for place, prop in properties() if "default" in prop] == []
 
@@ -97,7 +97,7 @@ def test_every_secret_is_marked_and_nothing_else() -> None:
 
 
 def edited(*edits: Callable[[dict[str, Any], dict[str, Any]], object]) -> list[Change]:
-    """What is said of edits to the resource and the types of the schema."""
+    """Reported changes after edits of the resource and the types."""
     new = copy.deepcopy(COMMITTED)
     for edit in edits:
         edit(new["resources"][TOKEN], {token.rpartition(":")[2]: type_ for token, type_ in new["types"].items()})
@@ -124,11 +124,11 @@ EDITS: list[Callable[[dict[str, Any], dict[str, Any]], object]] = [
 ]  # fmt: skip
 
 
-def test_a_change_is_told_as_breaking_or_not(golden: Golden) -> None:
+def test_a_change_is_reported_as_breaking_or_compatible(golden: Golden) -> None:
     assert "\n".join(str(change) for edit in EDITS for change in edited(edit)) == golden
 
 
-def test_no_change_is_none_and_the_most_harmful_comes_first() -> None:
+def test_no_change_is_reported_as_none_and_breaking_changes_come_first() -> None:
     assert edited() == []
     both = edited(
         lambda r, _: r["properties"]["url"].update(description="Where."), lambda r, _: r["properties"].pop("namespace")
@@ -143,7 +143,7 @@ def test_another_package_name_or_a_lost_type_breaks(golden: Golden) -> None:
 
 
 def constructed(**inputs: object) -> Recording:
-    """What the engine is asked for when a program in another language has one Airflow with these inputs."""
+    """Resources of one Airflow with these inputs in a program of another language."""
     return record(lambda: AirflowProvider().construct("airflow", TOKEN, inputs, None))
 
 
@@ -168,11 +168,11 @@ def refused(**inputs: object) -> str:
         ),
     ],
 )
-def test_it_builds_what_a_python_program_builds(inputs: Config, in_python: Config) -> None:
+def test_it_registers_the_same_resources_as_a_python_program(inputs: Config, in_python: Config) -> None:
     assert constructed(**inputs).resources == deployed(**in_python).resources
 
 
-def test_a_secret_stays_one_though_the_program_did_not_say_so() -> None:
+def test_a_secret_stays_secret_without_being_marked() -> None:
     seen = constructed(dags={**SSH, "authentication": "sshKey"}, gitSshKey=GIVEN["gitSshKey"])
     (secret,) = (
         r for r in seen.resources.values() if "gitSshKey" in r.inputs.get("string_data", r.inputs.get("stringData", {}))
@@ -181,7 +181,7 @@ def test_a_secret_stays_one_though_the_program_did_not_say_so() -> None:
     assert "PRIVATE KEY" not in json.dumps(secret.shown)
 
 
-def test_what_comes_from_another_resource_may_be_known_later() -> None:
+def test_inputs_from_other_resources_may_be_unknown() -> None:
     def program() -> None:
         host, namespace = (pulumi.Output.from_input(text) for text in ("db.example.com", "data"))
         inputs = {"dags": HTTPS, "namespace": namespace, "database": {"external": {"host": host}}}
@@ -195,14 +195,14 @@ def test_what_comes_from_another_resource_may_be_known_later() -> None:
     assert "db.example.com" not in json.dumps(connection.shown)
 
 
-def test_wrong_inputs_are_told_all_at_once_in_the_words_of_the_caller(golden: Golden) -> None:
+def test_all_wrong_inputs_are_reported_at_once_under_the_callers_names(golden: Golden) -> None:
     told = refused(
         dags={**HTTPS, "visibleWithinSecond": 30.0, "commit": "abc"}, executor="CeleryExecuter", sise="small"
     )
     assert told == golden
 
 
-def test_a_secret_that_is_refused_is_not_repeated() -> None:
+def test_a_refused_secret_is_not_repeated() -> None:
     told = refused(dags=HTTPS, gitSshKey="canary", databasePassword="canary", gitToken="canary")
     assert "canary" not in told
 
@@ -210,7 +210,7 @@ def test_a_secret_that_is_refused_is_not_repeated() -> None:
 @pytest.mark.parametrize(
     "block", re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE), ids=range(3)
 )
-def test_the_inputs_of_the_guide_are_right(block: str) -> None:
+def test_the_inputs_in_the_guide_are_valid(block: str) -> None:
     assert len(constructed(**yaml.safe_load(block)).resources) > 15
 
 

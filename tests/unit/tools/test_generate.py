@@ -1,4 +1,4 @@
-"""One vocabulary: the arguments, the models, `Pulumi.yaml` and the JSON Schema say the same; and what is generated is up to date."""
+"""Arguments, models, `Pulumi.yaml` and JSON Schema agree, and generated files are up to date."""
 
 import enum
 import json
@@ -25,7 +25,7 @@ PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 
 
 def shape(annotation: object) -> object:
-    """What an annotation accepts, without how it is spelt: nested objects by name, whether a name is required, and kinds."""
+    """Accepted values of an annotation, independent of its notation: nested objects by name, required names, and kinds."""
     origin, inner = get_origin(annotation), [a for a in get_args(annotation) if a is not type(None)]
     if is_typeddict(annotation):
         hints = get_type_hints(annotation, localns=vars(pulumi.output), include_extras=True)
@@ -77,13 +77,13 @@ def test_a_generated_file_is_up_to_date(path: Path) -> None:
     assert (ROOT / path).read_text() == generated()[path], "run `make generate`"
 
 
-def test_the_defaults_that_pulumi_fills_in_change_nothing() -> None:
+def test_defaults_filled_in_by_pulumi_change_nothing() -> None:
     declared = {key: value["default"] for key, value in PROJECT["config"].items() if ":" not in key}
     assert declared.keys() == {to_camel(name) for name in Settings.model_fields} | SECRETS.keys()
     assert settings(**{**declared, "dags": SSH}) == settings()
 
 
-def test_a_default_that_pulumi_shows_is_the_one_of_the_model() -> None:
+def test_the_defaults_in_pulumi_yaml_are_those_of_the_models() -> None:
     for name, field in Settings.model_fields.items():
         declared = PROJECT["config"][to_camel(name)]
         default = field.get_default()
@@ -101,7 +101,7 @@ def accepts(config: Config) -> bool:
     return Draft202012Validator(SCHEMA).is_valid({"config": {f"airflow:{key}": value for key, value in config.items()}})
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     assert stack_schema() == SCHEMA
 
@@ -127,12 +127,12 @@ def test_editors_accept_the_stack_files_and_find_the_schema(stack: str) -> None:
     ],
     ids=str,
 )
-def test_editors_accept_what_the_program_accepts(config: Config) -> None:
+def test_editors_accept_every_valid_stack(config: Config) -> None:
     assert accepts(config)
     assert settings(**config)
 
 
-def test_editors_accept_a_stack_without_a_repository_for_make_up_does() -> None:
+def test_editors_accept_a_stack_without_a_repository_like_make_up() -> None:
     assert accepts({"dags": {"visibleWithinSeconds": 30}})
 
 
@@ -157,9 +157,9 @@ def test_editors_accept_a_stack_without_a_repository_for_make_up_does() -> None:
     ],
     ids=str,
 )
-def test_editors_refuse_what_the_program_refuses(config: Config) -> None:
+def test_editors_refuse_wrong_settings_like_the_program(config: Config) -> None:
     assert not accepts(config)
 
 
-def test_editors_leave_the_settings_of_others_alone() -> None:
+def test_editors_ignore_settings_of_other_namespaces() -> None:
     Draft202012Validator(SCHEMA).validate({"config": {"kubernetes:context": "here", "aws:region": "eu-west-1"}})

@@ -1,4 +1,4 @@
-"""The reference: an example of every setting, each of which the program takes, and links that lead somewhere."""
+"""The reference has a valid example of every setting, and its links work."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ HEADINGS = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", PAGE, flags=re.DOTA
 
 
 def config(example: Example) -> Config:
-    """The settings of an example, in the words of a program."""
+    """The settings of an example, under the names of a program."""
     given: Config = yaml.safe_load(example.text)
     assert all(key.startswith(f"{PROJECT}:") for key in given)
     return {key.removeprefix(f"{PROJECT}:"): value for key, value in given.items()}
@@ -40,7 +40,7 @@ def test_no_example_is_lost_and_each_is_shown_once() -> None:
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.caption)
-def test_the_program_and_editors_take_every_example(
+def test_the_program_and_editors_accept_every_example(
     example: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -91,10 +91,10 @@ def test_every_link_leads_to_one_heading_or_file() -> None:
     ] == []
 
 
-def test_a_bar_or_a_line_break_does_not_end_a_cell() -> None:
+def test_bars_and_line_breaks_do_not_end_a_cell() -> None:
     assert table(("a",), [["`str | None`\nor so"]]) == "| a |\n| --- |\n| `str \\| None` or so |\n"
 
 
-def test_only_what_may_come_from_another_resource_is_said_to() -> None:
+def test_only_settings_that_accept_outputs_are_marked() -> None:
     outputs = set(re.findall(r"^\| `(\w+)` \| [^|]* or output \|", PAGE, re.MULTILINE))
     assert outputs == {"namespace", "host", "port", "name", "user"}

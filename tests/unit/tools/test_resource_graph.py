@@ -1,4 +1,4 @@
-"""The graphs: what is recorded and nothing else, in Mermaid that can be drawn."""
+"""The graphs show exactly the recorded resources, in valid Mermaid."""
 
 import re
 
@@ -65,7 +65,7 @@ def arrows(text: str) -> set[str]:
     return set(re.findall(r"\w+ --> \w+", text))
 
 
-def test_what_follows_from_other_arrows_is_left_out() -> None:
+def test_arrows_that_follow_from_others_are_left_out() -> None:
     def program() -> None:
         box = Box("box")
         first = made("first", box)
@@ -76,7 +76,7 @@ def test_what_follows_from_other_arrows_is_left_out() -> None:
     assert arrows(text) == {"RandomPet_first --> RandomPet_second", "RandomPet_second --> RandomPet_third"}
 
 
-def test_an_arrow_between_components_stands_for_those_between_their_resources() -> None:
+def test_an_arrow_between_components_represents_those_between_their_resources() -> None:
     def program() -> None:
         whole = Box("whole")
         one, other = (
@@ -92,7 +92,7 @@ def test_an_arrow_between_components_stands_for_those_between_their_resources() 
     assert "2 RandomPet" in graph.components()
 
 
-def test_a_component_that_waits_for_another_has_an_arrow_though_its_resources_do_not_say_so() -> None:
+def test_a_dependency_between_components_has_an_arrow() -> None:
     text = Graph(deployed()).components()
     assert "DatabaseMigration_airflow_migration --> AirflowRelease_airflow" in arrows(text)
     assert "AirflowNamespace_airflow --> AirflowRelease_airflow" not in arrows(text)

@@ -1,4 +1,4 @@
-"""The imports that the picture of the rooms is drawn from: each is found wherever it is, and leads to the module that it means."""
+"""The imports behind the picture of the rooms: all are found, each with the right module."""
 
 from itertools import pairwise
 from pathlib import Path
