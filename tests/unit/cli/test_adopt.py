@@ -1,4 +1,4 @@
-"""Adoption: chart values become settings, keys stay where they are, and nothing secret is written, shown or put into a command."""
+"""Adoption: chart values become settings, keys stay in their Secrets, and no secret is written, shown or part of a command."""
 
 import base64
 import copy
@@ -82,7 +82,7 @@ SECRETS = {
 
 
 def running(values: dict[str, Any] | None = None, **changed: Any) -> Live:
-    """A release whose API secret, JWT secret and connection the chart made, as part of it."""
+    """A release with the chart's own API secret, JWT secret and connection."""
     made = ("airflow-api-secret-key", "airflow-jwt-secret", "airflow-metadata")
     found = Live(
         release="airflow",
@@ -144,7 +144,7 @@ def test_the_articles_values_become_settings_and_advice(run: Any, golden: Golden
     assert CANARY not in out + err
 
 
-def test_one_value_goes_into_a_pipe_and_never_to_a_terminal(
+def test_one_value_is_printed_to_a_pipe_and_never_to_a_terminal(
     run: Any, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     path = "extraSecrets.airflow-ssh-secret.data.gitSshKey"
@@ -157,7 +157,7 @@ def test_one_value_goes_into_a_pipe_and_never_to_a_terminal(
     assert CANARY not in out + err
 
 
-def test_a_stack_file_that_exists_is_left_alone_unless_forced(run: Any, tmp_path: Path, golden: Golden) -> None:
+def test_an_existing_stack_file_is_overwritten_only_with_force(run: Any, tmp_path: Path, golden: Golden) -> None:
     file = tmp_path / "Pulumi.prod.yaml"
     file.write_text("mine")
     status, _, err = run("--values", "values.yaml", "--output", str(file))
@@ -202,11 +202,11 @@ def test_a_value_that_looks_like_a_secret_is_not_written(run: Any, tmp_path: Pat
         ("keepalives", "30", False),
     ],
 )
-def test_secrets_are_known_by_their_name_or_their_look(name: str, value: str, secret: bool) -> None:
+def test_secrets_are_recognized_by_name_or_content(name: str, value: str, secret: bool) -> None:
     assert looks_secret(name, value) is secret
 
 
-def test_values_of_the_community_chart_are_translated_as_far_as_they_map(golden: Golden) -> None:
+def test_values_of_the_community_chart_are_translated_where_possible(golden: Golden) -> None:
     values = {
         "airflow": {
             "executor": "KubernetesExecutor",
@@ -248,7 +248,7 @@ def test_values_of_the_community_chart_are_translated_as_far_as_they_map(golden:
     assert CANARY not in str(adoption)
 
 
-def test_where_the_community_chart_has_other_names_and_defaults_it_is_translated(golden: Golden) -> None:
+def test_other_names_and_defaults_of_the_community_chart_are_translated(golden: Golden) -> None:
     values = {
         "airflow": {
             "image": {"tag": "3.2.2", "pullSecret": "pull"},
@@ -284,7 +284,7 @@ def test_where_the_community_chart_has_other_names_and_defaults_it_is_translated
     assert "\n".join(adoption.advice) == golden(name="advice")
 
 
-def test_a_database_that_comes_along_without_its_fernet_key_is_spoken_of(golden: Golden) -> None:
+def test_an_existing_database_without_its_fernet_key_gives_advice(golden: Golden) -> None:
     for adoption in (
         official_chart.adopt({**BY_NAME, "fernetKeySecretName": None, "data": {"metadataConnection": {"host": "db"}}}),
         community_chart.adopt({"airflow": {}, "postgresql": {"enabled": False}}),
@@ -315,9 +315,7 @@ def test_a_database_that_comes_along_without_its_fernet_key_is_spoken_of(golden:
         "an object for a list", "a list for an object", "a number for a key", "a date", "a number for text",
     ],
 )  # fmt: skip
-def test_a_file_that_holds_no_values_is_refused_in_one_message(
-    run: Any, tmp_path: Path, text: str, golden: Golden
-) -> None:
+def test_an_invalid_values_file_is_refused_in_one_message(run: Any, tmp_path: Path, text: str, golden: Golden) -> None:
     (tmp_path / "values.yaml").write_text(text)
     status, out, err = run("--values", "values.yaml")
     assert (status, out) == (1, "")
@@ -326,7 +324,7 @@ def test_a_file_that_holds_no_values_is_refused_in_one_message(
     assert CANARY not in err
 
 
-def test_anchors_are_written_out_and_an_empty_file_is_one_without_values(run: Any, tmp_path: Path) -> None:
+def test_anchors_are_expanded_and_an_empty_file_has_no_values(run: Any, tmp_path: Path) -> None:
     (tmp_path / "values.yaml").write_text("scheduler: &a {tolerations: [{key: a}]}\ntriggerer: *a")
     _, out, _ = run("--values", "values.yaml")
     assert "&" not in out
@@ -359,7 +357,7 @@ canaries = st.sampled_from([CANARY, [CANARY], {"a": CANARY}, [{"name": "a", "pas
 @given(
     st.dictionaries(st.sampled_from(READ), junk, max_size=5), st.dictionaries(st.sampled_from(HELD), canaries, max_size=3)
 )  # fmt: skip
-def test_values_of_the_wrong_type_end_in_settings_and_advice_or_in_one_message(
+def test_values_of_a_wrong_type_give_settings_and_advice_or_one_message(
     read: dict[str, Any], held: dict[str, Any]
 ) -> None:
     values: dict[str, Any] = {}
@@ -377,7 +375,7 @@ def test_values_of_the_wrong_type_end_in_settings_and_advice_or_in_one_message(
     assert CANARY not in done.output + str(done.exception)
 
 
-def test_the_branch_that_git_sync_followed_is_the_one_that_is_kept(golden: Golden) -> None:
+def test_the_branch_that_git_sync_follows_is_kept(golden: Golden) -> None:
     def dags(**git_sync: str) -> tuple[dict[str, Any], str]:
         adoption = official_chart.adopt(
             {**BY_NAME, "dags": {"gitSync": {**GIT_SYNC, "repo": "https://github.com/acme/dags.git", **git_sync}}}
@@ -391,7 +389,7 @@ def test_the_branch_that_git_sync_followed_is_the_one_that_is_kept(golden: Golde
     assert dags(branch="", rev="", ref="v1")[0]["tag"] == "v1"
 
 
-def test_what_the_values_do_not_say_is_taken_from_a_stack_file(run: Any, tmp_path: Path, golden: Golden) -> None:
+def test_missing_settings_come_from_a_stack_file(run: Any, tmp_path: Path, golden: Golden) -> None:
     ingress = {"apiServer": {"enabled": True, "hosts": [{"name": "a.example.com"}]}}
     (tmp_path / "values.yaml").write_text(yaml.safe_dump({**BY_NAME, "postgresql": {}, "ingress": ingress}))
     status, _, err = run("--values", "values.yaml", "--output", "Pulumi.prod.yaml")
@@ -407,10 +405,10 @@ def test_what_the_values_do_not_say_is_taken_from_a_stack_file(run: Any, tmp_pat
     }
 
 
-# -- a release that runs
+# -- a running release
 
 
-def test_the_keys_of_a_release_are_named_and_none_is_copied() -> None:
+def test_the_secrets_of_a_release_are_referenced_and_not_copied() -> None:
     adoption = adopted(running({**BY_NAME, "executor": "CeleryExecutor"}))
     assert adoption.stops == []
     assert adoption.secrets == {}
@@ -452,13 +450,13 @@ UNSAFE = {
 
 
 @pytest.mark.parametrize("name", UNSAFE)
-def test_what_would_replace_or_lose_something_is_not_called_safe(name: str, golden: Golden) -> None:
+def test_a_release_that_would_lose_something_is_refused(name: str, golden: Golden) -> None:
     stops = adopted(UNSAFE[name]).stops
     assert stops
     assert "\n".join(stops) == golden
 
 
-def test_secrets_in_the_values_are_named_by_helm_before_anything_is_imported() -> None:
+def test_secrets_in_the_values_are_moved_by_helm_before_the_import() -> None:
     values = {**BY_NAME, "jwtSecret": CANARY, "redis": {"password": CANARY}, "defaultUser.password": CANARY}
     found = running(values)
     named = inline_secrets.replacements(found)
@@ -478,7 +476,7 @@ def test_secrets_in_the_values_are_named_by_helm_before_anything_is_imported() -
     assert inline_secrets.replacements(running()) == {}
 
 
-def test_helm_is_told_to_leave_the_secrets_that_it_made_and_the_program_names() -> None:
+def test_helm_keeps_its_secrets_that_the_program_references() -> None:
     found = running()
     todo = list(takeover_steps.before_import(found, adopted(found), [("PersistentVolumeClaim", "airflow-logs")]))
     assert todo[0][1] == (
@@ -487,7 +485,7 @@ def test_helm_is_told_to_leave_the_secrets_that_it_made_and_the_program_names() 
     )
 
 
-def test_the_connection_gets_its_second_key_unseen() -> None:
+def test_the_connection_gets_its_second_key_without_showing_it() -> None:
     found = running()
     command = next(
         command
@@ -511,7 +509,7 @@ def test_the_connection_gets_its_second_key_unseen() -> None:
     ]
 
 
-def test_the_release_is_imported_where_the_program_registers_it() -> None:
+def test_the_release_is_imported_under_the_programs_urn() -> None:
     found = running()
     recording = record_stack(load("test", adopted(found).settings, set(), secrets_required=False), "test")
     parts = takeover_steps.import_file(recording, found)["resources"]
@@ -526,7 +524,7 @@ def test_the_release_is_imported_where_the_program_registers_it() -> None:
     assert not made & set(SECRETS), "what exists would be made a second time"
 
 
-def test_what_goes_what_comes_and_what_cannot_change_is_told(golden: Golden) -> None:
+def test_removed_added_and_immutable_objects_are_reported(golden: Golden) -> None:
     def stateful(name: str, size: str) -> dict[str, Any]:
         claim = {"metadata": {"name": "logs"}, "spec": {"resources": {"requests": {"storage": size}}}}
         return {"kind": "StatefulSet", "metadata": {"name": name}, "spec": {"volumeClaimTemplates": [claim]}}
@@ -561,7 +559,7 @@ def helm_record(version: int, status: str, **content: Any) -> dict[str, Any]:
     }
 
 
-def test_helms_record_is_read_and_of_the_secrets_nothing_but_their_names_and_keys(golden: Golden) -> None:
+def test_helms_record_is_read_and_only_names_and_keys_of_secrets(golden: Golden) -> None:
     url = base64.b64encode(f"postgresql+psycopg2://u:{CANARY}@db/airflow".encode()).decode()
     metadata = {"metadata": {"name": "airflow-metadata"}, "data": {"connection": url}}
     found = installed_release.of_secrets(
@@ -588,7 +586,7 @@ def test_helms_record_is_read_and_of_the_secrets_nothing_but_their_names_and_key
     assert str(missing.value) == golden(name="missing")
 
 
-def test_a_release_is_not_called_safe_while_its_values_hold_secrets(
+def test_a_release_with_secrets_in_its_values_is_refused(
     run: Any, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     monkeypatch.setattr(installed_release, "read", lambda *_: running({**BY_NAME, "fernetKey": CANARY}))
@@ -610,7 +608,7 @@ def test_a_release_is_not_called_safe_while_its_values_hold_secrets(
         ("Helm", "app.kubernetes.io/managed-by", False),
     ],
 )
-def test_a_release_that_something_else_manages_is_not_called_safe_before_that_has_let_go(
+def test_a_release_with_another_manager_is_refused_until_that_lets_go(
     manager: str, label: str, foreign: bool, golden: Golden
 ) -> None:
     manifest = [{"kind": "Secret", "metadata": {"name": "airflow-metadata", "labels": {label: "airflow"}}}]
@@ -624,7 +622,7 @@ def test_a_release_that_something_else_manages_is_not_called_safe_before_that_ha
     assert adoption.stops == []
 
 
-def test_who_wrote_helms_record_is_read_and_argo_cd_is_told_apart_from_nothing_there(golden: Golden) -> None:
+def test_the_manager_of_a_release_is_read_and_argo_cd_is_recognized(golden: Golden) -> None:
     def by(manager: str, secret: dict[str, Any]) -> dict[str, Any]:
         secret["metadata"]["managedFields"] = [{"manager": manager}]
         return secret
@@ -637,7 +635,7 @@ def test_who_wrote_helms_record_is_read_and_argo_cd_is_told_apart_from_nothing_t
     assert str(refused.value) == golden
 
 
-# -- a Fernet key that is brought along
+# -- an existing Fernet key
 
 
 def fernet(**args: Any) -> tuple[str, set[str]]:
@@ -649,7 +647,7 @@ def fernet(**args: Any) -> tuple[str, set[str]]:
     return secret.inputs["stringData"]["fernet-key"], made
 
 
-def test_a_given_fernet_key_is_generation_1_and_stays_behind_the_next() -> None:
+def test_an_existing_fernet_key_is_generation_1_and_follows_the_next() -> None:
     old = Fernet.generate_key().decode()
     assert fernet(fernet_key=f" {old}\n", rotation={"fernet_given": True}) == (old, set())
     both, made = fernet(fernet_key=old, rotation={"fernet_given": True, "fernet": 2})
@@ -661,9 +659,7 @@ def test_a_given_fernet_key_is_generation_1_and_stays_behind_the_next() -> None:
 
 
 @pytest.mark.parametrize("generation", [1, 2])
-def test_a_given_fernet_key_that_is_taken_away_too_early_is_missed_and_no_new_one_is_made(
-    generation: int, golden: Golden
-) -> None:
+def test_an_existing_fernet_key_removed_too_early_is_reported_and_not_replaced(generation: int, golden: Golden) -> None:
     old, rotation = Fernet.generate_key().decode(), {"fernet": generation, "fernetGiven": True}
     load("test", {"dags": SSH, "rotation": rotation, "fernetKey": old}, {"fernetKey"})
     with pytest.raises(SettingsError) as missed:
@@ -677,14 +673,14 @@ def test_a_given_fernet_key_that_is_taken_away_too_early_is_missed_and_no_new_on
             fernet(**alone)
 
 
-def test_a_given_fernet_key_may_go_once_two_newer_ones_are_in_use(golden: Golden) -> None:
+def test_an_existing_fernet_key_may_go_once_two_newer_ones_are_in_use(golden: Golden) -> None:
     third = {"dags": SSH, "rotation": {"fernet": 3, "fernetGiven": True}}
     load("test", third, set())
     (problem,) = problems({**third, "fernetKey": Fernet.generate_key().decode()}).problems
     assert in_stack_file(problem) == golden
 
 
-def test_an_existing_fernet_key_is_missed_as_well() -> None:
+def test_a_missing_secret_with_an_existing_fernet_key_is_reported() -> None:
     settings = adopted(running()).settings
     assert settings["rotation"] == {"fernetGiven": True}
     load("test", settings, set())
@@ -693,7 +689,7 @@ def test_an_existing_fernet_key_is_missed_as_well() -> None:
         load("test", settings, set())
 
 
-def test_what_is_no_fernet_key_is_refused_without_showing_it(golden: Golden) -> None:
+def test_an_invalid_fernet_key_is_refused_and_not_shown(golden: Golden) -> None:
     several = ",".join(Fernet.generate_key().decode() for _ in range(2))
     assert usable_fernet_keys(several) == several
     for wrong in (CANARY, "", several + ",", base64.b64encode(CANARY.encode()).decode()):

@@ -1,4 +1,4 @@
-"""How far, and how long still: the figures a first `make up` shows."""
+"""Progress and remaining time of a first `make up`."""
 
 import time
 
@@ -7,11 +7,11 @@ import pytest
 from airflow_stack.cli.console import Progress, duration
 
 
-def test_durations_read_as_a_person_says_them() -> None:
+def test_durations_have_readable_units() -> None:
     assert [duration(seconds) for seconds in (4.4, 89, 1270)] == ["4 seconds", "89 seconds", "21 minutes"]
 
 
-def test_the_estimate_follows_the_pace_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_estimate_follows_the_speed_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     progress = Progress({"pulumi": 100, "helm": 50})

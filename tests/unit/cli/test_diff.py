@@ -1,4 +1,4 @@
-"""`airflow-stack diff`, its pure parts: what differs between objects, what is shown of it, and what it adds up to."""
+"""Pure parts of `airflow-stack diff`: changes of objects, hidden values, and sums."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -44,7 +44,7 @@ def variables(**environment: str) -> Manifest:
     return deployment(env=[{"name": name, "value": value} for name, value in environment.items()])
 
 
-def test_a_variable_that_is_added_in_front_is_one_change() -> None:
+def test_a_variable_added_in_front_is_one_change() -> None:
     assert differing(variables(B="1", C="2"), variables(A="0", B="1", C="2")) == (
         Field("spec.template.spec.containers[second].env[A]", None, "0"),
     )
@@ -61,7 +61,7 @@ def test_an_option_of_a_configuration_file_is_one_change() -> None:
     assert differing(old, new) == (Field("data.airflow.cfg.core.parallelism", "1", "2"),)
 
 
-def test_a_configuration_file_that_comes_or_goes_is_one_change() -> None:
+def test_an_added_or_removed_configuration_file_is_one_change() -> None:
     without, there = (
         manifest("ConfigMap", "c", data=data) for data in ({"a.txt": "a"}, {"a.txt": "a", "b.yaml": "b: {c: 1}"})
     )
@@ -69,19 +69,19 @@ def test_a_configuration_file_that_comes_or_goes_is_one_change() -> None:
     assert differing(there, without) == (Field("data.b.yaml", "a file", None),)
 
 
-def test_of_a_text_only_the_lines_that_differ_are_shown() -> None:
+def test_only_the_changed_lines_of_a_text_are_shown() -> None:
     old, new = (manifest("ConfigMap", "c", data={"known_hosts": f"a\n{line}\nz\n"}) for line in ("b", "c"))
     assert differing(old, new) == (Field("data.known_hosts", "b", "c"),)
 
 
-def test_a_checksum_and_the_charts_version_are_no_fields_of_their_own() -> None:
+def test_checksums_and_the_charts_version_are_not_shown_as_fields() -> None:
     old, new = (
         {"metadata": {"annotations": {"checksum/x": n}, "labels": {"chart": n}}, "spec": {"replicas": n}} for n in "12"
     )
     assert [field.path for field in fields(normal(old), normal(new))] == ["spec.replicas"]
 
 
-def test_a_secret_shows_which_of_its_keys_change_and_nothing_of_what_is_in_them() -> None:
+def test_a_secret_shows_its_changed_keys_and_no_content() -> None:
     old, new = (manifest("Secret", "s", stringData={"key": value, "same": "x"}) for value in ("canary-1", "canary-2"))
     assert differing(old, new) == (Field("stringData.key", "[secret]", "[secret]"),)
     for change in [*changes(a_side(), a_side(new)), *changes(a_side(old), a_side())]:
@@ -92,7 +92,7 @@ def test_a_secret_shows_which_of_its_keys_change_and_nothing_of_what_is_in_them(
     "name",
     ["DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "API_KEY", "SERVICE_CREDENTIALS", "AIRFLOW_CONN_DB"],
 )
-def test_a_variable_that_is_named_like_a_secret_is_not_shown(name: str) -> None:
+def test_a_variable_named_like_a_secret_is_not_shown(name: str) -> None:
     for old, new in (
         (variables(), variables(**{name: "canary"})),
         (variables(**{name: "other"}), variables(**{name: "canary"})),
@@ -110,7 +110,7 @@ def test_passwords_in_addresses_and_private_keys_are_not_shown() -> None:
 
 
 @given(st.text())
-def test_what_is_shown_of_a_value_neither_ends_its_mark_nor_controls_a_terminal(value: str) -> None:
+def test_a_shown_value_neither_ends_its_code_span_nor_controls_a_terminal(value: str) -> None:
     text = code(value)
     assert text == "nothing" or (text[0] == text[-1] == "`" and "`" not in text[1:-1])
     assert "\n" not in text
@@ -122,7 +122,7 @@ def test_an_object_of_another_namespace_keeps_its_namespace() -> None:
     assert [field.path for field in differing(manifest("ConfigMap", "c"), theirs)] == ["metadata.namespace"]
 
 
-def test_a_new_stack_is_all_added_and_a_stack_like_before_is_nothing() -> None:
+def test_a_new_stack_is_all_added_and_an_unchanged_stack_is_empty() -> None:
     new = a_side(deployment())
     assert compared("s", None, new).level is Level.CHANGE
     assert [change.what for change in compared("s", None, new).objects] == ["added"]
@@ -154,14 +154,14 @@ def test_volumes_count_claims_templates_and_instances() -> None:
     assert totals(found).volumes == Decimal((2 + 6 + 20) * 2**30)
 
 
-def test_a_price_is_that_of_requests_and_volumes(tmp_path: Path) -> None:
+def test_a_price_covers_requests_and_volumes(tmp_path: Path) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text("cpuHour: 0.04\nmemoryGiBHour: 0.005\nstorageGiBMonth: 0.1\nhoursPerMonth: 100\n")
     sums = Totals(cpu_requests=Decimal(2), memory_requests=Decimal(4 * 2**30), volumes=Decimal(10 * 2**30))
     assert sums.per_month(read_prices(file)) == Decimal("11")
 
 
-def test_the_price_list_of_the_guide_is_one(tmp_path: Path) -> None:
+def test_the_price_list_in_the_guide_is_valid(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "guides" / "reading-a-diff.md").read_text()
     (tmp_path / "prices.yaml").write_text(guide.split("```yaml\n")[1].split("```")[0])
     assert read_prices(tmp_path / "prices.yaml").currency == "EUR"
@@ -172,14 +172,14 @@ def test_the_price_list_of_the_guide_is_one(tmp_path: Path) -> None:
     ["cpuHour: cheap", "[", "cpuHour: 1\nmemoryGiBHour: 1\nstorageGiBMonth: 1\ngpuHour: 1"],
     ids=["text", "no YAML", "unknown key"],
 )
-def test_a_wrong_price_list_is_refused_with_what_it_needs(tmp_path: Path, content: str, golden: Golden) -> None:
+def test_an_invalid_price_list_is_refused_with_the_required_keys(tmp_path: Path, content: str, golden: Golden) -> None:
     (tmp_path / "prices.yaml").write_text(content)
     with pytest.raises(UserError) as refused:
         read_prices(tmp_path / "prices.yaml")
     assert str(refused.value).splitlines()[-1] == golden, "after what pydantic or PyYAML says"
 
 
-def test_a_secret_setting_that_is_encrypted_anew_rolls_what_reads_its_secret(golden: Golden) -> None:
+def test_a_newly_encrypted_secret_setting_restarts_the_readers_of_its_secret(golden: Golden) -> None:
     pod = deployment()
     pod["spec"]["template"]["metadata"] = {"annotations": {"checksum/airflow-metadata": "x"}}
     own = {"settings": SETTINGS, "resources": []}

@@ -1,4 +1,4 @@
-"""What `airflow-stack diff` writes: a comment that fits, says the same each time and obeys nobody's values, a terminal, JSON."""
+"""Output of `airflow-stack diff`: a comment of limited length, independent of values; a terminal; JSON."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def report(old: str, new: str) -> Report:
 
 
 def outside_of_code(text: str) -> str:
-    """What GitHub would make links, mentions and HTML of."""
+    """The text in which GitHub would recognize links, mentions and HTML."""
     kept, fence = [], ""
     for line in text.splitlines():
         mark = re.match(r"`{3,}", line)
@@ -56,21 +56,21 @@ def outside_of_code(text: str) -> str:
 
 
 @pytest.mark.parametrize("value", NASTY)
-def test_a_value_cannot_leave_the_code_that_it_stands_in(value: str) -> None:
+def test_a_value_cannot_leave_its_code_span_or_block(value: str) -> None:
     said = outside_of_code(comment([report("", value), report(value, "x\ny")], "main", COMMAND))
     assert said == outside_of_code(comment([report("", "harmless"), report("harmless", "x\ny")], "main", COMMAND))
     assert said.count(MARKER) == 1
 
 
 @given(st.text(), st.text())
-def test_a_comment_says_the_same_of_any_value_outside_of_code(old: str, new: str) -> None:
+def test_outside_of_code_a_comment_is_independent_of_values(old: str, new: str) -> None:
     text = comment([Report("prod", (dangerous("x", f"From {code(old)} to {code(new)}."),))], "main", COMMAND)
     assert "\x1b" not in text
     assert re.sub(r"nothing|`[^`]*`", "", text.splitlines()[-1]).split() == ["-", "🛑", "From", "to", "."]
 
 
 @pytest.mark.parametrize(("lines", "stacks"), [(10, 1), (3000, 1), (3000, 60), (20_000, 3)])
-def test_a_comment_fits_and_points_to_what_it_leaves_out(lines: int, stacks: int) -> None:
+def test_a_long_comment_fits_and_names_the_command_for_the_rest(lines: int, stacks: int) -> None:
     long = "\n".join(f"line {number}" for number in range(lines))
     one = compared("prod", config_map(text="old"), config_map(text=long))
     text = comment([one] * stacks, "main", COMMAND)
@@ -80,7 +80,7 @@ def test_a_comment_fits_and_points_to_what_it_leaves_out(lines: int, stacks: int
     assert (COMMAND in text) == (lines > 10)
 
 
-def test_even_without_any_object_too_much_is_cut_at_a_line(golden: Golden) -> None:
+def test_a_comment_with_too_many_findings_is_cut_at_a_line(golden: Golden) -> None:
     many = Report("prod", tuple(Finding("x", f"{number} {'happens ' * 50}.") for number in range(1000)))
     text = comment([many], "main", COMMAND)
     assert len(text.encode()) <= LIMIT
@@ -100,7 +100,7 @@ def test_a_terminal_shows_the_blast_radius_first_and_folds_long_objects(golden: 
     assert "\x1b" not in folded + whole
 
 
-def test_sums_and_prices_are_told_before_and_after_in_every_form(golden: Golden) -> None:
+def test_sums_and_prices_before_and_after_are_in_every_format(golden: Golden) -> None:
     after = Totals(cpu_requests=Decimal("0.5"))
     found = Report("prod", (Finding("x", "Something."),), before=Totals(), after=after)
     assert comment([found], "main", COMMAND, PRICES) == golden(name="comment")
@@ -123,7 +123,7 @@ def test_json_holds_every_finding_and_every_field() -> None:
     ]
 
 
-def test_nothing_that_changes_is_said_in_a_word(golden: Golden) -> None:
+def test_an_unchanged_stack_is_one_row(golden: Golden) -> None:
     same = compared("prod", config_map(text="a"), config_map(text="a"))
     assert changes(config_map(text="a"), config_map(text="a")) == []
     assert comment([same], "main", COMMAND) == golden

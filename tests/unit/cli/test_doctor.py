@@ -1,4 +1,4 @@
-"""`airflow-stack doctor` without a git server: the order of checks, the cluster, the chart and GitHub's API, all played."""
+"""`airflow-stack doctor` without a git server: the order of checks, with a fake cluster, chart repository and GitHub API."""
 
 import base64
 import json
@@ -47,7 +47,7 @@ def fails(message: str, status: Status = Status.FAIL) -> Callable[[], str]:
     return look
 
 
-def test_a_check_is_made_only_when_those_that_it_needs_went_well(golden: Golden) -> None:
+def test_a_check_runs_only_after_success_of_the_checks_that_it_needs(golden: Golden) -> None:
     steps = [
         Check("a", lambda: "well"),
         Check("b", fails("not so well", Status.WARN), ("a",)),
@@ -61,14 +61,14 @@ def test_a_check_is_made_only_when_those_that_it_needs_went_well(golden: Golden)
     assert "\n".join(map(str, checks)) == golden
 
 
-def test_the_last_line_says_what_all_checks_come_to_and_what_is_next(golden: Golden) -> None:
+def test_the_last_line_has_the_result_and_the_next_step(golden: Golden) -> None:
     ok, warn, fail, skipped = (CheckResult("a", status, "") for status in Status)
     assert summary([ok, fail, skipped], "up") == golden(name="a failure")
     assert summary([ok, ok], "up") == golden(name="all well")
     assert summary([ok, warn], "up") == golden(name="a warning")
 
 
-def test_what_another_program_said_becomes_one_line_without_control_characters() -> None:
+def test_output_of_other_programs_becomes_one_line_without_control_characters() -> None:
     assert one_line("fatal:\tno\n\n\x1b[31mred \n") == "fatal: no; [31mred"
     assert len(one_line("x" * 5000)) == 600
 
@@ -77,7 +77,7 @@ def test_what_another_program_said_becomes_one_line_without_control_characters()
 
 
 class Played:
-    """A cluster that answers, and may be set to answer otherwise."""
+    """A fake cluster with changeable responses."""
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, Any]] = {"/version": (200, {"gitVersion": "v1.34.3"})}
@@ -133,7 +133,7 @@ def examine(played: Played, tmp_path: Path) -> Callable[..., dict[str, CheckResu
     return examined
 
 
-def test_a_cluster_of_which_one_may_do_everything_is_asked_once(
+def test_a_cluster_administrator_needs_one_access_review(
     played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     checks = examine()
@@ -142,7 +142,7 @@ def test_a_cluster_of_which_one_may_do_everything_is_asked_once(
     assert played.reviews == 1
 
 
-def test_a_cluster_of_another_minor_version_is_something_to_look_at_and_keeps_no_other_check_from_being_made(
+def test_another_minor_version_of_the_cluster_is_a_warning_and_blocks_no_check(
     played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     played.answers["/version"] = (200, {"gitVersion": "v1.33.5-eks-3025e55"})
@@ -154,7 +154,7 @@ def test_a_cluster_of_another_minor_version_is_something_to_look_at_and_keeps_no
     assert str(examine()["cluster"]) == golden(name="unknown")
 
 
-def test_rights_that_are_missing_are_grouped_in_one_line(
+def test_missing_rights_are_grouped_in_one_line(
     played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     played.forbidden = lambda asked: asked["resource"] in ("*", "deployments", "namespaces") and asked["verb"] != "get"
@@ -163,14 +163,14 @@ def test_rights_that_are_missing_are_grouped_in_one_line(
     assert str(check) == golden
 
 
-def test_somebody_without_the_whole_cluster_may_have_all_that_is_needed(
+def test_a_user_without_cluster_rights_can_have_all_needed_rights(
     played: Played, examine: Callable[..., dict[str, CheckResult]]
 ) -> None:
     played.forbidden = lambda asked: asked["resource"] == "*"
     assert examine()["permissions"].status is Status.OK
 
 
-def test_the_rights_follow_from_the_objects_and_from_what_their_roles_grant() -> None:
+def test_the_needed_rights_follow_from_the_objects_and_the_rules_of_their_roles() -> None:
     rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [rule]}
     custom = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster"}
@@ -183,8 +183,8 @@ def test_the_rights_follow_from_the_objects_and_from_what_their_roles_grant() ->
     assert log.attributes("airflow")["subresource"] == "log"
 
 
-def test_to_see_the_end_of_a_namespace_the_rights_to_watch_all_of_them_are_asked_for() -> None:
-    """Without them the provider waits for ever for a namespace that it deletes (pulumi-kubernetes, `await.Deletion`)."""
+def test_deletion_of_a_namespace_needs_the_right_to_watch_all_namespaces() -> None:
+    """Without that right the provider waits forever for a namespace that it deletes (pulumi-kubernetes, `await.Deletion`)."""
     wanted = [
         right
         for right in needed_permissions([{"apiVersion": "v1", "kind": "Namespace"}])
@@ -196,7 +196,7 @@ def test_to_see_the_end_of_a_namespace_the_rights_to_watch_all_of_them_are_asked
 
 
 @pytest.mark.parametrize("status", [401, 503, 0])
-def test_a_cluster_that_does_not_answer_is_told_and_the_chart_is_looked_for_all_the_same(
+def test_an_unreachable_cluster_is_reported_and_the_chart_is_still_checked(
     examine: Callable[..., dict[str, CheckResult]], status: int, golden: Golden
 ) -> None:
     def handler(request: httpx2.Request) -> httpx2.Response:
@@ -210,13 +210,13 @@ def test_a_cluster_that_does_not_answer_is_told_and_the_chart_is_looked_for_all_
     assert checks["permissions"].status is Status.SKIPPED
 
 
-def test_a_context_that_is_missing_is_told(examine: Callable[..., dict[str, CheckResult]], golden: Golden) -> None:
+def test_a_missing_context_is_reported(examine: Callable[..., dict[str, CheckResult]], golden: Golden) -> None:
     check = examine(context="prod")["kubeconfig"]
     assert check.status is Status.FAIL
     assert str(check) == golden
 
 
-def test_an_existing_namespace_is_there_and_what_it_lacks_is_said(
+def test_an_existing_namespace_is_checked_for_labels_and_policies(
     played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     def check() -> CheckResult:
@@ -237,7 +237,7 @@ def test_an_existing_namespace_is_there_and_what_it_lacks_is_said(
     assert check().status is Status.OK
 
 
-def test_a_namespace_or_release_of_somebody_else_is_a_warning_and_the_stacks_own_is_none(
+def test_a_foreign_namespace_or_release_is_a_warning_and_the_stacks_own_is_not(
     played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     managed = {"metadata": {"managedFields": [{"manager": "kubectl-create"}]}}
@@ -254,7 +254,7 @@ def test_a_namespace_or_release_of_somebody_else_is_a_warning_and_the_stacks_own
     assert {check.status for check in checks.values()} == {Status.OK}
 
 
-def test_the_database_is_looked_for_where_the_settings_put_it(
+def test_the_configured_database_is_checked(
     played: Played, examine: Callable[..., dict[str, CheckResult]], golden: Golden
 ) -> None:
     assert "database" not in examine()
@@ -287,7 +287,7 @@ def told(error: CheckError) -> str:
     return f"{error}; fix: {error.fix}"
 
 
-def test_a_version_is_looked_for_in_the_index_of_a_helm_repository(golden: Golden) -> None:
+def test_a_version_is_found_in_the_index_of_a_helm_repository(golden: Golden) -> None:
     def index(request: httpx2.Request) -> httpx2.Response:
         assert request.url.path == "/index.yaml"
         return httpx2.Response(200, text=INDEX)
@@ -297,12 +297,12 @@ def test_a_version_is_looked_for_in_the_index_of_a_helm_repository(golden: Golde
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "entries: []", "entries: {airflow: [{}]}", "- 1"])
-def test_what_is_no_index_is_told(text: str, golden: Golden) -> None:
+def test_an_invalid_index_is_reported(text: str, golden: Golden) -> None:
     assert told(unwell(lambda _: httpx2.Response(200, text=text))) == golden
 
 
 def a_registry(request: httpx2.Request) -> httpx2.Response:
-    """As Docker Hub and GitHub's registry: even a stranger needs a token."""
+    """Like Docker Hub and GitHub's registry: even an anonymous client needs a token."""
     if request.url.path == "/token":
         assert request.url.params["scope"] == "repository:charts/airflow:pull"
         return httpx2.Response(200, json={"token": "anonymous"})
@@ -314,7 +314,7 @@ def a_registry(request: httpx2.Request) -> httpx2.Response:
     return httpx2.Response(200 if request.url.path.endswith("/manifests/1.22.0") else 404)
 
 
-def test_a_version_is_looked_for_in_a_registry_as_a_stranger(golden: Golden) -> None:
+def test_a_version_is_found_in_a_registry_without_a_login(golden: Golden) -> None:
     assert chart_of(a_registry, repository="oci://reg.example.com/charts") == golden(name="found")
     missing = unwell(a_registry, repository="oci://reg.example.com/charts", version="1.21.0")
     assert told(missing) == golden(name="missing")
@@ -323,7 +323,7 @@ def test_a_version_is_looked_for_in_a_registry_as_a_stranger(golden: Golden) -> 
     assert told(private) == golden(name="private")
 
 
-def test_a_repository_that_does_not_answer_is_told(golden: Golden) -> None:
+def test_an_unreachable_repository_is_reported(golden: Golden) -> None:
     def refuse(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused", request=request)
 
@@ -339,7 +339,7 @@ def test_a_local_chart_is_read(tmp_path: Path, golden: Golden) -> None:
         assert raised.value.fix == golden(name=path)
 
 
-def test_a_machine_without_git_is_told(tmp_path: Path, golden: Golden) -> None:
+def test_missing_git_is_reported(tmp_path: Path, golden: Golden) -> None:
     probe = GitProbe("git@github.com:acme/dags.git", tmp_path, {"PATH": str(tmp_path)})
     with pytest.raises(UserError) as refused:
         probe.refs()
@@ -349,7 +349,7 @@ def test_a_machine_without_git_is_told(tmp_path: Path, golden: Golden) -> None:
 # --- the key ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_program_names_its_generated_keys_as_they_are_looked_for() -> None:
+def test_doctor_finds_the_generated_keys_under_the_programs_names() -> None:
     stack = settings(dags=BUNDLES["bundle, several"], rotation={"gitSshKey": 2})
     made = [
         {"urn": urn, "type": each.type, "outputs": {"privateKeyOpenssh": {"plaintext": json.dumps(each.name)}}}
@@ -397,7 +397,7 @@ def test_a_github_apps_key_signs_a_request_for_a_token_of_its_installation(golde
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., tuple[int, str]]]:
-    """Run `airflow-stack doctor` in this process, with no cluster and no git host to ask."""
+    """Run `airflow-stack doctor` in this process, without cluster and git host."""
     (tmp_path / "Pulumi.yaml").write_text("name: airflow\nruntime: python\n")
     monkeypatch.chdir(tmp_path)
 
@@ -421,7 +421,7 @@ def command(
     yield run_here
 
 
-def test_the_command_prints_a_line_for_each_check_and_the_status_tells_whether_all_is_well(
+def test_the_command_prints_a_line_per_check_and_fails_if_one_fails(
     command: Callable[..., tuple[int, str]], tmp_path: Path, golden: Golden
 ) -> None:
     stack = {"dags": {"repository": "https://github.com/acme/dags.git"}, "chart": chart_folder(tmp_path)}
@@ -433,7 +433,7 @@ def test_the_command_prints_a_line_for_each_check_and_the_status_tells_whether_a
     assert command(baked, "--only", "git")[0] == 0
 
 
-def test_json_is_for_machines_and_names_missing_secrets_with_their_commands(
+def test_json_contains_missing_secrets_with_their_commands(
     command: Callable[..., tuple[int, str]],
 ) -> None:
     stack = {"dags": {"repository": "git@git.invalid:a/b.git", "authentication": "sshKey", "knownHosts": "x y z"}}
@@ -445,12 +445,12 @@ def test_json_is_for_machines_and_names_missing_secrets_with_their_commands(
     assert (checks["git credential"]["status"], checks["git host"]["status"]) == ("skipped", "fail")
 
 
-def test_wrong_settings_end_the_examination(command: Callable[..., tuple[int, str]], golden: Golden) -> None:
+def test_wrong_settings_end_the_checks(command: Callable[..., tuple[int, str]], golden: Golden) -> None:
     status, out = command({"dags": {"repository": "nowhere"}, "gitToken": _SECURE})
     assert status == 1
     assert len(out.splitlines()) == 2, "the check, and what is next"
     assert out == golden
 
 
-def test_the_parts_are_those_of_the_option() -> None:
+def test_the_parts_are_the_values_of_the_option() -> None:
     assert [part.value for part in CheckGroup] == ["git", "cluster"]

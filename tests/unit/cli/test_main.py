@@ -1,4 +1,4 @@
-"""The command `airflow-stack`: results on standard output, all else on standard error, and a status that scripts can trust."""
+"""The command `airflow-stack`: results on standard output, everything else on standard error, and a reliable exit status."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ from tests.support.golden import Golden
 
 @dataclass(frozen=True)
 class Done:
-    """What a command left behind."""
+    """Exit status and output of a command."""
 
     status: int
     out: str
@@ -58,7 +58,7 @@ def write(folder: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("stack", ["staging", "prod"])
-def test_a_stack_in_order_is_said_to_be_and_what_is_still_missing_is_told_apart(
+def test_a_valid_stack_is_reported_with_its_missing_secrets_on_standard_error(
     run: Run, stack: str, golden: Golden
 ) -> None:
     done = run("check", "--stack", stack)
@@ -67,7 +67,7 @@ def test_a_stack_in_order_is_said_to_be_and_what_is_still_missing_is_told_apart(
     assert done.out + done.err == golden
 
 
-def test_a_stack_without_a_repository_is_told_the_command_and_what_does_without(run: Run, golden: Golden) -> None:
+def test_a_stack_without_a_repository_is_refused_with_the_command(run: Run, golden: Golden) -> None:
     done = run("check", "--stack", "dev")
     assert (done.status, done.out) == (1, "")
     assert "airflow:dags.repository" in done.err
@@ -87,7 +87,7 @@ def test_a_wrong_stack_ends_in_one_message_on_standard_error_with_all_errors(
         assert done.err == golden(name="both commands")
 
 
-def test_an_unknown_stack_names_those_that_there_are(run: Run, golden: Golden) -> None:
+def test_an_unknown_stack_is_refused_with_the_existing_ones(run: Run, golden: Golden) -> None:
     done = run("check", "--stack", "staggign")
     assert (done.status, done.out) == (1, "")
     assert done.err == golden
@@ -103,7 +103,7 @@ def test_a_stack_may_be_named_with_its_organization(run: Run) -> None:
      "config:\n  5: x", "config:\n  airflow:values: {a: " + "9" * 5000 + "}", "config:\n  airflow:labels: &a {a: *a}"],
     ids=lambda text: text[:30],
 )  # fmt: skip
-def test_what_is_no_stack_file_is_refused_without_a_traceback(run: Run, folder: Path, text: str) -> None:
+def test_an_invalid_stack_file_is_refused_without_a_traceback(run: Run, folder: Path, text: str) -> None:
     write(folder, text)
     done = run("check", "--stack", "mine")
     assert (done.status, done.out) == (1, "")
@@ -120,7 +120,7 @@ def test_a_nested_encrypted_value_is_refused(run: Run, folder: Path, golden: Gol
     assert done.err == golden
 
 
-def test_an_encrypted_secret_is_taken_without_decrypting_it(run: Run, folder: Path) -> None:
+def test_an_encrypted_secret_is_accepted_without_decryption(run: Run, folder: Path) -> None:
     secure = "{secure: v1:abc}"
     write(folder, f"config:\n  airflow:dags: {{repository: git@github.com:a/b}}\n  airflow:gitSshKey: {secure}\n")
     done = run("check", "--stack", "mine")
@@ -128,13 +128,13 @@ def test_an_encrypted_secret_is_taken_without_decrypting_it(run: Run, folder: Pa
 
 
 @pytest.mark.parametrize("command", ["check", "render"])
-def test_a_chart_that_is_not_there_is_named(run: Run, command: str, golden: Golden) -> None:
+def test_a_missing_chart_is_reported(run: Run, command: str, golden: Golden) -> None:
     done = run(command, "--stack", "staging", "--chart", "charts/none.tgz")
     assert (done.status, done.out) == (1, "")
     assert done.err == golden
 
 
-def test_values_are_checked_against_the_chart_that_is_given(
+def test_values_are_checked_with_the_chart_in_the_option(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     write(
@@ -147,7 +147,7 @@ def test_values_are_checked_against_the_chart_that_is_given(
     assert run("check", "--stack", "mine").status == 1
 
 
-def test_without_helm_render_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
+def test_without_helm_render_fails_with_the_fix(run: Run, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("AIRFLOW_STACK_CACHE", "/nowhere")
     done = run("render", "--stack", "staging", "--chart", str(CONTRACT_CHART))
@@ -157,7 +157,7 @@ def test_without_helm_render_says_what_to_do(run: Run, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def helm() -> str:
-    """Helm, where it is."""
+    """Path of Helm; skips without it."""
     try:
         return find_helm()
     except UserError as missing:
@@ -180,7 +180,7 @@ def test_render_prints_every_manifest_of_a_stack_and_nothing_else(run: Run, stac
 
 
 @pytest.mark.usefixtures("helm")
-def test_render_keeps_a_text_that_looks_like_a_boolean_a_text(run: Run, folder: Path) -> None:
+def test_render_quotes_text_that_looks_like_a_boolean(run: Run, folder: Path) -> None:
     write(
         folder,
         "config:\n  airflow:dags: {repository: git@github.com:a/b}\n  airflow:labels: {approved: 'y', late: 'no'}\n",
@@ -192,7 +192,7 @@ def test_render_keeps_a_text_that_looks_like_a_boolean_a_text(run: Run, folder: 
     assert "approved: y" not in done.out
 
 
-def test_the_command_that_is_installed_is_this_one() -> None:
+def test_the_installed_command_is_this_one() -> None:
     command = Path(sys.executable).with_name("airflow-stack")
     wrong = subprocess.run([command, "check", "--stack", "none"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stdout) == (1, "")

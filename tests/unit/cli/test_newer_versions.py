@@ -1,4 +1,4 @@
-"""What is reported as newer than the tested versions: releases that may replace them, by the tags of their repositories."""
+"""The report of releases newer than the tested versions, from the tags of their repositories."""
 
 from airflow_stack.cli.post import newer_versions
 from tests.support.golden import Golden

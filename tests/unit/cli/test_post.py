@@ -1,4 +1,4 @@
-"""What is posted fits, calls nobody, and goes nowhere but to the pull request that it was made for."""
+"""Comments have a limited length, mention no user, and reach only their own pull request."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.support.fake_github import SHA
 from tests.support.golden import Golden
 
 
-def test_the_comment_is_found_again_by_the_mark_that_the_diff_itself_has() -> None:
+def test_the_comment_is_found_by_the_marker_of_the_diff() -> None:
     assert render_markdown.MARKER + "\n" == git_host.COMMENT
 
 
@@ -25,13 +25,13 @@ def comment(**found: str) -> str:
     )
 
 
-def test_a_diff_as_long_as_a_comment_may_be_is_posted_whole(golden: Golden) -> None:
+def test_a_diff_of_the_maximum_length_is_posted_completely(golden: Golden) -> None:
     diff = git_host.COMMENT + "x" * (command.LONGEST - 1) + "\n"
     assert comment(diff=diff, preview_prod="y") == diff.removeprefix(git_host.COMMENT).strip()
     assert comment(diff=diff + "xx") == golden
 
 
-def test_previews_share_the_room_that_the_diff_leaves(golden: Golden) -> None:
+def test_previews_share_the_space_left_by_the_diff(golden: Golden) -> None:
     text = comment(diff="what changes", preview_prod="p" * 90_000, preview_staging="short", preview_dev="d" * 90_000)
     assert len(text) <= command.LONGEST
     assert text.startswith("what changes")
@@ -39,20 +39,20 @@ def test_previews_share_the_room_that_the_diff_leaves(golden: Golden) -> None:
     assert text.count("<details>") == text.count("</details>") == 3
 
 
-def test_what_a_preview_prints_cannot_leave_its_block() -> None:
+def test_output_of_a_preview_cannot_leave_its_block() -> None:
     text = comment(diff="d", preview_prod="```\n</details> @everyone \x1b[31m\x1b[0m ``` ````\u202e\x07")
     assert "\n`````text\n" in text
     assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
     assert "@everyone" not in text
 
 
-def test_nobody_is_called_and_an_address_stays_as_it_is() -> None:
+def test_a_comment_mentions_no_user_and_keeps_addresses() -> None:
     text = comment(diff="@acme/admins look; git@github.com:acme/dags.git")
     assert "@acme/admins" not in text
     assert "git@github.com:acme/dags.git" in text
 
 
-def test_a_diff_that_could_not_be_made_is_said(golden: Golden) -> None:
+def test_a_missing_diff_is_reported(golden: Golden) -> None:
     assert comment() == golden
 
 
@@ -66,7 +66,7 @@ class Pulls(git_host.GitHub):
         return {"state": "open", "head": {"sha": SHA, "repo": {"full_name": "fork/airflow"}}, **self._changed}
 
 
-def test_a_pull_request_is_taken_for_the_one_only_at_the_same_commit_of_the_same_repository() -> None:
+def test_a_pull_request_must_have_the_same_commit_and_repository() -> None:
     assert command.proven(Pulls(), "12\n", SHA, "fork/airflow") == 12
     assert command.proven(Pulls(), "12", SHA[::-1], "fork/airflow") == 0
     assert command.proven(Pulls(), "12", SHA, "other/airflow") == 0
@@ -75,7 +75,7 @@ def test_a_pull_request_is_taken_for_the_one_only_at_the_same_commit_of_the_same
 
 
 @pytest.mark.parametrize("number", ["", "0", "1 2", "1/../../issues/2", "-1", "\u0661", "9" * 11, "x"])
-def test_what_is_no_number_asks_github_nothing(number: str) -> None:
+def test_an_invalid_number_sends_no_request_to_github(number: str) -> None:
     with pytest.raises(UserError, match="no number"):
         command.proven(Pulls(), number, SHA, "fork/airflow")
 
@@ -92,7 +92,7 @@ Kept = list[str]
         ({}, []),
     ],
 )
-def test_the_issue_is_open_while_a_stack_differs_and_closed_when_all_are_known_not_to(
+def test_the_issue_is_open_while_a_stack_drifts_and_closed_once_all_match(
     found: dict[str, str], done: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: Kept = []

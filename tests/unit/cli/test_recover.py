@@ -1,4 +1,4 @@
-"""`airflow-stack recover`: what it finds, what it refuses, and the state that it hands on; cluster and engine are played."""
+"""`airflow-stack recover`: findings, refusals and the repaired state, with a fake cluster and engine."""
 
 import os
 import re
@@ -70,7 +70,7 @@ def known_after(state: State, presence: Presence = Presence.PULUMI) -> list[Stat
 # --- the state ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_an_object_whose_creation_was_noted_and_that_exists_is_taken_over_as_unfinished() -> None:
+def test_an_existing_object_with_a_pending_creation_is_adopted_as_unfinished() -> None:
     noted = a_secret(parent="urn:parent")
     state = a_state(a_release(id="airflow/airflow"), creating=noted)
     *before, adopted = known_after(state)
@@ -82,27 +82,27 @@ def test_an_object_whose_creation_was_noted_and_that_exists_is_taken_over_as_unf
 
 
 @pytest.mark.parametrize("presence", [Presence.ABSENT, Presence.FOREIGN])
-def test_an_object_that_is_missing_or_not_ours_is_not_taken_over(presence: Presence) -> None:
+def test_a_missing_or_foreign_object_is_not_adopted(presence: Presence) -> None:
     assert known_after(a_state(creating=a_secret()), presence) == []
 
 
-def test_what_only_the_state_holds_and_a_release_are_made_again() -> None:
+def test_resources_without_an_object_and_releases_are_created_again() -> None:
     password = resource("random:index/randomPassword:RandomPassword", "airflow-admin-password-1")
     assert known_after(a_state(creating=password)) == []
     assert known_after(a_state(creating=a_release())) == []
 
 
-def test_the_first_state_of_all_has_no_resources_yet() -> None:
+def test_a_first_state_has_no_resources() -> None:
     assert known_after({"version": 3, "deployment": {"metadata": {}}}) == []
 
 
-def test_an_interrupted_update_is_applied_again_even_when_the_setting_is_taken_back() -> None:
+def test_an_interrupted_update_is_applied_again_even_if_the_setting_is_reverted() -> None:
     bytes_ = resource("random:index/randomPassword:RandomPassword", "airflow-fernet-1", id="none")
     after = known_after(a_state(a_secret(id="a"), bytes_, a_secret(id="old", delete=True), updating=a_secret()))
     assert [bool(each.get("initErrors")) for each in after] == [True, False, False]
 
 
-def test_a_replacement_takes_the_place_of_what_was_deleted_before_it() -> None:
+def test_a_replacement_takes_the_place_of_the_deleted_object() -> None:
     old = a_secret(id="airflow/airflow-jwt-secret", pendingReplacement=True)
     first, last = known_after(a_state(old, a_release(id="r"), creating=a_secret()))
     assert first["initErrors"]
@@ -110,7 +110,7 @@ def test_a_replacement_takes_the_place_of_what_was_deleted_before_it() -> None:
     assert last["type"] == RELEASE, "what depends on it stays behind it"
 
 
-def test_a_replacement_under_another_name_leaves_the_old_one_to_be_deleted() -> None:
+def test_a_replacement_with_another_name_leaves_the_old_object_for_deletion() -> None:
     first, last = known_after(a_state(a_secret(id="elsewhere/airflow-jwt-secret"), creating=a_secret()))
     assert (first["id"], last["id"], last["delete"]) == (
         "airflow/airflow-jwt-secret",
@@ -119,7 +119,7 @@ def test_a_replacement_under_another_name_leaves_the_old_one_to_be_deleted() -> 
     )
 
 
-def test_an_object_that_the_state_knows_already_stays_as_it_is() -> None:
+def test_an_object_in_the_state_is_unchanged() -> None:
     known = a_secret(id="airflow/airflow-jwt-secret", outputs={"a": 1})
     assert known_after(a_state(known, creating=a_secret())) == [known]
 
@@ -127,13 +127,13 @@ def test_an_object_that_the_state_knows_already_stays_as_it_is() -> None:
 # --- the lock ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_lock_is_read_from_pulumis_own_words() -> None:
+def test_a_lock_is_read_from_pulumis_message() -> None:
     (lock,) = parse_locks(LOCKED.format(user="ci", host="runner-7", pid=77))
     assert (lock.holder, lock.pid) == ("ci@runner-7", 77)
     assert lock.since == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 
 
-def test_a_living_owner_is_found_and_a_dead_one_too() -> None:
+def test_running_and_dead_owners_are_recognized() -> None:
     assert a_lock(since=datetime.now(UTC)).owner() is LockOwner.RUNNING
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
@@ -141,7 +141,7 @@ def test_a_living_owner_is_found_and_a_dead_one_too() -> None:
 
 
 @linux
-def test_a_pid_that_was_given_again_does_not_keep_a_lock_unless_it_is_pulumis(tmp_path: Path) -> None:
+def test_a_reused_pid_holds_a_lock_only_if_it_is_pulumi(tmp_path: Path) -> None:
     long_ago = NOW - timedelta(days=3650)
     assert a_lock(since=long_ago).owner() is LockOwner.DEAD
     with running_as_pulumi(tmp_path, "read answer") as process:
@@ -149,7 +149,7 @@ def test_a_pid_that_was_given_again_does_not_keep_a_lock_unless_it_is_pulumis(tm
 
 
 def running_as_pulumi(folder: Path, script: str, **variables: str) -> "subprocess.Popen[bytes]":
-    """A shell by the name of pulumi, which ends with its standard input."""
+    """A shell named pulumi that ends with its standard input."""
     shell = shutil.copy(shutil.which("sh") or "sh", folder / "pulumi")
     process = subprocess.Popen(
         [shell, "-c", f"echo up; {script}"],
@@ -162,7 +162,7 @@ def running_as_pulumi(folder: Path, script: str, **variables: str) -> "subproces
     return process
 
 
-def test_the_lock_of_another_machine_is_only_broken_for_who_names_its_holder(golden: Golden) -> None:
+def test_the_lock_of_another_machine_is_broken_only_with_its_holders_name(golden: Golden) -> None:
     held = LOCKED.format(user="ci", host="runner-7", pid=77)
     for gone in ("", "ci@runner-8", "yes"):
         (refused,) = of_locks(held, "dev", gone)
@@ -172,17 +172,17 @@ def test_the_lock_of_another_machine_is_only_broken_for_who_names_its_holder(gol
     assert confirmed.repairable
 
 
-def test_a_lock_that_cannot_be_understood_is_left_alone(golden: Golden) -> None:
+def test_an_unreadable_lock_is_left_unchanged(golden: Golden) -> None:
     (refused,) = of_locks("an update is in progress", "dev", "")
     assert not refused.repairable
     assert str(refused) == golden
 
 
-# --- what is still at work ---------------------------------------------------------------------------------------------------------
+# --- left-over processes -----------------------------------------------------------------------------------------------------------
 
 
 @linux
-def test_plugins_of_a_dead_pulumi_are_found_and_ended_and_those_of_a_living_one_are_not(tmp_path: Path) -> None:
+def test_only_plugins_of_a_dead_pulumi_are_ended(tmp_path: Path) -> None:
     marks = {"PULUMI_PROJECT": f"p{os.getpid()}", "PULUMI_CONFIG": "{}", "PULUMI_BACKEND_URL": f"file://{tmp_path}"}
     sleep = [sys.executable, "-c", "input()"]
     with (
@@ -200,7 +200,7 @@ def test_plugins_of_a_dead_pulumi_are_found_and_ended_and_those_of_a_living_one_
 
 
 @linux
-def test_the_language_host_of_a_dead_pulumi_is_found_by_where_the_state_is(tmp_path: Path) -> None:
+def test_the_language_host_of_a_dead_pulumi_is_found_by_its_backend(tmp_path: Path) -> None:
     host = tmp_path / "pulumi-language-python"
     shutil.copyfile(shutil.which("sleep") or "sleep", host)
     host.chmod(0o755)
@@ -217,7 +217,7 @@ def a_revision(age: float) -> HelmRevision:
     )
 
 
-def test_a_pending_revision_without_other_traces_is_left_until_helm_must_have_given_up() -> None:
+def test_a_pending_revision_alone_is_left_until_helms_timeout() -> None:
     state = a_state(a_release(id="r"))
     assert not of_revision(a_revision(30), state, interrupted=False).repairable
     assert of_revision(a_revision(90), state, interrupted=False).repairable
@@ -226,7 +226,7 @@ def test_a_pending_revision_without_other_traces_is_left_until_helm_must_have_gi
 
 @pytest.mark.parametrize("type_", ["creating", "updating", "deleting", "reading"])
 @pytest.mark.parametrize("presence", Presence)
-def test_every_operation_is_told_in_one_line_with_what_comes_next(
+def test_every_operation_is_reported_in_one_line_with_the_next_step(
     type_: str, presence: Presence, golden: Golden
 ) -> None:
     line = str(of_operation(PendingOperation(type_, a_secret()), presence))
@@ -235,11 +235,11 @@ def test_every_operation_is_told_in_one_line_with_what_comes_next(
     assert "v1:abc" not in line
 
 
-# --- all together ------------------------------------------------------------------------------------------------------------------
+# --- everything together ------------------------------------------------------------------------------------------------------------------
 
 
 class Played(PulumiStack):
-    """Pulumi, as a record of what it was asked to change."""
+    """A fake Pulumi that records the requested changes."""
 
     held = ""
     torn: tuple[str, ...] = ()
@@ -276,7 +276,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
 
 
 def masked(text: str) -> str:
-    """Without what differs from machine to machine and from run to run."""
+    """The text without host, process and time."""
     return re.sub(r"process \d+, since [\d-]+ [\d:+]+", "process <pid>, since <time>", text.replace(HERE, "<host>"))
 
 
@@ -288,19 +288,19 @@ def dead() -> str:
     return LOCKED.format(user="ci", host=HERE, pid=2**22 + 1)
 
 
-def test_a_stack_in_order_has_no_findings(played: type[Played]) -> None:
+def test_a_healthy_stack_has_no_findings(played: type[Played]) -> None:
     found = inspect()
     assert (found.leftovers, found.refused) == ((), False)
     found.repair()
     assert played.changes == []
 
 
-def test_what_was_torn_is_told_first(played: type[Played], golden: Golden) -> None:
+def test_truncated_files_are_reported_first(played: type[Played], golden: Golden) -> None:
     played.torn, played.held = ("dev.json.attrs",), dead()
     assert masked("\n".join(map(str, inspect().leftovers))) == golden
 
 
-def test_the_lock_goes_before_the_state_is_written(played: type[Played]) -> None:
+def test_the_lock_is_removed_before_the_state_is_written(played: type[Played]) -> None:
     played.held, played.exported = dead(), a_state(creating=resource("tls:index/privateKey:PrivateKey", "key"))
     found = inspect()
     assert len(found.leftovers) == 2
@@ -308,7 +308,7 @@ def test_the_lock_goes_before_the_state_is_written(played: type[Played]) -> None
     assert played.changes == ["cancel", "import"]
 
 
-def test_nothing_is_touched_while_an_update_runs(played: type[Played], golden: Golden) -> None:
+def test_nothing_changes_while_an_update_runs(played: type[Played], golden: Golden) -> None:
     now = datetime.now(UTC).isoformat()
     played.held = LOCKED.format(user="ci", host=HERE, pid=os.getpid()).replace("2026-11-23T12:00:00+01:00", now)
     found = inspect()
@@ -320,7 +320,7 @@ def test_nothing_is_touched_while_an_update_runs(played: type[Played], golden: G
     assert played.changes == []
 
 
-def test_nothing_is_touched_when_somebody_else_was_quicker(played: type[Played], golden: Golden) -> None:
+def test_nothing_changes_if_another_user_was_faster(played: type[Played], golden: Golden) -> None:
     played.held = dead()
     found = inspect()
     played.held = LOCKED.format(user="colleague", host="elsewhere", pid=1)
@@ -330,7 +330,7 @@ def test_nothing_is_touched_when_somebody_else_was_quicker(played: type[Played],
     assert played.changes == []
 
 
-def test_without_the_cluster_nothing_is_mended(
+def test_without_the_cluster_nothing_is_repaired(
     played: type[Played], monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     def unreachable(*_: object) -> None:
@@ -362,7 +362,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",), ("--dry-run", "--yes")])
-def test_without_consent_it_only_reports_and_its_status_says_so(
+def test_without_consent_it_only_reports_and_fails(
     run: Run, played: type[Played], arguments: tuple[str, ...], golden: Golden
 ) -> None:
     played.held = dead()
@@ -371,7 +371,7 @@ def test_without_consent_it_only_reports_and_its_status_says_so(
     assert masked(out + err) == golden
 
 
-def test_with_consent_it_mends_and_names_the_next_step(run: Run, played: type[Played], golden: Golden) -> None:
+def test_with_consent_it_repairs_and_names_the_next_step(run: Run, played: type[Played], golden: Golden) -> None:
     played.held = dead()
     status, out, _ = run("--yes")
     assert (status, played.changes) == (0, ["cancel"])
@@ -387,7 +387,7 @@ def test_with_consent_it_mends_and_names_the_next_step(run: Run, played: type[Pl
 
 @pytest.fixture
 def pulumi(tmp_path: Path) -> Iterator[Callable[..., PulumiStack]]:
-    """A stack whose `pulumi` answers what the test says, and notes how it was called."""
+    """A stack with a fake `pulumi` that prints the test's answers and records its calls."""
 
     def answering(**answers: str) -> PulumiStack:
         (tmp_path / "bin").mkdir()
@@ -403,7 +403,7 @@ def pulumi(tmp_path: Path) -> Iterator[Callable[..., PulumiStack]]:
     yield answering
 
 
-def test_the_lock_is_asked_for_away_from_the_project_and_with_the_same_state(
+def test_the_lock_is_read_outside_of_the_project_with_the_same_backend(
     pulumi: Callable[..., PulumiStack], tmp_path: Path
 ) -> None:
     stack = pulumi(**{"whoami--json": '{"url": "file://state"}', "init": LOCKED})
@@ -413,9 +413,7 @@ def test_the_lock_is_asked_for_away_from_the_project_and_with_the_same_state(
     assert backend == f"file://{tmp_path}/state"
 
 
-def test_a_stack_that_nobody_holds_and_one_that_cannot_be_asked_are_told_apart(
-    pulumi: Callable[..., PulumiStack], tmp_path: Path
-) -> None:
+def test_an_unlocked_stack_differs_from_an_unreachable_one(pulumi: Callable[..., PulumiStack], tmp_path: Path) -> None:
     stack = pulumi(**{"whoami--json": '{"url": "s3://bucket"}', "init": "error: stack 'dev' already exists"})
     assert stack.lock() == ""
     script = tmp_path / "bin" / "pulumi"
@@ -425,13 +423,13 @@ def test_a_stack_that_nobody_holds_and_one_that_cannot_be_asked_are_told_apart(
 
 
 @pytest.mark.parametrize("busy", [True, False])
-def test_pulumi_cloud_says_whether_an_update_is_in_progress(pulumi: Callable[..., PulumiStack], busy: bool) -> None:
+def test_pulumi_cloud_reports_an_update_in_progress(pulumi: Callable[..., PulumiStack], busy: bool) -> None:
     listed = '[{"name": "other", "updateInProgress": true}, {"name": "acme/dev", "updateInProgress": %s}]'
     answers = {"whoami--json": '{"url": "https://app.pulumi.com/acme"}', "stackls": listed % str(busy).lower()}
     assert bool(pulumi(**answers).lock()) is busy
 
 
-def test_a_sidecar_that_a_kill_cut_short_is_dropped_and_whole_ones_stay(
+def test_a_truncated_sidecar_file_is_removed_and_complete_ones_stay(
     pulumi: Callable[..., PulumiStack], tmp_path: Path
 ) -> None:
     stack = pulumi(**{"whoami--json": '{"url": "file://my state?metadata=skip"}'})
@@ -452,11 +450,11 @@ def test_a_sidecar_that_a_kill_cut_short_is_dropped_and_whole_ones_stay(
     assert stack.remove_truncated_files() == []
 
 
-def test_only_a_state_in_a_folder_has_sidecars(pulumi: Callable[..., PulumiStack]) -> None:
+def test_only_a_state_in_a_folder_has_sidecar_files(pulumi: Callable[..., PulumiStack]) -> None:
     assert pulumi(**{"whoami--json": '{"url": "s3://bucket"}'}).remove_truncated_files() == []
 
 
-def test_without_pulumi_it_says_so(tmp_path: Path, golden: Golden) -> None:
+def test_missing_pulumi_is_reported(tmp_path: Path, golden: Golden) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
     with pytest.raises(UserError) as refused:
         PulumiStack("dev", tmp_path, {"PATH": ""}).state()
@@ -489,7 +487,7 @@ def test_the_context_is_the_one_that_the_provider_uses(tmp_path: Path) -> None:
     assert server(None, None, {"HOME": str(tmp_path)}) == "https://own"
 
 
-def test_without_a_usable_kubeconfig_the_message_says_what_to_set(tmp_path: Path, golden: Golden) -> None:
+def test_without_a_usable_kubeconfig_the_message_has_the_fix(tmp_path: Path, golden: Golden) -> None:
     def refused(context: str | None = None, **env: str) -> str:
         with pytest.raises(ClusterError) as error:
             select_context(None, context, {"HOME": str(tmp_path), **env})

@@ -60,7 +60,7 @@ def test_logs_are_those_of_every_attempt_of_a_container_that_has_started() -> No
     assert container_logs(pods, "worker") == []
 
 
-# -- what is happening
+# -- activities
 
 
 DOING = {
@@ -73,7 +73,7 @@ DOING = {
 
 
 @pytest.mark.parametrize("name", DOING)
-def test_a_pod_is_told_by_what_it_really_does(name: str, golden: Golden) -> None:
+def test_the_state_of_a_pod_is_its_current_activity(name: str, golden: Golden) -> None:
     assert state_of(DOING[name]) == golden
 
 
@@ -85,7 +85,7 @@ def test_a_pod_is_starting_until_all_its_containers_are_ready_and_then_ready() -
     assert state_of(scheduler) == "ready"
 
 
-def test_an_image_is_pulled_from_the_event_that_says_so_to_the_one_that_ends_it() -> None:
+def test_an_image_pull_lasts_from_its_first_to_its_last_event() -> None:
     begun = event("Pulling", 'Pulling image "apache/airflow:3.2.2"', "scheduler")
     assert pulled_images([begun]) == {"scheduler": "apache/airflow:3.2.2"}
     ended = event(
@@ -94,7 +94,7 @@ def test_an_image_is_pulled_from_the_event_that_says_so_to_the_one_that_ends_it(
     assert pulled_images([ended, begun]) == {}
 
 
-# -- what does not mend itself
+# -- lasting problems
 
 
 def test_a_refused_deploy_key_is_shown_with_the_way_to_add_it(golden: Golden) -> None:
@@ -123,14 +123,14 @@ DATABASES = {
 
 
 @pytest.mark.parametrize("name", GIT)
-def test_what_git_says_twice_is_told_in_the_users_words(name: str, golden: Golden) -> None:
+def test_a_repeated_git_error_is_explained(name: str, golden: Golden) -> None:
     thing, line = pod("dag-processor", "git-sync-init", RUNNING), GIT[name]
     assert RecordedNamespace([thing], lines=line).problems() == [], "once may be chance"
     assert str(only(RecordedNamespace([thing], lines=f"{line}\n{line}").problems())) == golden
 
 
 @pytest.mark.parametrize("name", DATABASES)
-def test_what_the_database_says_to_two_attempts_is_told_in_the_users_words(name: str, golden: Golden) -> None:
+def test_a_database_error_of_two_attempts_is_explained(name: str, golden: Golden) -> None:
     first, second = (pod(name, "wait-for-airflow-migrations", BACK_OFF) for name in ("scheduler", "api-server"))
     line = DATABASES[name]
     # SQLAlchemy prints the same error several times in one attempt.
@@ -152,7 +152,7 @@ def test_what_the_database_says_to_two_attempts_is_told_in_the_users_words(name:
     ],
     ids=["git by SSH", "git by HTTPS", "the database"],
 )
-def test_an_outage_gets_three_minutes_to_mend_itself(container: str, line: str, golden: Golden) -> None:
+def test_an_outage_is_reported_after_three_minutes(container: str, line: str, golden: Golden) -> None:
     short = pod("dag-processor", container, BACK_OFF, restarts=3, age=170)
     assert RecordedNamespace([short], lines=line).problems() == []
     long = pod("dag-processor", container, BACK_OFF, restarts=3, age=190)
@@ -168,7 +168,7 @@ def test_an_outage_gets_three_minutes_to_mend_itself(container: str, line: str, 
     ],
     ids=["not found", "access denied", "this machine's registry"],
 )
-def test_an_image_that_cannot_be_had_is_told_once_with_the_registrys_answer(
+def test_an_unavailable_image_is_reported_once_with_the_registrys_answer(
     image: str, answer: str, golden: Golden
 ) -> None:
     state = {"waiting": {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}}
@@ -179,13 +179,13 @@ def test_an_image_that_cannot_be_had_is_told_once_with_the_registrys_answer(
     assert str(problem) == golden
 
 
-def test_a_registry_that_does_not_answer_gets_time() -> None:
+def test_an_unreachable_registry_is_reported_after_a_while() -> None:
     state = {"waiting": {"reason": "ImagePullBackOff", "message": "dial tcp: lookup docker.io: no such host"}}
     assert RecordedNamespace([pod("scheduler", "main", state, age=100)]).problems() == []
     assert RecordedNamespace([pod("scheduler", "main", state, age=200)]).problems() != []
 
 
-def test_memory_that_runs_out_twice_is_told_with_the_limit_and_the_setting(golden: Golden) -> None:
+def test_repeated_lack_of_memory_is_reported_with_limit_and_setting(golden: Golden) -> None:
     once = pod("api-server", "wait-for-airflow-migrations", OUT_OF_MEMORY)
     assert RecordedNamespace([once]).problems() == []
     again = pod("api-server", "wait-for-airflow-migrations", BACK_OFF, restarts=1, last=OUT_OF_MEMORY)
@@ -195,7 +195,7 @@ def test_memory_that_runs_out_twice_is_told_with_the_limit_and_the_setting(golde
     assert str(problem) == golden
 
 
-def test_a_pod_without_a_node_is_told_unless_a_node_is_on_its_way(golden: Golden) -> None:
+def test_a_pod_without_a_node_is_reported_unless_a_node_is_coming(golden: Golden) -> None:
     why = (
         "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available."
     )
@@ -213,7 +213,7 @@ def test_a_pod_without_a_node_is_told_unless_a_node_is_on_its_way(golden: Golden
     )
 
 
-def test_an_unbound_volume_and_a_refused_pod_are_told(golden: Golden) -> None:
+def test_an_unbound_volume_and_a_refused_pod_are_reported(golden: Golden) -> None:
     volume = pod("database", "main", {}, age=60)
     unbound = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
     volume["status"] = {"conditions": [{"type": "PodScheduled", "status": "False", "message": unbound}]}
@@ -226,7 +226,7 @@ def test_an_unbound_volume_and_a_refused_pod_are_told(golden: Golden) -> None:
     assert f"{volumes}\n\n{quota}" == golden
 
 
-def test_a_node_that_is_slow_to_mount_is_no_problem() -> None:
+def test_a_slow_mount_is_no_problem() -> None:
     starting = {"waiting": {"reason": "PodInitializing"}}
     slow = 'MountVolume.SetUp failed for volume "config" : failed to sync configmap cache: timed out waiting for the condition'
     pods = [pod(name, "git-sync-init", starting) for name in ("scheduler", "triggerer")]
@@ -236,7 +236,7 @@ def test_a_node_that_is_slow_to_mount_is_no_problem() -> None:
     )
 
 
-def test_a_container_that_keeps_crashing_is_told_with_its_last_words(golden: Golden) -> None:
+def test_a_crash_loop_is_reported_with_its_last_line(golden: Golden) -> None:
     lines = "Traceback (most recent call last):\nairflow.exceptions.AirflowConfigException: no such executor\n"
     assert RecordedNamespace([pod("scheduler", "main", BACK_OFF, restarts=1)], lines=lines).problems() == []
     problem = only(RecordedNamespace([pod("scheduler", "main", BACK_OFF, restarts=3)], lines=lines).problems())
