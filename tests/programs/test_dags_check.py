@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_stack.cli.dags.airflow_installation import environment
-from airflow_stack.cli.dags.model import Required
-from airflow_stack.cli.dags.run_parser import Report, check
+from airflow_stack.cli.dags.airflow_installation import install_airflow
+from airflow_stack.cli.dags.model import DagCheckReport, Required
+from airflow_stack.cli.dags.run_parser import check_dags
 from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 
@@ -95,7 +95,7 @@ def each_python(request: pytest.FixtureRequest) -> str:
 
 def installed(version: str) -> str:
     try:
-        return environment(version, None, None, print).python
+        return install_airflow(version, None, None, print).python
     except UserError as error:
         if re.search("(?i)dns error|error sending request|connect|timed out", str(error)):
             pytest.skip(f"PyPI is not reached: {str(error).splitlines()[-1]}")
@@ -109,14 +109,14 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def run(folder: Path, python: str, *required: Required, timeout: float = 30, **variables: str) -> Report:
-    return check(folder, python, variables, required=required, timeout=timeout)
+def run(folder: Path, python: str, *required: Required, timeout: float = 30, **variables: str) -> DagCheckReport:
+    return check_dags(folder, python, variables, required=required, timeout=timeout)
 
 
 def test_each_error_is_reported_at_the_users_line(each_python: str, tmp_path: Path) -> None:
     write(tmp_path, {name: HEADER + text for name, (text, *_) in WRONG.items()})
     write(tmp_path, {"library/__init__.py": "", "library/broken.py": "\nundefined\n"})
-    found = {(finding.path, finding.line): finding.what for finding in run(tmp_path, each_python, timeout=1).findings}
+    found = {(finding.path, finding.line): finding.what for finding in run(tmp_path, each_python, timeout=1).problems}
     expected = {(str(tmp_path / path), line): what for _, path, line, what in WRONG.values() if path}
     assert found.keys() == expected.keys()
     for place, what in expected.items():
@@ -143,7 +143,7 @@ def test_helpers_are_no_dags_ignored_files_are_skipped_and_the_folder_is_on_the_
     )
     report = run(tmp_path, python, *Required, AIRFLOW_VAR_BUCKET="b", BUCKET="b")
     assert report.dags == ["made"]
-    (finding,) = report.findings
+    (finding,) = report.problems
     assert (Path(finding.path).name, finding.line, finding.what) == ("uses.py", 6, "DAG 'made' has no start date")
 
 
@@ -153,13 +153,13 @@ def test_100_files_take_less_than_a_minute(python: str, tmp_path: Path) -> None:
     report = run(tmp_path, python)
     seconds = time.monotonic() - begun
     print(f"100 files: {seconds:.1f} s")
-    assert (len(report.dags), report.findings) == (100, [])
+    assert (len(report.dags), report.problems) == (100, [])
     assert seconds < 60
 
 
 def test_the_sample_dags_pass_with_all_requirements(python: str) -> None:
     report = run(SAMPLES, python, *Required)
-    assert (report.dags, report.findings) == (["sample_etl", "smoke"], [])
+    assert (report.dags, report.problems) == (["sample_etl", "smoke"], [])
 
 
 def test_the_sample_dags_run_successfully(each_python: str, tmp_path: Path) -> None:

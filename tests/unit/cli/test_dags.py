@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from airflow_stack.cli.dags import airflow_installation
+from airflow_stack.cli.dags import airflow_installation, dag_parser, render, run_parser
 from airflow_stack.cli.dags import command as dags_command
-from airflow_stack.cli.dags import dag_parser as dags_check_inside
-from airflow_stack.cli.dags import run_parser as dags_check
-from airflow_stack.cli.dags.model import Finding, Required, findings_of
+from airflow_stack.cli.dags.model import DagFileProblem, Required, find_problems
 from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
 from sandbox import stand_in_images as stand_ins
@@ -37,7 +35,7 @@ second line: of the message
 
 def parsed(file: str, *dags: Mapping[str, Any], errors: tuple[str, ...] = (), **created: int) -> dict[str, Any]:
     """An answer about one file."""
-    told = [{"text": text, "frames": dags_check_inside.frames(text, str(Path.cwd()))} for text in errors]
+    told = [{"text": text, "frames": dag_parser.frames(text, str(Path.cwd()))} for text in errors]
     return {"file": str(Path.cwd() / file), "errors": told, "dags": list(dags), "created": created}
 
 
@@ -54,19 +52,19 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_error_is_at_the_users_innermost_line_and_tells_what_to_do_and_which_file_led_there(golden: Golden) -> None:
-    (finding,) = findings_of([parsed("a.py", errors=(TRACEBACK.format(root=Path.cwd()),))], (), 30)
+    (finding,) = find_problems([parsed("a.py", errors=(TRACEBACK.format(root=Path.cwd()),))], (), 30)
     assert (finding.path, finding.line) == ("helper.py", 7)
     assert str(finding) == golden
 
 
 def test_an_error_without_a_line_of_the_user_is_where_the_dag_that_it_names_is_made() -> None:
     text = "AirflowDagCycleException: Cycle detected in Dag: b. Faulty task: y"
-    (finding,) = findings_of([parsed("a.py", errors=(text,), a=3, b=9)], (), 30)
-    assert finding == Finding("a.py", 9, text)
+    (finding,) = find_problems([parsed("a.py", errors=(text,), a=3, b=9)], (), 30)
+    assert finding == DagFileProblem("a.py", 9, text)
 
 
 def test_a_dag_id_of_two_files_is_found_once_in_the_second_and_one_of_the_same_place_is_not(golden: Golden) -> None:
-    (finding,) = findings_of(
+    (finding,) = find_problems(
         [parsed("b.py", dag("x", 4)), parsed("a.py", dag("x", 2)), parsed("c.py", dag("y"))], (), 30
     )
     assert (finding.path, finding.line) == ("b.py", 4)
@@ -75,20 +73,22 @@ def test_a_dag_id_of_two_files_is_found_once_in_the_second_and_one_of_the_same_p
 
 def test_start_dates_and_tags_are_missed_only_when_asked_for(golden: Golden) -> None:
     results = [parsed("a.py", dag("x", 2, start_date=False, tags=False))]
-    assert findings_of(results, (), 30) == []
-    assert "\n".join(map(str, findings_of(results, list(Required), 30))) == golden
+    assert find_problems(results, (), 30) == []
+    assert "\n".join(map(str, find_problems(results, list(Required), 30))) == golden
 
 
 @pytest.mark.parametrize("ended", ["timeout", 3, -9])
 def test_a_file_that_takes_its_process_with_it_is_found(ended: object, golden: Golden) -> None:
-    (finding,) = findings_of([{"file": str(Path.cwd() / "a.py"), "ended": ended, "frames": []}], (), 30)
+    (finding,) = find_problems([{"file": str(Path.cwd() / "a.py"), "ended": ended, "frames": []}], (), 30)
     assert (finding.path, finding.line) == ("a.py", 1)
     assert str(finding) == golden
 
 
 def test_an_annotation_is_what_github_reads() -> None:
-    finding = Finding("dags/a,b.py", 3, "100%\nwrong")
-    assert finding.annotation == "::error file=dags/a%2Cb.py,line=3,title=airflow-stack dags check::100%25%0Awrong"
+    finding = DagFileProblem("dags/a,b.py", 3, "100%\nwrong")
+    assert (
+        render.annotation(finding) == "::error file=dags/a%2Cb.py,line=3,title=airflow-stack dags check::100%25%0Awrong"
+    )
 
 
 def test_airflow_runs_without_this_machines_airflow_and_without_the_stacks_database() -> None:
@@ -99,7 +99,7 @@ def test_airflow_runs_without_this_machines_airflow_and_without_the_stacks_datab
         "BUCKET": "b",
         "AIRFLOW_VAR_A": "2",
     }
-    made = dags_check.environment_of(own, stack, "/home/none", 30)
+    made = run_parser.parser_environment(own, stack, "/home/none", 30)
     assert made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("sqlite:////home/none/")
     assert "AIRFLOW__SECRETS__BACKEND" not in made
     assert (made["AIRFLOW__CORE__EXECUTOR"], made["BUCKET"], made["AIRFLOW_VAR_A"]) == ("CeleryExecutor", "b", "1")
@@ -109,11 +109,11 @@ def test_airflow_runs_without_this_machines_airflow_and_without_the_stacks_datab
 def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Answers of an Airflow that is not there."""
     answers: list[dict[str, Any]] = []
-    monkeypatch.setattr(dags_check, "_answers", lambda *_: iter(answers))
+    monkeypatch.setattr(run_parser, "_answers", lambda *_: iter(answers))
     monkeypatch.setattr(
         airflow_installation,
-        "environment",
-        lambda *_: airflow_installation.Environment("/env/bin/python", "its official constraints"),
+        "install_airflow",
+        lambda *_: airflow_installation.AirflowInstallation("/env/bin/python", "its official constraints"),
     )
     return answers
 
@@ -185,8 +185,10 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def installed(requirements: Path | None = None, version: str = AIRFLOW_VERSION) -> airflow_installation.Environment:
-    return airflow_installation.environment(version, requirements, None, lambda _: None)
+def installed(
+    requirements: Path | None = None, version: str = AIRFLOW_VERSION
+) -> airflow_installation.AirflowInstallation:
+    return airflow_installation.install_airflow(version, requirements, None, lambda _: None)
 
 
 def test_an_environment_is_installed_once_and_again_for_other_requirements(uv: Path, tmp_path: Path) -> None:
@@ -206,11 +208,11 @@ def test_without_the_official_constraints_the_date_stands_in_that_the_sandbox_ke
     uv: Path, golden: Golden
 ) -> None:
     for row in TESTED:
-        assert installed(version=row.airflow).origin == golden(name=row.airflow)
+        assert installed(version=row.airflow).dependencies == golden(name=row.airflow)
         assert f"--exclude-newer {row.packages_until}T00:00:00Z apache-airflow" in uv.read_text()
         assert stand_ins._requirements(row.airflow)[:2] == airflow_installation.published_before(row.airflow)
         uv.write_text("")
-    assert installed(version="3.1.0").origin == golden(name="an untested version")
+    assert installed(version="3.1.0").dependencies == golden(name="an untested version")
     assert "--exclude-newer" not in uv.read_text()
 
 
@@ -222,7 +224,7 @@ def test_the_official_constraints_of_airflow_and_python_come_first(uv: Path, mon
         return io.BytesIO(b"pendulum==3.1.0")
 
     monkeypatch.setattr("urllib.request.urlopen", answered)
-    assert installed(version="3.1.8").origin == "its official constraints"
+    assert installed(version="3.1.8").dependencies == "its official constraints"
     assert asked[0].endswith("/constraints-3.1.8/constraints-3.11.txt")
     assert re.search(r"--constraints \S+ apache-airflow\[\S+\]==3\.1\.8", uv.read_text())
 

@@ -12,10 +12,10 @@ from airflow_stack.choices import DagDelivery
 from airflow_stack.cli.kubernetes_client import KubernetesObject
 from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.promote import promotion_tag
-from airflow_stack.cli.promote.dag_summary import Dag, UnreadableError, dags_of
-from airflow_stack.cli.promote.model import DagChange, File, dag_changes, differences
-from airflow_stack.cli.promote.promotion_tag import Record, last_promotion
-from airflow_stack.cli.promote.running_commit import running
+from airflow_stack.cli.promote.dag_summary import DeclaredDag, NotPythonError, declared_dags
+from airflow_stack.cli.promote.model import ChangedFile, DagChange, dag_changes, setting_differences
+from airflow_stack.cli.promote.promotion_tag import PromotionRecord, last_promotion
+from airflow_stack.cli.promote.running_commit import running_commits
 from airflow_stack.cli.promote.stack_refs import same_repository
 from airflow_stack.git.url import GitUrl
 from airflow_stack.inputs.validation import load
@@ -43,24 +43,24 @@ OLD, NEW = "a" * 40, "b" * 40
     ],
 )  # fmt: skip
 def test_ids_and_schedules_are_read_from_the_text(text: str, dags: list[tuple[str, str]]) -> None:
-    assert dags_of(text) == [Dag(*each) for each in dags]
+    assert declared_dags(text) == [DeclaredDag(*each) for each in dags]
 
 
 @given(st.text())
 def test_any_text_is_read_or_said_not_to_be_python(text: str) -> None:
     try:
-        dags_of(text)
-    except UnreadableError as error:
+        declared_dags(text)
+    except NotPythonError as error:
         assert str(error).startswith("is not Python")
 
 
 def test_nothing_of_a_file_runs(tmp_path: Any) -> None:
-    dags_of(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    declared_dags(f"open({str(tmp_path / 'ran')!r}, 'w')")
     assert not (tmp_path / "ran").exists()
 
 
-def _file(before: str | None, after: str | None, path: str = "dags/etl.py") -> File:
-    return File("changed", path, before, after)
+def _file(before: str | None, after: str | None, path: str = "dags/etl.py") -> ChangedFile:
+    return ChangedFile("changed", path, before, after)
 
 
 def _dag(name: str, schedule: str = "@daily") -> str:
@@ -82,7 +82,9 @@ def _dag(name: str, schedule: str = "@daily") -> str:
         ]),
     ],
 )  # fmt: skip
-def test_dags_differ_by_id_and_schedule_wherever_their_file_is(files: list[File], changes: list[DagChange]) -> None:
+def test_dags_differ_by_id_and_schedule_wherever_their_file_is(
+    files: list[ChangedFile], changes: list[DagChange]
+) -> None:
     assert dag_changes(files) == changes
 
 
@@ -92,17 +94,17 @@ def _settings(**config: Any) -> Any:
 
 def test_settings_differ_with_defaults_counted_in_and_what_runs_the_dags_comes_first() -> None:
     staging = _settings(size="medium", namespace="airflow-staging", chart={"version": "1.21.0"})
-    found = differences(staging, _settings(namespace="airflow-prod"))
+    found = setting_differences(staging, _settings(namespace="airflow-prod"))
     assert [(each.kind, each.key, each.source, each.target) for each in found] == [
         ("runs", "chart.version", "1.21.0", "1.22.0"),
         ("other", "size", "medium", "small"),
         ("own", "namespace", "airflow-staging", "airflow-prod"),
     ]
-    assert differences(staging, staging) == []
+    assert setting_differences(staging, staging) == []
 
 
 def test_free_text_is_named_and_never_shown() -> None:
-    found = differences(
+    found = setting_differences(
         _settings(environment={"PASSWORD": "canary-1"}, values={"extraEnv": "canary-2"}),
         _settings(environment={"PASSWORD": "canary-3"}),
     )
@@ -112,19 +114,19 @@ def test_free_text_is_named_and_never_shown() -> None:
 
 def test_a_record_reads_as_it_was_written_and_a_tag_of_others_is_none() -> None:
     for before in (OLD, None):
-        made = Record("promotion", "refs/heads/release", before, NEW, "staging", "verified: by its pods")
-        assert Record.parse(made.text("prod")) == made
-    assert Record.parse("Version 2\n\nRef: x") is None
-    assert Record.parse(made.text("prod").replace(NEW, "--upload-pack=x")) is None
+        made = PromotionRecord("promotion", "refs/heads/release", before, NEW, "staging", "verified: by its pods")
+        assert PromotionRecord.parse(made.text("prod")) == made
+    assert PromotionRecord.parse("Version 2\n\nRef: x") is None
+    assert PromotionRecord.parse(made.text("prod").replace(NEW, "--upload-pack=x")) is None
 
 
 def test_the_last_promotion_is_the_one_that_ends_where_the_branch_is() -> None:
     ref, third = "refs/heads/release", "c" * 40
     made = [
-        Record("promotion", ref, OLD, NEW),
-        Record("promotion", ref, NEW, third),
-        Record("rollback", ref, third, NEW),
-        Record("promotion", "refs/heads/other", third, NEW),
+        PromotionRecord("promotion", ref, OLD, NEW),
+        PromotionRecord("promotion", ref, NEW, third),
+        PromotionRecord("rollback", ref, third, NEW),
+        PromotionRecord("promotion", "refs/heads/other", third, NEW),
     ]
     assert last_promotion(made, ref, NEW) == made[0]
     assert last_promotion(made, ref, OLD) is None
@@ -132,9 +134,9 @@ def test_the_last_promotion_is_the_one_that_ends_where_the_branch_is() -> None:
 
 def test_records_sort_by_time_and_no_two_are_alike() -> None:
     times = [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2, 30)]
-    names = [promotion_tag.name("prod", time) for time in times]
+    names = [promotion_tag.new_name("prod", time) for time in times]
     assert names == sorted(names)
-    assert promotion_tag.name("prod", times[0]) != promotion_tag.name("prod", times[0])
+    assert promotion_tag.new_name("prod", times[0]) != promotion_tag.new_name("prod", times[0])
 
 
 @pytest.mark.parametrize(
@@ -180,9 +182,9 @@ def test_what_a_stack_runs_is_the_last_that_its_dag_processor_logged() -> None:
         return f"2026 [info     ] Version changed for {bundle}, new version: {commit} [airflow.dag_processing]"
 
     sync, bundle = DagDelivery.GIT_SYNC, DagDelivery.GIT_BUNDLE
-    assert running(_Pods("git-sync", synced(OLD), synced(NEW), "other"), sync) == {"pod": NEW}
-    assert running(_Pods("git-sync", synced(OLD), leaving=True), sync) == {}
-    assert running(_Pods("git-sync", synced(OLD[:7])), sync) == {"pod": ""}
+    assert running_commits(_Pods("git-sync", synced(OLD), synced(NEW), "other"), sync) == {"pod": NEW}
+    assert running_commits(_Pods("git-sync", synced(OLD), leaving=True), sync) == {}
+    assert running_commits(_Pods("git-sync", synced(OLD[:7])), sync) == {"pod": ""}
     log = [refreshed("dags-folder", NEW), refreshed("more", OLD)]
-    assert running(_Pods("dag-processor", *log), bundle) == {"pod": NEW}
-    assert running(_Pods("dag-processor", *log), sync) == {}
+    assert running_commits(_Pods("dag-processor", *log), bundle) == {"pod": NEW}
+    assert running_commits(_Pods("dag-processor", *log), sync) == {}

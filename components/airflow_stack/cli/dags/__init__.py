@@ -1,1 +1,1 @@
-"""The DAG gate: every DAG file imported by the real Airflow, in an environment of its own."""
+"""`airflow-stack dags check`: imports every DAG file with the real Airflow, in an environment of its own."""

@@ -1,7 +1,4 @@
-"""What of Airflow's answers about DAG files is a finding, where it is, and what to do about it.
-
-Takes the results of `dags_check_inside`, one for each file; reads no file itself.
-"""
+"""Problems of DAG files: place, message and advice, from the results of `dag_parser.py`. Reads no file."""
 
 import os
 import re
@@ -13,34 +10,38 @@ from typing import Any
 
 
 class Required(StrEnum):
-    """What Airflow does without and a team may not."""
+    """Attributes that are optional for Airflow and can be required with `--require`."""
 
     START_DATE = "start-date"
     TAGS = "tags"
 
 
-_WORDS = {Required.START_DATE: "start date", Required.TAGS: "tags"}
+_LABELS = {Required.START_DATE: "start date", Required.TAGS: "tags"}
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
-    """What is wrong, and where."""
+class DagFileProblem:
+    """One problem, and its place."""
 
     path: str
     line: int
     what: str
+    """Message and advice."""
 
-    def __str__(self) -> str:  # noqa: D105  (a line that terminals and editors open)
+    def __str__(self) -> str:
+        """A line that terminals and editors open."""
         return f"{self.path}:{self.line}: {self.what}"
 
-    @property
-    def annotation(self) -> str:
-        """The finding as GitHub Actions shows it beside the line."""
-        path = _escaped(self.path).replace(":", "%3A").replace(",", "%2C")
-        return f"::error file={path},line={self.line},title=airflow-stack dags check::{_escaped(self.what)}"
+
+@dataclass(frozen=True)
+class DagCheckReport:
+    """Result of a check."""
+
+    files: int
+    dags: list[str]
+    problems: list[DagFileProblem]
 
 
-# What a user can do about an error of Airflow's, by its text.
 _ADVICE = (
     (
         r"No module named 'airflow\.providers\.",
@@ -48,31 +49,40 @@ _ADVICE = (
     ),
     (
         r"No module named 'airflow\.|cannot import name .* from 'airflow",
-        "Airflow 3 has moved it: `ruff check --select AIR3 --fix` knows where to",
+        "Airflow 3 has moved it: `ruff check --select AIR3 --fix` corrects the import",
     ),
     (
         r"No module named",
         "a package of the stack's image: list it in a file for --requirements; a module of your own: "
-        "import it as seen from the DAG folder, which is on sys.path",
+        "import it relative to the DAG folder, which is on sys.path",
     ),
-    (r"unexpected keyword argument '(schedule_interval|timetable)'", "Airflow 3 calls it schedule"),
+    (r"unexpected keyword argument '(schedule_interval|timetable)'", "in Airflow 3 its name is schedule"),
     (
         r"(?i)variable.not.found|Variable \S+ (not found|does not exist)",
-        "looked up while the file is imported, which asks the server at every parse: use {{ var.value.NAME }} in a template, "
-        "look it up inside a task, or give the check AIRFLOW_VAR_<NAME>",
+        "looked up during the import, which queries the server at every parse: use {{ var.value.NAME }} in a template, "
+        "look it up inside a task, or set AIRFLOW_VAR_<NAME> for the check",
     ),
     (
         r"conn_id `?[^`]*`? isn't defined|(?i:connection.not.found)",
-        "looked up while the file is imported: look it up inside a task, or give the check AIRFLOW_CONN_<ID>",
+        "looked up during the import: look it up inside a task, or set AIRFLOW_CONN_<ID> for the check",
     ),
-    (r"import timeout", "what takes long belongs inside a task; --timeout changes the limit"),
-    (r"^SystemExit", "a DAG file must not end its interpreter"),
+    (r"import timeout", "move slow code into a task; --timeout changes the limit"),
+    (r"^SystemExit", "a DAG file must not exit its interpreter"),
 )
+"""Patterns of Airflow's messages, and advice."""
 
 
-def findings_of(results: list[dict[str, Any]], required: Collection[Required], timeout: float) -> list[Finding]:
-    """What is wrong, by file and line."""
-    found: set[Finding] = set()
+def find_problems(
+    results: list[dict[str, Any]], required: Collection[Required], timeout: float
+) -> list[DagFileProblem]:
+    """The problems in the results of all files, sorted by file and line.
+
+    Args:
+        results: One result of `dag_parser.py` for each file.
+        required: Attributes that every DAG must have.
+        timeout: Seconds that one file may take.
+    """
+    found: set[DagFileProblem] = set()
     first: dict[str, str] = {}
     for result in sorted(results, key=lambda result: str(result["file"])):
         file = result["file"]
@@ -81,47 +91,43 @@ def findings_of(results: list[dict[str, Any]], required: Collection[Required], t
         for error in result.get("errors", ()):
             found.add(_error(file, error, result["created"]))
         for dag in result.get("dags", ()):
-            place = f"{shown_path(file)}:{dag['line']}"
+            path, line = shown_path(file), dag["line"]
+            place = f"{path}:{line}"
             if (other := first.setdefault(dag["id"], place)) != place:
-                found.add(Finding(shown_path(file), dag["line"], f"DAG id {dag['id']!r} is taken by {other}"))
-            for need in required:
-                if not dag[need]:
-                    found.add(Finding(shown_path(file), dag["line"], f"DAG {dag['id']!r} has no {_WORDS[need]}"))
+                found.add(DagFileProblem(path, line, f"DAG id {dag['id']!r} is already used in {other}"))
+            missing = [_LABELS[attribute] for attribute in required if not dag[attribute]]
+            found |= {DagFileProblem(path, line, f"DAG {dag['id']!r} has no {label}") for label in missing}
     return sorted(found)
 
 
-def _ended(result: Mapping[str, Any], timeout: float) -> Finding:
-    """A file that took the process with it, or held it."""
+def _ended(result: Mapping[str, Any], timeout: float) -> DagFileProblem:
+    """A file that exited its interpreter or did not finish."""
     file, line = (result["frames"] or [[result["file"], 1]])[0]
     if result["ended"] == "timeout":
-        what = f"does not end within {timeout:g} s, nor when interrupted; what takes long belongs inside a task"
+        what = f"does not finish within {timeout:g} s, nor when interrupted; move slow code into a task"
     else:
-        what = f"ends the interpreter (exit status {result['ended']}); a DAG file must not"
-    return Finding(shown_path(file), line, what + _through(file, result["file"]))
+        what = f"exits the interpreter (exit status {result['ended']}); a DAG file must not"
+    return DagFileProblem(shown_path(file), line, what + _imported_by(file, result["file"]))
 
 
-def _error(file: str, error: Mapping[str, Any], created: Mapping[str, int]) -> Finding:
-    """What Airflow could not import or refuses, at the user's last line in the traceback, or where the DAG is made."""
+def _error(file: str, error: Mapping[str, Any], created: Mapping[str, int]) -> DagFileProblem:
+    """An import error: at the user's last line in the traceback, or at the DAG's definition."""
     lines = error["text"].strip().splitlines()
     deepest = max((index for index, line in enumerate(lines) if line.startswith("  File ")), default=-1)
     last = next((line for line in lines[deepest + 1 :] if not line.startswith(" ")), lines[-1])
     message = re.sub(r"^(\w+\.)+", "", last)
-    advice = next((f" ({way})" for pattern, way in _ADVICE if re.search(pattern, message)), "")
+    advice = next((f" ({text})" for pattern, text in _ADVICE if re.search(pattern, message)), "")
     named = [line for dag, line in created.items() if re.search(rf"(?<!\w){re.escape(dag)}(?!\w)", message)]
-    where, line = error["frames"][-1] if error["frames"] else (file, (named or [*created.values(), 1])[0])
-    return Finding(shown_path(where), line, message + advice + _through(where, file))
+    place, line = error["frames"][-1] if error["frames"] else (file, (named or [*created.values(), 1])[0])
+    return DagFileProblem(shown_path(place), line, message + advice + _imported_by(place, file))
 
 
-def _through(where: str, file: str) -> str:
-    return "" if where == file else f" [imported by {shown_path(file)}]"
+def _imported_by(place: str, file: str) -> str:
+    return "" if place == file else f" [imported by {shown_path(file)}]"
 
 
 def shown_path(file: str) -> str:
-    """The path as a person, a terminal or GitHub finds it: from the working folder where it is below."""
+    """The path relative to the working folder, or to GitHub's workspace, if it is below."""
     here = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
     path = Path(file)
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

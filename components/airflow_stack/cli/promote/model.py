@@ -1,20 +1,21 @@
-"""What a promotion, or a rollback, would move: commits, files, DAGs, and how the settings of the two stacks differ. Pure."""
+"""A promotion or a rollback as a plan: commits, files, DAGs, and different settings of the two stacks. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_stack.cli.promote.dag_summary import Dag, UnreadableError, dags_of
 from airflow_stack.settings.models import Settings
 
-# What is an environment's own: where it is, how it is reached, what it follows, which generation its keys have.
-_OWN = (
+from .dag_summary import DeclaredDag, NotPythonError, declared_dags
+
+# Settings that are expected to differ between environments.
+_ENVIRONMENT = (
     "dags.branch", "dags.tag", "namespace", "ingress", "database", "logs", "labels", "protect", "rotation", "quota",
     "serviceAccountAnnotations",
 )  # fmt: skip
-_RUNS = ("chart", "images")
-# Free text of the user's, which may hold what should have been a secret, and what is too long to read: named, never shown.
-_NAMED = ("environment", "values", "serviceAccountAnnotations", "ingress.annotations", "dags.knownHosts")
+_SOFTWARE = ("chart", "images")
+# Free text that may hold a secret, and long texts: only named, never shown.
+_NOT_SHOWN = ("environment", "values", "serviceAccountAnnotations", "ingress.annotations", "dags.knownHosts")
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class File:
-    """A file that differs, with its text on either side where it is Python."""
+class ChangedFile:
+    """A file that differs; of a Python file also its text before and after."""
 
     change: str
     """`added`, `changed` or `removed`."""
@@ -39,50 +40,50 @@ class File:
 
 @dataclass(frozen=True)
 class DagChange:
-    """How one DAG differs."""
+    """Change of one DAG."""
 
     change: str
     """`added`, `removed`, `renamed`, `rescheduled`, or `unreadable` for a file that is not Python."""
     id: str
     path: str
     before: str = ""
-    """Schedule; of a renamed one the id."""
+    """Schedule; of a renamed DAG its id."""
     after: str = ""
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A setting that the two stacks do not share."""
+class SettingDifference:
+    """A setting with another value in each stack."""
 
     key: str
     source: str
     target: str
     kind: str
-    """`runs` for chart and images, `own` for what is an environment's own, else `other`."""
+    """`runs` for chart and images, `own` for settings that are expected to differ, else `other`."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What moves."""
+class PromotionPlan:
+    """A move of the branch or tag that a stack follows."""
 
     stack: str
     repository: str
     ref: str
-    """The full name of what is moved or made, such as `refs/heads/release`."""
+    """Full name of the ref that is moved or created, such as `refs/heads/release`."""
     before: str | None
-    """Commit that the stack follows now; None where its branch is yet to be made."""
+    """Commit of the ref now; None: the ref does not exist yet."""
     after: str
     commits: list[Commit]
-    files: list[File]
+    files: list[ChangedFile]
     """Those below the stack's `dags.path`."""
     other_files: int
     dags: list[DagChange]
     forward: bool = True
     source: str = ""
-    """The stack that it comes from."""
-    differences: list[Difference] = field(default_factory=list)
+    """The stack whose commit is promoted."""
+    differences: list[SettingDifference] = field(default_factory=list)
     verified: str = ""
-    """By what it is known that the source runs the commit."""
+    """Evidence that the source runs the commit."""
     refusals: list[str] = field(default_factory=list)
 
     @property
@@ -92,32 +93,33 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the stack is there already."""
+        """Whether the ref is at the commit already."""
         return self.before == self.after
 
 
-def commits(number: int) -> str:
-    """A number of commits, in words."""
+def counted_commits(number: int) -> str:
+    """`1 commit`, `2 commits`."""
     return f"{number} commit{'s' * (number != 1)}"
 
 
-def dag_changes(files: Iterable[File]) -> list[DagChange]:
-    """How the DAGs of these files differ; one that only went to another file does not."""
-    unreadable, before, after = list[DagChange](), dict[str, tuple[Dag, str]](), dict[str, tuple[Dag, str]]()
+def dag_changes(files: Iterable[ChangedFile]) -> list[DagChange]:
+    """Changes of the DAGs in these files. A DAG that only moved to another file has none."""
+    unreadable = list[DagChange]()
+    before, after = dict[str, tuple[DeclaredDag, str]](), dict[str, tuple[DeclaredDag, str]]()
     for file in files:
         for text, found in ((file.before, before), (file.after, after)):
             try:
-                found |= {dag.id: (dag, file.path) for dag in dags_of(text or "")}
-            except UnreadableError as error:
+                found |= {dag.id: (dag, file.path) for dag in declared_dags(text or "")}
+            except NotPythonError as error:
                 if found is after:
                     unreadable.append(DagChange("unreadable", str(error), file.path))
     gone = [dag for id_, dag in before.items() if id_ not in after]
-    come = [dag for id_, dag in after.items() if id_ not in before]
-    renamed = list(_renamed(gone, come))
+    new = [dag for id_, dag in after.items() if id_ not in before]
+    renamed = list(_renamed(gone, new))
     known = {each.before for each in renamed} | {each.id for each in renamed}
     changes = [
         *renamed,
-        *(DagChange("added", dag.id, path, after=dag.schedule) for dag, path in come if dag.id not in known),
+        *(DagChange("added", dag.id, path, after=dag.schedule) for dag, path in new if dag.id not in known),
         *(DagChange("removed", dag.id, path, before=dag.schedule) for dag, path in gone if dag.id not in known),
         *(
             DagChange("rescheduled", id_, path, before[id_][0].schedule, dag.schedule)
@@ -128,19 +130,19 @@ def dag_changes(files: Iterable[File]) -> list[DagChange]:
     return unreadable + sorted(changes, key=lambda each: (each.path, each.id))
 
 
-def _renamed(gone: list[tuple[Dag, str]], come: list[tuple[Dag, str]]) -> Iterator[DagChange]:
-    """The one DAG that left a file where one other came."""
-    for dag, path in come:
+def _renamed(gone: list[tuple[DeclaredDag, str]], new: list[tuple[DeclaredDag, str]]) -> Iterator[DagChange]:
+    """Files in which one DAG disappears and one appears."""
+    for dag, path in new:
         others = [other for other, place in gone if place == path]
-        if len(others) == 1 and [place for _, place in come].count(path) == 1:
+        if len(others) == 1 and [place for _, place in new].count(path) == 1:
             yield DagChange("renamed", dag.id, path, others[0].id, dag.id)
 
 
-def differences(source: Settings, target: Settings) -> list[Difference]:
-    """The settings that differ, defaults counted in; a secret is in none of them."""
+def setting_differences(source: Settings, target: Settings) -> list[SettingDifference]:
+    """Settings with another value in each stack, including defaults. Settings hold no secrets."""
     left, right = (dict(_flat(each.model_dump(mode="json", by_alias=True))) for each in (source, target))
     found = [
-        Difference(key, _shown(key, left.get(key)), _shown(key, right.get(key)), _kind(key))
+        SettingDifference(key, _shown(key, left.get(key)), _shown(key, right.get(key)), _kind(key))
         for key in sorted(left.keys() | right.keys())
         if left.get(key) != right.get(key)
     ]
@@ -155,15 +157,15 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + key, value
 
 
-def _below(key: str, names: Iterable[str]) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in names)
+def _is_below(key: str, paths: Iterable[str]) -> bool:
+    return any(key == path or key.startswith(f"{path}.") for path in paths)
 
 
 def _shown(key: str, value: object) -> str:
     if value is None:
         return "not set"
-    return "set" if _below(key, _NAMED) else str(value)
+    return "set" if _is_below(key, _NOT_SHOWN) else str(value)
 
 
 def _kind(key: str) -> str:
-    return "runs" if _below(key, _RUNS) else "own" if _below(key, _OWN) else "other"
+    return "runs" if _is_below(key, _SOFTWARE) else "own" if _is_below(key, _ENVIRONMENT) else "other"

@@ -1,6 +1,6 @@
-"""The record of a promotion: the text of an annotated tag `promoted/<stack>/<time>` that is pushed together with the branch.
+"""The record of a promotion: an annotated tag `promoted/<stack>/<time>` that is pushed together with the branch. Pure.
 
-So that whoever clones the repository knows where a stack was before, with no state of ours. Pure.
+Every clone of the repository has it, so a rollback needs no other state.
 """
 
 import re
@@ -14,8 +14,8 @@ _HASH = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True)
-class Record:
-    """One move of one stack."""
+class PromotionRecord:
+    """One promotion or rollback of one stack."""
 
     kind: str
     """`promotion` or `rollback`."""
@@ -23,42 +23,41 @@ class Record:
     before: str | None
     after: str
     source: str = ""
-    """The stack that it came from."""
+    """The stack whose commit was promoted."""
     verified: str = ""
 
     def text(self, stack: str) -> str:
-        """What the tag says, to people first."""
+        """Message of the tag: a line for people, then one line for each field."""
         values = {**vars(self), "before": self.before or _NOTHING}
         lines = [f"{label}: {values[name]}" for name, label in _LABELS.items() if values[name]]
         return f"{self.kind} of {stack} to {self.after[:12]}\n\n" + "\n".join(lines) + "\n"
 
     @classmethod
-    def parse(cls, text: str) -> "Record | None":
-        """Read a tag's text; None where somebody else wrote it."""
+    def parse(cls, text: str) -> "PromotionRecord | None":
+        """The record in a tag's message; None for other tags."""
         lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
         if not {"Kind", "Ref", "Before", "After"} <= lines.keys():
             return None
         values = {name: lines.get(label, "") for name, label in _LABELS.items()}
         before = None if values.pop("before") == _NOTHING else lines["Before"]
-        return (
-            cls(before=before, **values) if all(map(_HASH.fullmatch, filter(None, (before, values["after"])))) else None
-        )
+        is_valid = all(map(_HASH.fullmatch, filter(None, (before, values["after"]))))
+        return cls(before=before, **values) if is_valid else None
 
 
 def prefix(stack: str) -> str:
-    """What the names of a stack's records begin with."""
+    """Beginning of the names of a stack's tags."""
     return f"promoted/{stack}/"
 
 
-def name(stack: str, now: datetime) -> str:
-    """A new record's name: they sort by time, and no two are alike."""
+def new_name(stack: str, now: datetime) -> str:
+    """Name of a new tag. Names sort by time and are unique."""
     return f"{prefix(stack)}{now:%Y%m%dT%H%M%SZ}-{token_hex(3)}"
 
 
-def last_promotion(records: list[Record], ref: str, head: str) -> Record | None:
-    """The promotion that brought a ref to where it is now; `records` are sorted by time.
+def last_promotion(records: list[PromotionRecord], ref: str, head: str) -> PromotionRecord | None:
+    """The promotion that moved a ref to its current commit; `records` are sorted by time.
 
-    One whose push came to nothing, or that was rolled back, does not end where the ref is.
+    A promotion whose push failed, or that was rolled back, does not end at the current commit.
     """
     made = [each for each in records if (each.kind, each.ref, each.after) == ("promotion", ref, head)]
     return made[-1] if made else None

@@ -1,6 +1,6 @@
-"""Which commit a stack runs, by its own word: what its DAG processors' pods last logged. Reads pods and logs, changes nothing.
+"""The commit that a stack runs, by the logs of its DAG processors. Reads pods and logs.
 
-git-sync logs each commit that it has put in place, also when it starts anew; with a git bundle Airflow's DAG processor logs each version.
+git-sync logs each commit that it has checked out, also after a restart. With a git bundle Airflow's DAG processor logs each version.
 """
 
 import re
@@ -17,17 +17,20 @@ _LINES = 100_000
 _LABELS = "component=dag-processor"
 
 
-def running(reader: NamespaceReader, delivery: DagDelivery) -> dict[str, str]:
-    """The commit of each DAG processor's pod, by the pod's name; empty text where it does not say."""
-    container, said = ("git-sync", _GIT_SYNC) if delivery is DagDelivery.GIT_SYNC else ("dag-processor", _BUNDLE)
+def running_commits(reader: NamespaceReader, delivery: DagDelivery) -> dict[str, str]:
+    """The commit of each DAG processor, by the name of its pod; empty text if its log names none.
+
+    Raises:
+        ClusterError: the API server does not answer or refuses.
+    """
+    container, pattern = ("git-sync", _GIT_SYNC) if delivery is DagDelivery.GIT_SYNC else ("dag-processor", _BUNDLE)
     found = {}
     for pod in reader.read("pods", _LABELS):
-        there = any(each.name == container and each.running for each in containers(pod))
-        if pod["metadata"].get("deletionTimestamp") or not there:
+        is_running = any(each.name == container and each.running for each in containers(pod))
+        if pod["metadata"].get("deletionTimestamp") or not is_running:
             continue
         name = pod["metadata"]["name"]
-        matches = [
-            match for line in reader.follow(name, container, _LINES, follow=False) if (match := said.search(line))
-        ]
+        lines = reader.follow(name, container, _LINES, follow=False)
+        matches = [match for line in lines if (match := pattern.search(line))]
         found[name] = matches[-1]["commit"] if matches else ""
     return found

@@ -1,4 +1,4 @@
-"""The two ends of a promotion: what each stack follows, by its file, and whether one can be promoted to the other. Asks neither git host nor cluster."""
+"""The branch or tag that a stack follows, by its file, and whether a commit can move from one stack to another."""
 
 import re
 import subprocess
@@ -16,30 +16,29 @@ from airflow_stack.settings.models import Settings
 
 
 @dataclass(frozen=True)
-class End:
-    """One stack, by its file."""
+class StackRef:
+    """A stack, and the branch or tag that it follows."""
 
     stack: str
     settings: Settings
 
     @classmethod
-    def read(cls, root: Path, stack: str) -> "End":
-        """Read a stack that follows a branch or a tag.
+    def read(cls, root: Path, stack: str) -> "StackRef":
+        """Read a stack file.
 
         Raises:
-            SettingsError: its settings are wrong.
-            UserError: it follows nothing that could move.
+            UserError: its settings are wrong, or it follows neither a branch nor a tag.
         """
         settings = stack_file.settings(root, stack)
         name, dags = stack.rsplit("/", 1)[-1], settings.dags
         if dags.delivery is DagDelivery.IMAGE:
             raise UserError(
-                f"stack {name!r} has its DAGs in Airflow's image, which no branch moves; promote the image: "
+                f"stack {name!r} has its DAGs in Airflow's image; promote the image instead: "
                 f"pulumi config set --path 'airflow:images.airflow' <image> --stack {name}"
             )
         if dags.commit:
             raise UserError(
-                f"stack {name!r} follows the commit {dags.commit}, which stays where it is; have it follow a branch: "
+                f"stack {name!r} is pinned to the commit {dags.commit}; let it follow a branch: "
                 f"pulumi config rm --path 'airflow:dags.commit' --stack {name}, then "
                 f"pulumi config set --path 'airflow:dags.branch' <branch> --stack {name}"
             )
@@ -47,7 +46,7 @@ class End:
 
     @property
     def ref(self) -> str:
-        """The full name of what it follows."""
+        """Full name of the branch or tag."""
         return f"refs/{'tags' if self.settings.dags.tag else 'heads'}/{self.settings.dags.ref}"
 
     @property
@@ -57,39 +56,39 @@ class End:
         return (self.settings.dags.known_hosts or known_hosts_for(url.host, url.port) or "") if url.is_ssh else ""
 
 
-def check_pair(source: End, target: End) -> None:
-    """Refuse two stacks between which nothing can move.
+def check_pair(source: StackRef, target: StackRef) -> None:
+    """Check that a commit can move from one stack to the other.
 
     Raises:
-        UserError: they follow different repositories, or one and the same ref.
+        UserError: they follow different repositories, or the same ref.
     """
-    ours, theirs = source.settings.dags.repository, target.settings.dags.repository
-    if not same_repository(GitUrl.parse(ours), GitUrl.parse(theirs)):
+    theirs, ours = source.settings.dags.repository, target.settings.dags.repository
+    if not same_repository(GitUrl.parse(theirs), GitUrl.parse(ours)):
         raise UserError(
-            f"stack {source.stack!r} follows {ours} and {target.stack!r} {theirs}: "
-            "a commit moves only within one repository; give both the same dags.repository"
+            f"stack {source.stack!r} follows {theirs} and {target.stack!r} follows {ours}: "
+            "a commit moves only within one repository; set the same dags.repository for both"
         )
     if source.ref == target.ref:
         raise UserError(
-            f"stacks {source.stack!r} and {target.stack!r} both follow {source.ref}: nothing stands between them; "
+            f"stacks {source.stack!r} and {target.stack!r} both follow {source.ref}; let {target.stack!r} follow a branch of its own: "
             f"pulumi config set --path 'airflow:dags.branch' release --stack {target.stack}"
         )
 
 
 def uncommitted(root: Path, stacks: list[str], env: Mapping[str, str]) -> list[str]:
-    """Stack files that say something else than what was committed, so that the stacks may follow something else.
+    """Stack files with uncommitted changes: the deployed stacks may follow another ref.
 
     Raises:
-        UserError: git does not say.
+        UserError: git is missing or fails.
     """
     files = [f"Pulumi.{stack}.yaml" for stack in stacks]
     command = ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=all", "--", *files]
     try:
         done = subprocess.run(command, env={**env, "LC_ALL": "C"}, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise UserError("git is needed and was not found on PATH") from None
+        raise UserError("git was not found on PATH") from None
     if done.returncode and "not a git repository" not in done.stderr:
-        raise UserError(f"whether {' and '.join(files)} are committed could not be found out: {done.stderr.strip()}")
+        raise UserError(f"git cannot tell whether {' and '.join(files)} are committed: {done.stderr.strip()}")
     return [file for file in files if re.search(rf"{re.escape(file)}\"?$", done.stdout, re.MULTILINE)]
 
 
