@@ -15,14 +15,15 @@ from rich.text import Text
 from airflow_stack.cli.console import console, duration, say
 from sandbox import SandboxError
 from sandbox.airflow_api import AirflowApi, AirflowApiError, TaskInstance, heartbeat_age
-from sandbox.observed_run import Observation, print_observation
+from sandbox.observed_run import print_observation
+from sandbox.pod_watch import PodObservation
 
 SMOKE = "smoke"
 _FRESH_SECONDS = 30.0
 _PERIOD = 1.0  # seconds
 _LIMITS = {"API": 300.0, "scheduler": 120.0, "DAGs": 300.0, "smoke run": 420.0}  # seconds
 
-ObservePods = Callable[[str], Observation]
+ObservePods = Callable[[str], PodObservation]
 """Observes the pods. Of the task pods, only those of the named DAG count."""
 
 

@@ -1,23 +1,22 @@
 """Choice of the cluster: one that the user names, kind, a node of our own, or simulated nodes.
 
-A cluster of the user is used only by name, and never stopped. To add a type of cluster, write a class with the members of `Cluster`.
+A cluster of the user is used only by name, and never stopped. To add a type of cluster, derive a class from `Cluster`.
 """
 
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote
 
 import yaml
 
 from airflow_stack.cli.console import say
-from airflow_stack.settings.images import Images
 from sandbox import SandboxError, tool_sources
+from sandbox.cluster import Cluster
 from sandbox.node import NodeCluster, machine
-from sandbox.pins import KIND_TOOL, KUBECTL, Tool
+from sandbox.pins import KIND_TOOL, KUBECTL
 from sandbox.simulated import SimulatedCluster
 from sandbox.toolchain import LocatedTool
 
@@ -25,48 +24,11 @@ _KIND_NAME = "airflow-stack"
 _KIND_NETWORK = ("docker", "network", "inspect", "kind", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
 
 
-class Cluster(Protocol):
-    """A Kubernetes cluster for stacks."""
-
-    about: str
-    """Description for the user. Names the simulated parts."""
-    throwaway: bool
-    """Whether the sandbox owns the cluster and may delete it."""
-    runs_pods: bool
-    """Whether pods run processes and answer on the network."""
-    tools: tuple[Tool, ...]
-    """Tools that the cluster needs."""
-    kubeconfig: str
-    """Value of KUBECONFIG."""
-    stacks: Path
-    """Folder of the stacks' state. Deleted with a throwaway cluster."""
-
-    def start(self, tools: Mapping[str, LocatedTool]) -> None:
-        """Start the cluster, or its missing parts."""
-
-    def provide_images(self, images: Images) -> str | None:
-        """Make a stack's images available. Returns the registry that replaces their own, if any."""
-
-    def git_server_address(self) -> str:
-        """Address at which pods reach the sandbox's git server."""
-
-    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """Wrap a command so that it can listen at `git_server_address`."""
-
-    def stop(self, *, keep: bool = False) -> list[str]:
-        """Stop a throwaway cluster, and delete its data unless `keep`. Returns the names of the stopped processes."""
-
-    def running(self) -> bool:
-        """Whether the cluster runs."""
-
-
-class KindCluster:
+class KindCluster(Cluster):
     """A kind cluster: real nodes in Docker."""
 
     about = "a kind cluster in Docker with real nodes and pods"
-    throwaway = True
-    runs_pods = True
-    tools: tuple[Tool, ...] = (KIND_TOOL, KUBECTL)
+    tools = (KIND_TOOL, KUBECTL)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -81,17 +43,9 @@ class KindCluster:
         if self._kind(*verb, f"--name={_KIND_NAME}", f"--kubeconfig={self.kubeconfig}").returncode != 0:
             raise SandboxError("kind did not create the cluster, for the reason above")
 
-    def provide_images(self, images: Images) -> str | None:
-        """Nothing to do: the nodes pull images."""
-        return None
-
     def git_server_address(self) -> str:
         """Address of this machine in Docker's network."""
         return subprocess.run(_KIND_NETWORK, capture_output=True, text=True, check=True).stdout.split()[0]
-
-    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """The command itself: pods reach this machine."""
-        return command
 
     def stop(self, *, keep: bool = False) -> list[str]:
         """Delete the cluster. kind cannot stop one and keep its data."""
@@ -110,12 +64,11 @@ class KindCluster:
         return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
 
 
-class NamedCluster:
+class NamedCluster(Cluster):
     """A cluster of the user, named by its kubeconfig context. Never started or stopped."""
 
     throwaway = False
-    runs_pods = True
-    tools: tuple[Tool, ...] = (KUBECTL,)
+    tools = (KUBECTL,)
 
     def __init__(self, state: Path, context: str) -> None:
         files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
@@ -137,10 +90,6 @@ class NamedCluster:
         choice = {"apiVersion": "v1", "kind": "Config", "current-context": self._context}
         (self.stacks / "context.yaml").write_text(yaml.safe_dump(choice))
 
-    def provide_images(self, images: Images) -> str | None:
-        """Nothing to do: the nodes pull images."""
-        return None
-
     def git_server_address(self) -> str:
         """Refuse: the sandbox serves DAGs only to its own clusters."""
         raise SandboxError(
@@ -148,16 +97,12 @@ class NamedCluster:
             "pulumi config set --path airflow:dags.repository git@github.com:acme/dags.git"
         )
 
-    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """The command itself: nothing is served to this cluster."""
-        return command
-
     def stop(self, *, keep: bool = False) -> list[str]:
         """Nothing to do: the cluster is the user's."""
         return []
 
     def running(self) -> bool:
-        """Always true: Pulumi reports a cluster that does not answer."""
+        """Always true: Pulumi reports an unreachable cluster."""
         return True
 
 

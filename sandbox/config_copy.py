@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from airflow_stack.inputs import validation
 from airflow_stack.inputs.secrets import PROJECT
-from sandbox import SandboxError
+from sandbox import SandboxError, git_repository
 
 _CHART, _DAGS, _IMAGES, _GIT_KEY = (f"{PROJECT}:{key}" for key in ("chart", "dags", "images", "gitSshKey"))
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
@@ -137,10 +135,7 @@ def _missing(config: Mapping[str, object]) -> list[str]:
 
 
 def _throwaway(key: str) -> str:
-    if key != _GIT_KEY:
-        return secrets.token_urlsafe(24)
-    private = Ed25519PrivateKey.generate()
-    return private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    return git_repository.new_private_key() if key == _GIT_KEY else secrets.token_urlsafe(24)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

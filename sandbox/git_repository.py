@@ -89,6 +89,12 @@ def extract(home: Path, ref: str, target: Path) -> None:
         files.extractall(target, filter="data")
 
 
+def new_private_key() -> str:
+    """A new SSH key in OpenSSH format."""
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
 def _public(file: Path) -> str:
     key = load_ssh_private_key(file.read_bytes(), None).public_key()
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
@@ -97,8 +103,7 @@ def _public(file: Path) -> str:
 def _make_key(file: Path) -> None:
     new = file.with_suffix(".new")
     new.touch(mode=0o600)
-    key = Ed25519PrivateKey.generate()
-    new.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    new.write_text(new_private_key())
     new.rename(file)
 
 

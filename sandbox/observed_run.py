@@ -10,11 +10,12 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from rich.text import Text
 
 from airflow_stack.cli.console import console, say
+from sandbox.pod_watch import PodObservation
 
 PRIVATE = 0o077
 """Umask of Pulumi: with `-v=9` it logs secrets in plain text to the temporary folder."""
@@ -22,23 +23,7 @@ _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 
 
-class Observation(Protocol):
-    """Report of an observer."""
-
-    @property
-    def summary(self) -> str:
-        """Current state, in one line."""
-
-    @property
-    def changes(self) -> Sequence[str]:
-        """Changes since the last observation, one line each."""
-
-    @property
-    def problems(self) -> Sequence[object]:
-        """Problems that do not resolve themselves."""
-
-
-Observer = Callable[[], Observation]
+Observer = Callable[[], PodObservation]
 
 
 def run_observed(command: Sequence[str], folder: Path, env: Mapping[str, str], log: Path, observe: Observer) -> bool:
@@ -91,7 +76,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def print_observation(seen: Observation) -> None:
+def print_observation(seen: PodObservation) -> None:
     """Print problems and, except on a terminal, changes: there the status line shows them."""
     for line in () if console.is_terminal else seen.changes:
         say(f"    {line}")

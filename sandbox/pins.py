@@ -1,6 +1,7 @@
 """Tools of the sandbox, with versions and download URLs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 # renovate: datasource=github-releases depName=pulumi/pulumi
 PULUMI = "3.250.0"
@@ -59,36 +60,23 @@ class Tool:
 
 
 def _kubernetes(name: str, seconds: int, *version_arguments: str) -> Tool:
-    return Tool(
-        name=name,
-        version=KUBERNETES,
-        package=f"k8s.io/kubernetes/cmd/{name}",
-        seconds=seconds,
-        url=f"https://dl.k8s.io/v{KUBERNETES}/bin/{{os}}/{{arch}}/{name}",
-        checksums="{url}.sha256",
-        minimum="1.34",
-        version_arguments=version_arguments or ("--version",),
-    )
+    url = f"https://dl.k8s.io/v{KUBERNETES}/bin/{{os}}/{{arch}}/{name}"
+    arguments = version_arguments or ("--version",)
+    package = f"k8s.io/kubernetes/cmd/{name}"
+    return Tool(name, KUBERNETES, package, seconds, url, "{url}.sha256", "1.34", version_arguments=arguments)
+
+
+def _pulumi(name: str, module: str, seconds: int, **more: Any) -> Tool:  # noqa: ANN401  further fields of Tool
+    package = f"github.com/pulumi/{module}/cmd/{name}"
+    return Tool(name, PULUMI, package, seconds, _PULUMI_URL, PULUMI_CHECKSUMS, **more)
 
 
 ENGINE = (
-    Tool(
-        name="pulumi",
-        version=PULUMI,
-        package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-        seconds=240,
-        url=_PULUMI_URL,
-        checksums=PULUMI_CHECKSUMS,
-        minimum="3.250",
-        version_arguments=("version",),
-    ),
-    Tool(
-        name="pulumi-language-python",
-        version=PULUMI,
-        package="github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
-        seconds=30,
-        url=_PULUMI_URL,
-        checksums=PULUMI_CHECKSUMS,
+    _pulumi("pulumi", "pulumi/pkg/v3", 240, minimum="3.250", version_arguments=("version",)),
+    _pulumi(
+        "pulumi-language-python",
+        "pulumi/sdk/v3/python",
+        30,
         module_version=LANGUAGE_HOST_MODULE,
         script="pulumi-language-python-exec",
     ),
@@ -105,24 +93,8 @@ ENGINE = (
 )
 # For programs in examples/ that are not Python. The versions to build work with the newer engine.
 EXAMPLE_HOSTS = (
-    Tool(
-        name="pulumi-language-yaml",
-        version=PULUMI,
-        package="github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
-        seconds=60,
-        url=_PULUMI_URL,
-        checksums=PULUMI_CHECKSUMS,
-        module_version="1.38.1",
-    ),
-    Tool(
-        name="pulumi-language-nodejs",
-        version=PULUMI,
-        package="github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
-        seconds=40,
-        url=_PULUMI_URL,
-        checksums=PULUMI_CHECKSUMS,
-        module_version="3.60.0",
-    ),
+    _pulumi("pulumi-language-yaml", "pulumi-yaml", 60, module_version="1.38.1"),
+    _pulumi("pulumi-language-nodejs", "pulumi/sdk/v3/nodejs", 40, module_version="3.60.0"),
 )
 CONTROL_PLANE = (
     Tool(

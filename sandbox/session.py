@@ -18,7 +18,7 @@ from airflow_stack.names import API_SERVER_PORT, RELEASE
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, config_copy, daemons, git_repository, pins, tool_sources, toolchain
 from sandbox.airflow_ready import dag_files
-from sandbox.clusters import Cluster
+from sandbox.cluster import Cluster
 from sandbox.config_copy import ServedRepository
 from sandbox.control_plane import free_ports
 from sandbox.pulumi_environment import environment, official_plugins

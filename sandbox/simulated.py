@@ -11,7 +11,7 @@ from lightkube.resources.core_v1 import Node
 
 from sandbox import SandboxError
 from sandbox.control_plane import HERE, ControlPlane, Groups
-from sandbox.pins import CONTROL_PLANE, KWOK_TOOL, Tool
+from sandbox.pins import CONTROL_PLANE, KWOK_TOOL
 from sandbox.toolchain import LocatedTool
 
 
@@ -20,7 +20,7 @@ class SimulatedCluster(ControlPlane):
 
     about = "a real Kubernetes API with simulated nodes, where pods run no process and answer no request"
     runs_pods = False
-    tools: tuple[Tool, ...] = (*CONTROL_PLANE, KWOK_TOOL)
+    tools = (*CONTROL_PLANE, KWOK_TOOL)
 
     def __init__(self, folder: Path) -> None:
         # Kubernetes rejects loopback addresses in endpoints. No client uses this one.

@@ -67,11 +67,8 @@ def _digest(*parts: object) -> str:
 def _archive(cache: Path, images: Images) -> Path:
     own = [(file.name, file.read_bytes()) for file in (*program_files(), Path(oci.__file__))]
     folders = debian.tree_folder(cache).name, _airflow_folder(cache, images).name
-    return (
-        cache
-        / "node"
-        / f"stand-ins-{images.airflow.airflow_version}-{_digest(folders, debian.NOT_IN_IMAGES, list(oci_images(images)), own)}.tar"
-    )
+    digest = _digest(folders, debian.NOT_IN_IMAGES, list(oci_images(images)), own)
+    return cache / "node" / f"stand-ins-{images.airflow.airflow_version}-{digest}.tar"
 
 
 def _airflow_folder(cache: Path, images: Images) -> Path:
@@ -105,23 +102,10 @@ def _airflow(cache: Path, images: Images, base: Path, shown: Progress) -> Path:
     with toolchain.atomic_folder(final) as made:
         local = made / "usr" / "local"
         packages = local / "lib" / python / "dist-packages"
-        command = [
-            *(
-                str(Path(sys.executable).with_name("uv")),
-                "pip",
-                "install",
-                "--python",
-                sys.executable,
-                "--link-mode=copy",
-            ),
-            *(
-                "--python-version",
-                python.removeprefix("python"),
-                "--python-platform",
-                f"{platform.machine()}-manylinux_2_28",
-            ),
-            *("--target", str(packages), *_requirements(version)),
-        ]
+        command = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--link-mode=copy"]
+        command += [f"--python={sys.executable}", f"--python-version={python.removeprefix('python')}"]
+        command += [f"--python-platform={platform.machine()}-manylinux_2_28", f"--target={packages}"]
+        command += _requirements(version)
         try:
             toolchain.run(command, final.parent, dict(os.environ), log, shown)
         except SandboxError:

@@ -13,13 +13,6 @@ from sandbox.airflow_ready import ReadyAirflow
 from sandbox.sandbox_stack import PulumiResult, SandboxStack
 from sandbox.session import GIT, ROOT, STAND_IN_CHART, Session
 
-_OPERATIONS = {
-    "same": "unchanged",
-    "create": "created",
-    "update": "updated",
-    "replace": "replaced",
-    "delete": "deleted",
-}
 _SHOWN = ("namespace", "gitDeployKey", "dagRepository", "dagRef", "chartVersion", "adminUser")
 
 
@@ -32,7 +25,9 @@ def show(session: Session, stack: SandboxStack, result: PulumiResult, page: str,
         grid.add_row(Text(label), Text(text, overflow="fold"))
     grid.add_row()
     grid.add_row(Text("Next", style="bold"), Text(_next_step(session, stack, outputs)))
-    changes = ", ".join(f"{count} {_OPERATIONS.get(kind, kind)}" for kind, count in result.changes.items())
+    changes = ", ".join(
+        f"{count} {'unchanged' if kind == 'same' else f'{kind}d'}" for kind, count in result.changes.items()
+    )
     console.print(Panel(grid, title=f"Stack {stack.name} is up ({changes})", title_align="left"))
     for warning in ready.warnings if ready else ():
         console.print(Text(f"warning: {warning}", style="yellow"))

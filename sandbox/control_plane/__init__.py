@@ -14,9 +14,8 @@ from pathlib import Path
 import yaml
 from lightkube import Client, KubeConfig, codecs
 
-from airflow_stack.settings.images import Images
 from sandbox import SandboxError, daemons, pki
-from sandbox.pins import CONTROL_PLANE, Tool
+from sandbox.cluster import Cluster
 from sandbox.toolchain import LocatedTool
 
 HERE = Path(__file__).parent
@@ -26,11 +25,8 @@ _START_SECONDS = 60
 Groups = list[dict[str, list[str]]]
 
 
-class ControlPlane:
+class ControlPlane(Cluster):
     """A cluster in one folder. Each process listens on a port of this machine's loopback."""
-
-    tools: tuple[Tool, ...] = CONTROL_PLANE
-    throwaway = True
 
     def __init__(self, folder: Path, bind: str, address: str) -> None:
         self.folder = folder.absolute()
@@ -94,18 +90,6 @@ class ControlPlane:
     def wait_for_node(self, client: Client) -> None:
         """Wait until a node accepts pods."""
         raise NotImplementedError
-
-    def provide_images(self, images: Images) -> str | None:
-        """Nothing to do: simulated pods need no images."""
-        return None
-
-    def git_server_address(self) -> str:
-        """This machine's loopback: no pod connects."""
-        return "127.0.0.1"
-
-    def in_pod_network(self, command: Sequence[str]) -> Sequence[str]:
-        """The command itself."""
-        return command
 
     # Ports, certificates, health.
 

@@ -49,11 +49,7 @@ def oci_images(images: Images) -> Iterator[OciImage]:
     yield _image(
         images.reference(images.airflow),
         f"Airflow {airflow} from PyPI on Debian, not the official image",
-        {
-            "Entrypoint": ["/usr/bin/dumb-init", "--", "/entrypoint"],
-            "User": "50000",
-            "WorkingDir": "/opt/airflow",
-        },
+        {"Entrypoint": ["/usr/bin/dumb-init", "--", "/entrypoint"], "User": "50000", "WorkingDir": "/opt/airflow"},
         {
             "HOME": "/home/airflow",
             "AIRFLOW_HOME": "/opt/airflow",

@@ -24,7 +24,7 @@ from airflow_stack.settings.images import Images
 from sandbox import SandboxError, daemons, debian, stand_in_images, tool_sources
 from sandbox.control_plane import ControlPlane, Groups
 from sandbox.node import image_cache, machine
-from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE, Tool
+from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE
 from sandbox.simulated import accepts_pods
 from sandbox.toolchain import cache_folder
 
@@ -38,8 +38,7 @@ class NodeCluster(ControlPlane):
     """Control plane, and one node with containerd, kubelet, kube-proxy and CoreDNS."""
 
     about = "a Kubernetes node on this machine with real pods"
-    runs_pods = True
-    tools: tuple[Tool, ...] = (*CONTROL_PLANE, *NODE, KUBECTL)
+    tools = (*CONTROL_PLANE, *NODE, KUBECTL)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, bind="0.0.0.0", address=_ADDRESS)  # noqa: S104  (all interfaces of the node)

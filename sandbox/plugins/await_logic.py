@@ -38,7 +38,7 @@ class AwaitLogic:
     """Await logic of a plugin."""
 
     def __init__(self, api: KubernetesApi, cancelled: threading.Event) -> None:
-        self._api, self._cancelled, self._watches = api, cancelled, Informers(api, cancelled)
+        self._api, self._cancelled, self._informers = api, cancelled, Informers(api, cancelled)
 
     def until_ready(
         self, inputs: Properties, live: Properties, timeout: float, log: OperationLog, *, created: bool
@@ -95,10 +95,10 @@ class AwaitLogic:
         event_queue: SimpleQueue[Event] = SimpleQueue()
         end, namespace = time.monotonic() + timeout_seconds(timeout, inputs), metadata.get("namespace", "")
         with ExitStack() as following:
-            following.enter_context(self._watches.follow(api_version, kind, namespace, events))
+            following.enter_context(self._informers.follow(api_version, kind, namespace, events))
             if self._is_gone(live, log):
                 return
-            following.enter_context(self._watches.follow("v1", "Event", namespace, event_queue))
+            following.enter_context(self._informers.follow("v1", "Event", namespace, event_queue))
             while time.monotonic() < end and not self._cancelled.is_set():
                 _show_events(event_queue, live, log)
                 if (event := _next(events)) is None:
@@ -122,9 +122,9 @@ class AwaitLogic:
         events: SimpleQueue[Event] = SimpleQueue()
         event_queue: SimpleQueue[Event] = SimpleQueue()
         with ExitStack() as following:
-            following.enter_context(self._watches.follow("v1", "Event", namespace, event_queue))
+            following.enter_context(self._informers.follow("v1", "Event", namespace, event_queue))
             for api_version, kind in state.follows:
-                following.enter_context(self._watches.follow(api_version, kind, namespace, events))
+                following.enter_context(self._informers.follow(api_version, kind, namespace, events))
             end = time.monotonic() + timeout
             state.begin()
             while not state.is_ready(time.monotonic()):

@@ -35,10 +35,10 @@ class _Kubernetes(Provider):
             os.environ["KUBECONFIG"] = file
         mutable = settings.get("enableSecretMutable") == "true"
         api = KubernetesApi()
-        awaits = AwaitLogic(api, self._cancelled)
+        await_logic = AwaitLogic(api, self._cancelled)
         self.resources = {
             f"kubernetes:{group}:{kind}": ObjectType(
-                api, awaits, self._cancelled, group.removeprefix("core/"), kind, mutable
+                api, await_logic, self._cancelled, group.removeprefix("core/"), kind, mutable
             )
             for group, kinds in _KINDS.items()
             for kind in kinds

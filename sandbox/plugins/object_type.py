@@ -9,7 +9,6 @@ import os
 import threading
 from dataclasses import replace
 
-from sandbox.plugins import object_messages
 from sandbox.plugins.await_logic import AwaitError, AwaitLogic, option
 from sandbox.plugins.checkpoint import (
     checkpoint,
@@ -24,21 +23,14 @@ from sandbox.plugins.field_managers import may_force, takeover_patch
 from sandbox.plugins.kubernetes_api import KubernetesApi, KubernetesApiError
 from sandbox.plugins.normalize import READ_ONLY, normalized
 from sandbox.plugins.object_diff import diff_object
+from sandbox.plugins.object_messages import EXISTS, FORGET, NO_MATCH, NOT_LIVE, update_refused
 from sandbox.plugins.object_names import OPTION_PREFIX, namespace_and_name, object_id, with_name
 from sandbox.plugins.property_values import Properties, has_unknown, plain
 from sandbox.plugins.protocol import NotReadyError, PluginError, Request, ResourceDiff, ResourceType, accept_only
 from sandbox.plugins.readiness import FailedError, JobReadiness
 
 _RETRIES = 6  # the namespace or the CRD may appear soon
-_OPTIONS = (
-    "autonamed",
-    "deletionPropagationPolicy",
-    "patchForce",
-    "replaceUnready",
-    "skipAwait",
-    "timeoutSeconds",
-    "waitFor",
-)
+_OPTIONS = "autonamed deletionPropagationPolicy patchForce replaceUnready skipAwait timeoutSeconds waitFor".split()
 _SKIP_AT_DELETION = ("Job", "Namespace", "StatefulSet")
 _PROPAGATION = {"orphan": "Orphan", "background": "Background"}
 
@@ -53,25 +45,21 @@ class ObjectType(ResourceType):
     def __init__(
         self,
         api: KubernetesApi,
-        awaits: AwaitLogic,
+        await_logic: AwaitLogic,
         cancelled: threading.Event,
         api_version: str,
         kind: str,
         mutable: bool,
     ) -> None:
-        self._api, self._awaits, self._cancelled = api, awaits, cancelled
+        self._api, self._await_logic, self._cancelled = api, await_logic, cancelled
         self._api_version, self._kind, self._mutable = api_version, kind, mutable
 
     def check(self, request: Request) -> Properties:
         given = {"apiVersion": self._api_version, "kind": self._kind, **request.inputs}
         inputs = plain(given)
         metadata = inputs["metadata"] = with_name(inputs.get("metadata") or {}, request)
-        asked = [
-            key.removeprefix(OPTION_PREFIX)
-            for key in metadata.get("annotations") or {}
-            if key.startswith(OPTION_PREFIX)
-        ]
-        accept_only(_OPTIONS, asked)
+        annotations = metadata.get("annotations") or {}
+        accept_only(_OPTIONS, [k.removeprefix(OPTION_PREFIX) for k in annotations if k.startswith(OPTION_PREFIX)])
         # Unchanged inputs are already normalized. So a preview without changes does not import the types of Kubernetes.
         return with_secrets_marked(inputs if inputs == plain(request.old_inputs) else normalized(inputs), given)
 
@@ -102,8 +90,8 @@ class ObjectType(ResourceType):
                 raise
             if error.no_match:
                 what = f'creation of resource "{request.urn}" with kind {self._api_version}/{self._kind}'
-                raise PluginError(f"{what} {object_messages.NO_MATCH}: {error}") from error
-            exists = object_messages.EXISTS if error.reason == "AlreadyExists" else ""
+                raise PluginError(f"{what} {NO_MATCH}: {error}") from error
+            exists = EXISTS if error.reason == "AlreadyExists" else ""
             what = f'resource "{request.urn}" was not successfully created by the Kubernetes API server'
             raise PluginError(f"{what}: {error}{exists}") from error
         manager, version, failure = field_manager({}), inputs["apiVersion"], None
@@ -115,9 +103,7 @@ class ObjectType(ResourceType):
         outputs = checkpoint(inputs, live, request.inputs, version, manager)
         if failure:
             what = f'resource "{request.urn}" was successfully created, but the Kubernetes API server reported that it'
-            raise NotReadyError(
-                object_id(live), None, outputs, _reasons(f"{what} {object_messages.NOT_LIVE}", failure)
-            ) from failure
+            raise NotReadyError(object_id(live), None, outputs, _reasons(f"{what} {NOT_LIVE}", failure)) from failure
         return object_id(live), outputs
 
     def read(self, request: Request) -> tuple[str, Properties, Properties] | None:
@@ -128,15 +114,13 @@ class ObjectType(ResourceType):
             if error.status == 404 or self._is_to_be_forgotten(error, request.log):
                 return None
             if error.status == 0:
-                raise PluginError(
-                    f"failed to read resource state due to unreachable cluster. {object_messages.FORGET}"
-                ) from error
+                raise PluginError(f"failed to read resource state due to unreachable cluster. {FORGET}") from error
             raise
         old_inputs = plain(request.inputs)
         failure = None
         if not imported:
             try:
-                self._awaits.check_now(old_inputs, live, request.log)
+                self._await_logic.check_now(old_inputs, live, request.log)
             except AwaitError as error:
                 failure = error
         inputs = _importable(live) if imported else pruned(live, normalized(old_inputs))
@@ -161,10 +145,10 @@ class ObjectType(ResourceType):
             if error.status == 0:
                 raise
             if error.no_match:
-                raise PluginError(f'update of resource "{request.urn}" {object_messages.NO_MATCH}: {error}') from error
+                raise PluginError(f'update of resource "{request.urn}" {NO_MATCH}: {error}') from error
             live, failure = (
                 self._live_after_failure(old_live, request, error),
-                AwaitError(old_live, object_messages.update_refused(error, manager)),
+                AwaitError(old_live, update_refused(error, manager)),
             )
         else:
             if not request.preview:
@@ -172,7 +156,7 @@ class ObjectType(ResourceType):
         version = initial_version(request.outputs, old_inputs)
         outputs = checkpoint(inputs, live, request.inputs, version, manager)
         if failure:
-            what = f'the Kubernetes API server reported that "{object_id(live)}" {object_messages.NOT_LIVE}'
+            what = f'the Kubernetes API server reported that "{object_id(live)}" {NOT_LIVE}'
             raise NotReadyError(object_id(live), None, outputs, _reasons(what, failure)) from failure
         return outputs
 
@@ -189,12 +173,12 @@ class ObjectType(ResourceType):
             if error.status == 404 or self._is_to_be_forgotten(error, request.log):
                 return
             if error.status == 0:
-                raise PluginError(f"configured Kubernetes cluster is unreachable. {object_messages.FORGET}") from error
+                raise PluginError(f"configured Kubernetes cluster is unreachable. {FORGET}") from error
             raise
         if option(inputs, "skipAwait") == "true" and self._kind in _SKIP_AT_DELETION:
             return
         try:
-            self._awaits.until_gone(live, request.timeout, inputs, request.log)
+            self._await_logic.until_gone(live, request.timeout, inputs, request.log)
         except AwaitError as error:
             raise PluginError(str(error)) from error
         request.log.clear()
@@ -228,7 +212,7 @@ class ObjectType(ResourceType):
         raise failure
 
     def _applied(self, inputs: Properties, old_live: Properties, manager: str, *, preview: bool) -> Properties:
-        live = self._awaits.fetch(old_live)
+        live = self._await_logic.fetch(old_live)
         if not preview and (patch := takeover_patch(live, manager)):
             live = self._api.patch(live, patch)
         annotations = inputs["metadata"].get("annotations") or {}
@@ -237,7 +221,7 @@ class ObjectType(ResourceType):
 
     def _live_after_failure(self, old_live: Properties, request: Request, failure: KubernetesApiError) -> Properties:
         try:
-            return self._awaits.fetch(old_live)
+            return self._await_logic.fetch(old_live)
         except KubernetesApiError as error:
             what = f'update of resource "{request.urn}" failed: {failure}'
             raise PluginError(f"{what}\nunable to get cluster state: {error}") from error
@@ -246,7 +230,7 @@ class ObjectType(ResourceType):
         self, inputs: Properties, live: Properties, request: Request, *, created: bool
     ) -> tuple[Properties, AwaitError | None]:
         try:
-            live = self._awaits.until_ready(inputs, live, request.timeout, request.log, created=created)
+            live = self._await_logic.until_ready(inputs, live, request.timeout, request.log, created=created)
         except AwaitError as error:
             return error.live, error
         except KubernetesApiError as error:
@@ -262,7 +246,7 @@ class ObjectType(ResourceType):
             log.send("WARNING", "replaceUnready annotation is not supported for this resource", False)
             return []
         try:
-            job = JobReadiness(self._awaits.fetch(live), OperationLog())
+            job = JobReadiness(self._await_logic.fetch(live), OperationLog())
             job.see("ADDED", job.live, 0)
         except FailedError:
             pass

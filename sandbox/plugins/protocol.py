@@ -76,6 +76,9 @@ class ResourceDiff:
 class ResourceType:
     """A type of resource. The defaults suit a value that exists only in the state and is replaced on each change."""
 
+    defaults: Properties = {}
+    """Default values of inputs. Setting one explicitly is no change."""
+
     def check(self, request: Request) -> Properties:
         """Complete the inputs.
 
@@ -86,9 +89,9 @@ class ResourceType:
 
     def diff(self, request: Request) -> ResourceDiff:
         """Compare the inputs with the state."""
-        old, new = plain(request.old_inputs), plain(request.inputs)
-        paths = {dotted(path): (kind, True) for path, kind in changes(old, new)}
-        return ResourceDiff(paths, list(paths))
+        old, new = (self.defaults | plain(inputs) for inputs in (request.old_inputs, request.inputs))
+        paths = {dotted(path): (kind, False) for path, kind in changes(old, new)}
+        return ResourceDiff(paths, list(paths), detailed=False)
 
     def create(self, request: Request) -> tuple[str, Properties]:
         """Create the object, except in a preview. Returns id and outputs, as far as they are known."""

@@ -4,8 +4,8 @@ import base64
 import secrets
 import string
 
-from sandbox.plugins.property_values import UNKNOWN, Properties, changes, dotted, plain, secret
-from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, accept_only
+from sandbox.plugins.property_values import UNKNOWN, Properties, plain, secret
+from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceType, accept_only
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"  # the official provider's set
 
@@ -19,7 +19,6 @@ class _Generated(ResourceType):
     """A secret value of a given length, generated once."""
 
     inputs: tuple[str, ...] = ("length",)
-    defaults: Properties = {}
 
     def check(self, request: Request) -> Properties:
         accept_only(self.inputs, request.inputs)
@@ -31,11 +30,6 @@ class _Generated(ResourceType):
                 f"Examine values at '{request.name}.length'.",
             )
         return request.inputs
-
-    def diff(self, request: Request) -> ResourceDiff:
-        old, new = (self.defaults | plain(inputs) for inputs in (request.old_inputs, request.inputs))
-        paths = {dotted(path): (kind, False) for path, kind in changes(old, new)}
-        return ResourceDiff(paths, list(paths), detailed=False)
 
     def create(self, request: Request) -> tuple[str, Properties]:
         given = self.defaults | request.inputs

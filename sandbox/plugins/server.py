@@ -106,15 +106,15 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(self, request: pb.CheckRequest, context: object) -> pb.CheckResponse:
-        subject = self._subject(request, request.news, request.olds)
+        parsed = self._parsed(request, request.news, request.olds)
         try:
-            return pb.CheckResponse(inputs=_struct(self._resource(request).check(subject)))
+            return pb.CheckResponse(inputs=_struct(self._resource(request).check(parsed)))
         except InvalidInputError as error:
             return pb.CheckResponse(failures=[pb.CheckFailure(property=error.prop, reason=str(error))])
 
     def Diff(self, request: pb.DiffRequest, context: object) -> pb.DiffResponse:
-        subject = self._subject(request, request.news, request.old_inputs, request.olds)
-        found = self._resource(request).diff(subject)
+        parsed = self._parsed(request, request.news, request.old_inputs, request.olds)
+        found = self._resource(request).diff(parsed)
         response = pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE, hasDetailedDiff=found.detailed)
         response.diffs.extend([] if found.detailed else found.paths)
         for path, (kind, of_inputs) in found.paths.items() if found.detailed else ():
@@ -128,24 +128,24 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return response
 
     def Create(self, request: pb.CreateRequest, context: object) -> pb.CreateResponse:
-        id_, outputs = self._resource(request).create(self._subject(request, request.properties))
+        id_, outputs = self._resource(request).create(self._parsed(request, request.properties))
         return pb.CreateResponse(id="" if request.preview else id_, properties=_struct(outputs))
 
     def Read(self, request: pb.ReadRequest, context: object) -> pb.ReadResponse:
-        subject = self._subject(request, request.inputs, request.inputs, request.properties)
-        found = self._resource(request).read(subject)
+        parsed = self._parsed(request, request.inputs, request.inputs, request.properties)
+        found = self._resource(request).read(parsed)
         if found is None:
             return pb.ReadResponse()
         id_, inputs, outputs = found
         return pb.ReadResponse(id=id_, inputs=_struct(inputs), properties=_struct(outputs))
 
     def Update(self, request: pb.UpdateRequest, context: object) -> pb.UpdateResponse:
-        subject = self._subject(request, request.news, request.old_inputs, request.olds)
-        return pb.UpdateResponse(properties=_struct(self._resource(request).update(subject)))
+        parsed = self._parsed(request, request.news, request.old_inputs, request.olds)
+        return pb.UpdateResponse(properties=_struct(self._resource(request).update(parsed)))
 
     def Delete(self, request: pb.DeleteRequest, context: object) -> Empty:
-        subject = self._subject(request, request.old_inputs, request.old_inputs, request.properties)
-        self._resource(request).delete(subject)
+        parsed = self._parsed(request, request.old_inputs, request.old_inputs, request.properties)
+        self._resource(request).delete(parsed)
         return Empty()
 
     def Cancel(self, request: Empty, context: object) -> Empty:
@@ -161,7 +161,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
             )
         return found
 
-    def _subject(
+    def _parsed(
         self,
         request: Any,  # noqa: ANN401  as above
         inputs: Struct,

@@ -6,8 +6,8 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from sandbox.plugins.property_values import UNKNOWN, Properties, changes, dotted, plain, secret
-from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceDiff, ResourceType, accept_only
+from sandbox.plugins.property_values import UNKNOWN, Properties, plain, secret
+from sandbox.plugins.protocol import InvalidInputError, Provider, Request, ResourceType, accept_only
 
 _DEFAULTS = {"ecdsaCurve": "P224", "rsaBits": 2048}
 _PUBLIC = ("id", "publicKeyFingerprintMd5", "publicKeyFingerprintSha256", "publicKeyOpenssh", "publicKeyPem")
@@ -31,11 +31,6 @@ class _PrivateKey(ResourceType):
                 f'["RSA" "ECDSA" "ED25519"], got: "{algorithm}". Examine values at \'{request.name}.algorithm\'.',
             )
         return request.inputs
-
-    def diff(self, request: Request) -> ResourceDiff:
-        found = changes(plain(request.old_inputs), plain(request.inputs))
-        paths = {dotted(path): (kind, False) for path, kind in found}
-        return ResourceDiff(paths, list(paths), detailed=False)
 
     def create(self, request: Request) -> tuple[str, Properties]:
         known = _DEFAULTS | request.inputs

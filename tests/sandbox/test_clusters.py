@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from sandbox import SandboxError, clusters
-from sandbox.clusters import Cluster, KindCluster, NamedCluster
+from sandbox.cluster import Cluster
+from sandbox.clusters import KindCluster, NamedCluster
 from sandbox.node import NodeCluster, machine
 from sandbox.simulated import SimulatedCluster
 from tests.support.golden import Golden
