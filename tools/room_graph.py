@@ -23,11 +23,12 @@ LAYERS = (
     ("part_arguments",),
     ("inputs", "parts"),
     ("arguments", "chart"),
-    ("settings",),
+    ("settings", "policies"),
+    ("credentials",),
     ("fernet_key",),
     ("names", "versions"),
     ("git",),
-    ("choices", "policies"),
+    ("choices",),
     ("errors",),
 )
 """Rooms from top to bottom. A room imports only rooms of lower layers, so `inputs` and `parts` are independent."""

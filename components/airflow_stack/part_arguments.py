@@ -12,6 +12,7 @@ from airflow_stack.arguments import AirflowArgs, DatabaseArgs, ExistingSecretsAr
 from airflow_stack.chart.delivery import bundles, known_hosts
 from airflow_stack.chart.local_chart import chart_version
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
+from airflow_stack.credentials import CREDENTIALS, GIT_SSH_KEY
 from airflow_stack.inputs.deferred import Deferred, with_outputs
 from airflow_stack.parts.database import USER, AirflowDatabaseArgs
 from airflow_stack.parts.generated_credentials import AirflowCredentials, AirflowCredentialsArgs
@@ -83,7 +84,7 @@ def git_access(settings: Settings, connection: GitAccessArgs) -> GitAccessArgs:
     in_connection = (
         settings.dags.delivery is DagDelivery.GIT_BUNDLE and connection["authentication"] is GitAuthentication.TOKEN
     )
-    if in_connection or existing.git_ssh_key or existing.git_token or existing.github_app_private_key:
+    if in_connection or any(getattr(existing, each.name) for each in CREDENTIALS if each.authentication):
         return {**connection, "authentication": GitAuthentication.NONE}
     return connection
 
@@ -92,7 +93,7 @@ def git_bundle(settings: Settings, connection: GitAccessArgs, placed: PlacedArgs
     """Arguments of `GitBundle`."""
     return {
         **placed,
-        "bundles": bundles(settings.dags, settings.secret_names),
+        "bundles": bundles(settings.dags, settings.existing_secrets.git_ssh_key or GIT_SSH_KEY.secret),
         "access": connection,
         "known_hosts": known_hosts(settings.dags),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.choices import DagDelivery
+from airflow_stack.credentials import CHART_SECRETS
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import HIDDEN, Problem, Remove
 
@@ -32,13 +33,8 @@ TOP_LEVEL_KEYS = frozenset(
     """.split()
 )
 
-# Values that would put a secret in plain text into the Helm release (section 1 of its values.yaml).
-_INLINE_SECRETS = (
-    "fernetKey apiSecretKey jwtSecret webserverSecretKey data.metadataConnection data.resultBackendConnection data.brokerUrl "
-    "redis.password postgresql.auth.password postgresql.auth.postgresPassword dags.gitSync.sshKey registry.connection "
-    "extraSecrets elasticsearch.connection opensearch.connection flower.username flower.password createUserJob.defaultUser "
-    "webserver.defaultUser kerberos.keytabBase64Content pgbouncer.ssl.key"
-).split()
+# Values that would put a secret in plain text into the Helm release.
+_INLINE_SECRETS = (*(path for each in CHART_SECRETS for path in each.inline), "flower.username")
 _MANAGED = {
     "executor": "airflow:executor",
     "airflowVersion": "airflow:images",

@@ -4,13 +4,14 @@ Every setting has the same meaning with each delivery (docs/decisions/0007, test
 git bundles; `parts/git_bundle.py` creates them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_stack import names
 from airflow_stack.chart import pod_security, sizes
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
+from airflow_stack.credentials import CREDENTIALS, GIT_CONNECTIONS, GIT_SSH_KEY, GITHUB_APP_PRIVATE_KEY, Credential
 from airflow_stack.git import polling
 from airflow_stack.git.hosts import github_api
 from airflow_stack.git.known_hosts import known_hosts_for
@@ -37,7 +38,7 @@ class Bundle:
     name: str
     source: DagRepository
     key_secret: str
-    """Secret with the SSH key, under `gitSshKey`."""
+    """Secret with its private key, over SSH."""
 
     @property
     def connection(self) -> str:
@@ -50,18 +51,21 @@ class Bundle:
         return f"refs/tags/{self.source.tag}" if self.source.tag else self.source.ref
 
 
-def bundles(dags: Dags, secrets: names.SecretNames | None = None) -> list[Bundle]:
-    """Repositories delivered as git bundles."""
+def bundles(dags: Dags, key_secret: str = GIT_SSH_KEY.secret) -> list[Bundle]:
+    """Repositories delivered as git bundles.
+
+    Args:
+        dags: Settings of the DAGs.
+        key_secret: Secret with the SSH key of `dags.repository`.
+    """
     if dags.delivery is not DagDelivery.GIT_BUNDLE:
         return []
-    own = (
-        dags.authentication is GitAuthentication.GENERATED_SSH_KEY
-    )  # git hosts accept a deploy key for one repository only
-    secrets = secrets or names.SecretNames()
+    # Git hosts accept a deploy key for one repository only.
+    own = dags.authentication is GitAuthentication.GENERATED_SSH_KEY
     return [
-        Bundle(BUNDLE, dags, secrets.git_ssh),
+        Bundle(BUNDLE, dags, key_secret),
         *(
-            Bundle(name, source, secrets.git_ssh_of(name) if own else secrets.git_ssh)
+            Bundle(name, source, f"{key_secret}-{name}" if own else key_secret)
             for name, source in sorted(dags.more_repositories.items())
         ),
     ]
@@ -86,21 +90,29 @@ def delivery_values(settings: Settings) -> Values:
     dag_processor = {"refresh_interval": intervals.refresh, "min_file_process_interval": intervals.parse}
     config = {"config": {"dag_processor": dag_processor}}
     if dags.delivery is DagDelivery.GIT_SYNC:
-        return {**config, "dags": {"gitSync": _git_sync(dags, intervals, settings.secret_names)}}
-    return {**config, **_git_bundles(dags, intervals, settings.secret_names)}
+        return {**config, "dags": {"gitSync": _git_sync(settings, intervals)}}
+    return {**config, **_git_bundles(settings, intervals)}
 
 
 def connection_variables(dags: Dags) -> list[tuple[str, str, str]]:
     """Environment variable, Secret and data key of each bundle's connection."""
-    secret = names.SecretNames().git_connections
-    return [(f"AIRFLOW_CONN_{each.connection.upper()}", secret, each.name) for each in bundles(dags)]
+    return [(f"AIRFLOW_CONN_{each.connection.upper()}", GIT_CONNECTIONS.secret, each.name) for each in bundles(dags)]
+
+
+def git_credential(dags: Dags) -> Credential | None:
+    """The credential with which pods read the repository."""
+    if dags.authentication in _SSH:
+        return GIT_SSH_KEY
+    return next(
+        (each for each in CREDENTIALS if each.authentication and each.authentication is dags.authentication), None
+    )
 
 
 def secrets_read(dags: Dags) -> tuple[str, ...]:
     """Secrets that every Airflow container reads for git bundles."""
     all_bundles = bundles(dags)
     keys = [each.key_secret for each in all_bundles] if dags.authentication in _SSH else []
-    return (names.SecretNames().git_connections, *dict.fromkeys(keys)) if all_bundles else ()
+    return (GIT_CONNECTIONS.secret, *dict.fromkeys(keys)) if all_bundles else ()
 
 
 def polls_per_hour(settings: Settings) -> dict[str, int]:
@@ -146,14 +158,16 @@ def followed(settings: Settings) -> str:
     )
 
 
-def reads_git(dags: Dags, executor: Executor) -> Mapping[str, bool]:
-    """Whether the pods of a component have git-sync, by the chart's name of the component (chart 1.22.0)."""
-    sync = dags.delivery is DagDelivery.GIT_SYNC
-    local, celery = executor is Executor.LOCAL, executor is Executor.CELERY
-    return {"scheduler": sync and local, "dagProcessor": sync, "triggerer": sync, "workers": sync and celery}
+def with_git_sync(dags: Dags, executor: Executor) -> tuple[str, ...]:
+    """Chart values of the components whose pods have git-sync (chart 1.22.0)."""
+    if dags.delivery is not DagDelivery.GIT_SYNC:
+        return ()
+    more = {Executor.LOCAL: ("scheduler",), Executor.CELERY: ("workers.celery",)}
+    return "dagProcessor", "triggerer", *more.get(executor, ())
 
 
-def _git_sync(dags: Dags, intervals: polling.Intervals, secrets: names.SecretNames) -> Values:
+def _git_sync(settings: Settings, intervals: polling.Intervals) -> Values:
+    dags = settings.dags
     # git-sync prefers the deprecated `branch` to `ref`: both name the branch, or `branch` is empty for a tag or commit
     # (apache/airflow#42918; with rev HEAD an empty branch would be fatal).
     branch, rev = (dags.ref, "HEAD") if dags.follows_branch else ("", "")
@@ -173,17 +187,16 @@ def _git_sync(dags: Dags, intervals: polling.Intervals, secrets: names.SecretNam
         "securityContexts": {"container": {**pod_security.CONTAINER, "runAsUser": 65533, "runAsNonRoot": True}},
     }
     if dags.authentication in _SSH:
-        return {**values, "sshKeySecret": secrets.git_ssh, "knownHosts": known_hosts(dags)}
-    if dags.authentication is GitAuthentication.TOKEN:
-        return {**values, "credentialsSecret": secrets.git_token}
+        return {**values, "knownHosts": known_hosts(dags)}
     if dags.github_app:
-        return {**values, "env": _github_app(dags.github_app, GitUrl.parse(dags.repository), secrets)}
+        secret = settings.existing_secrets.github_app_private_key or GITHUB_APP_PRIVATE_KEY.secret
+        return {**values, "env": _github_app(dags.github_app, GitUrl.parse(dags.repository), secret)}
     return values
 
 
-def _github_app(app: GithubApp, url: GitUrl, secrets: names.SecretNames) -> list[Values]:
+def _github_app(app: GithubApp, url: GitUrl, secret: str) -> list[Values]:
     """Environment variables of git-sync 4.3 and newer (main.go, `github-app-...`); the chart has no values for them."""
-    key = {"secretKeyRef": {"name": secrets.github_app, "key": "githubAppPrivateKey"}}
+    key = {"secretKeyRef": {"name": secret, "key": GITHUB_APP_PRIVATE_KEY.key}}
     identity = ("CLIENT_ID", app.client_id) if app.client_id else ("APPLICATION_ID", str(app.application_id))
     return [
         {"name": "GITSYNC_GITHUB_APP_PRIVATE_KEY", "valueFrom": key},
@@ -193,14 +206,14 @@ def _github_app(app: GithubApp, url: GitUrl, secrets: names.SecretNames) -> list
     ]
 
 
-def _git_bundles(dags: Dags, intervals: polling.Intervals, secrets: names.SecretNames) -> Values:
-    all_bundles = bundles(dags, secrets)
+def _git_bundles(settings: Settings, intervals: polling.Intervals) -> Values:
+    dags = settings.dags
+    all_bundles = bundles(dags, settings.existing_secrets.git_ssh_key or GIT_SSH_KEY.secret)
     values: Values = {"dagProcessor": {"dagBundleConfigList": [_git_bundle(each, intervals) for each in all_bundles]}}
     if dags.authentication not in _SSH:
         return values
-    secret = secrets.git_connections
-    files = [("git-hosts", secret, name, name) for name in ("known_hosts", "ssh_config")]
-    files += [(f"git-key-{each.name}", each.key_secret, "gitSshKey", each.name) for each in all_bundles]
+    files = [("git-hosts", GIT_CONNECTIONS.secret, name, name) for name in ("known_hosts", "ssh_config")]
+    files += [(f"git-key-{each.name}", each.key_secret, GIT_SSH_KEY.key, each.name) for each in all_bundles]
     volumes = {volume: {"secretName": secret, "defaultMode": _READABLE} for volume, secret, _, _ in files}
     return {
         **values,

@@ -3,7 +3,7 @@
 The facts behind each value are from chart 1.22.0. Keys, passwords, Jobs and the database of the chart are off: the program creates its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,19 @@ import pulumi
 
 from airflow_stack import names
 from airflow_stack.chart import delivery, pod_security, sizes
-from airflow_stack.choices import Executor
+from airflow_stack.choices import DagDelivery, Executor
+from airflow_stack.credentials import (
+    API_SECRET_KEY,
+    ASYNC_METADATA_CONNECTION,
+    BROKER_URL,
+    CREDENTIALS,
+    FERNET_KEY,
+    GIT_CONNECTIONS,
+    JWT_SECRET,
+    METADATA_CONNECTION,
+    REDIS_PASSWORD,
+    Credential,
+)
 from airflow_stack.settings.models import Settings
 
 Values = dict[str, Any]
@@ -27,7 +39,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
     Returns:
         Values for chart 1.22.x; the stack's own `values` are merged last. The same settings always give the same bytes.
     """
-    secrets = settings.secret_names
+    existing = settings.existing_secrets.model_dump(exclude_none=True)
     base = without_empty(
         _merge(
             {
@@ -36,18 +48,13 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
                 "airflowVersion": settings.images.airflow.airflow_version,
                 "enableServiceLinks": False,
                 "labels": dict(settings.labels),
-                "fernetKeySecretName": secrets.fernet,
-                "apiSecretKeySecretName": secrets.api_secret,
-                "jwtSecretName": secrets.jwt,
-                # Without the name of a broker's Secret, the chart creates a useless Secret with every executor.
-                "data": {"metadataSecretName": secrets.metadata, "brokerUrlSecretName": secrets.broker_url},
                 "postgresql": {"enabled": False},
                 "migrateDatabaseJob": {"enabled": False},
                 "createUserJob": {"enabled": False},
                 "config": _config(settings),
                 "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
                 "secret": [
-                    *(_from_secret(*variable) for variable in _async_connection(settings, secrets)),
+                    *(_from_secret(*variable) for variable in _async_connection(existing)),
                     *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
                     *(_from_secret(*variable) for variable in delivery.connection_variables(settings.dags)),
                 ],
@@ -58,9 +65,10 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             _workloads(settings),
             _service_accounts(settings),
             _network(settings),
-            _celery(settings, secrets),
+            _celery(settings),
             _logs(settings),
-            _digests(settings, secrets, digests or {}),
+            *(_at(each.chart_value, each.secret_in(existing)) for each in _named(settings)),
+            *_digests(settings, digests or {}),
         )
     )
     merged = _merge(base, settings.values)
@@ -73,15 +81,35 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
     return merged
 
 
-def _async_connection(settings: Settings, secrets: names.SecretNames) -> list[tuple[str, str, str]]:
-    existing = settings.existing_secrets
-    if existing.metadata_connection and not existing.async_metadata_connection:
+def _named(settings: Settings) -> Iterator[Credential]:
+    """The credentials whose Secrets the chart is told."""
+    yield from (METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET)
+    yield BROKER_URL  # without the name of its Secret, the chart creates a useless Secret with every executor
+    if _runs_redis(settings):
+        yield REDIS_PASSWORD
+    git = delivery.git_credential(settings.dags)
+    if git and git.chart_value and settings.dags.delivery is DagDelivery.GIT_SYNC:
+        yield git
+
+
+def _async_connection(existing: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    connection = ASYNC_METADATA_CONNECTION
+    if METADATA_CONNECTION.name in existing and connection.name not in existing:
         return []
-    return [("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.metadata_async, "asyncConnection")]
+    return [(connection.variables[0], connection.secret_in(existing), connection.key)]
 
 
 def _from_secret(variable: str, secret: str, key: str) -> Values:
     return {"envName": variable, "secretName": secret, "secretKey": key}
+
+
+def _at(path: str, value: object) -> Values:
+    """Values with one value at a path."""
+    *parents, last = path.split(".")
+    values: Values = {last: value}
+    for step in reversed(parents):
+        values = {step: values}
+    return values
 
 
 def _merge(*layers: Mapping[str, Any]) -> Values:
@@ -227,14 +255,17 @@ def _network(settings: Settings) -> Values:
     return values
 
 
-def _celery(settings: Settings, secrets: names.SecretNames) -> Values:
+def _runs_redis(settings: Settings) -> bool:
     existing = settings.existing_secrets
-    if settings.executor is not Executor.CELERY or (existing.broker_url and not existing.redis_password):
+    return settings.executor is Executor.CELERY and not (existing.broker_url and not existing.redis_password)
+
+
+def _celery(settings: Settings) -> Values:
+    if not _runs_redis(settings):
         return {"redis": {"enabled": False}}
     return {
         "redis": {
             "enabled": True,
-            "passwordSecretName": secrets.redis_password,
             "persistence": {"size": "1Gi"},
             "resources": sizes.REDIS.as_kubernetes(),
             # Airflow can queue again whatever a broker loses. The chart's ten minutes would only delay a destroy.
@@ -249,30 +280,18 @@ def _logs(settings: Settings) -> Values:
     return {"logs": {"persistence": {"enabled": True, "existingClaim": names.LOG_CLAIM}}}
 
 
-def _digests(settings: Settings, secrets: names.SecretNames, digests: Mapping[str, pulumi.Input[str]]) -> Values:
-    """Annotations with the digests of the Secrets that each component's pods read (section 1 of the chart's values.yaml).
+def _digests(settings: Settings, digests: Mapping[str, pulumi.Input[str]]) -> Iterator[Values]:
+    """Annotations with the digests of the Secrets that each component's pods read.
 
     Task pods have none: they start with the current Secrets, and a changed pod template would restart every component.
     """
+    dags, celery = settings.dags, settings.executor is Executor.CELERY
+    readers = {each.secret: each.readers for each in CREDENTIALS}
+    if git := delivery.git_credential(dags):
+        readers[git.secret] = delivery.with_git_sync(dags, settings.executor)
     # Every Airflow container reads the Secrets of git bundles. Only git-sync's containers read its Secrets.
-    everywhere = (secrets.fernet, secrets.api_secret, secrets.metadata, *delivery.secrets_read(settings.dags))
-    has_git_sync = delivery.reads_git(settings.dags, settings.executor)
-    celery = settings.executor is Executor.CELERY
-    broker = (secrets.broker_url,) if celery else ()
-
-    def git(component: str) -> tuple[str, ...]:
-        return secrets.git if has_git_sync[component] else ()
-
-    readers = {
-        "apiServer": (*everywhere, secrets.jwt, *broker),
-        "scheduler": (*everywhere, secrets.jwt, *broker, *git("scheduler")),
-        "dagProcessor": (*everywhere, *broker, *git("dagProcessor")),
-        "triggerer": (*everywhere, *broker, *git("triggerer")),
-        "redis": (secrets.redis_password,) if celery else (),
-    }
-
-    def annotations(read: tuple[str, ...]) -> Values:
-        return {"podAnnotations": {f"checksum/{name}": digests[name] for name in read if name in digests}}
-
-    values = {component: annotations(read) for component, read in readers.items()}
-    return {**values, "workers": {"celery": annotations((*everywhere, *broker, *git("workers"))) if celery else {}}}
+    readers |= dict.fromkeys(delivery.secrets_read(dags), GIT_CONNECTIONS.readers)
+    for secret, digest in digests.items():
+        for component in readers.get(secret, ()):
+            if celery or component != "workers.celery":
+                yield _at(f"{component}.podAnnotations", {f"checksum/{secret}": digest})

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from airflow_stack.cli.kubernetes_client import ClusterError, KubernetesClient, KubernetesObject
 from airflow_stack.cli.pod_state import Container
+from airflow_stack.credentials import GIT_SSH_KEY
 
 _LOG_LINES = 60
 
@@ -44,7 +45,7 @@ class NamespaceReader:
         name = volume.get("secretName", "")
         try:
             secret = self._client.get(f"{self._path}/secrets/{name}") or {}
-            public = load_ssh_private_key(base64.b64decode(secret["data"]["gitSshKey"]), None).public_key()
+            public = load_ssh_private_key(base64.b64decode(secret["data"][GIT_SSH_KEY.key]), None).public_key()
         except (ClusterError, KeyError, ValueError):
             return f"(the key in Secret {name} cannot be read)"
         return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

@@ -10,7 +10,8 @@ import pulumi
 
 from airflow_stack.arguments import CloudNativePGDatabaseArgs, DatabaseArgs, ExternalDatabaseArgs
 from airflow_stack.choices import SslMode
-from airflow_stack.names import RELEASE, SecretNames
+from airflow_stack.credentials import ASYNC_METADATA_CONNECTION, DATABASE_PASSWORD, METADATA_CONNECTION
+from airflow_stack.names import RELEASE
 from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, digest, make_secret, metadata
 from airflow_stack.parts.postgres import POSTGRES_PORT, PostgresArgs, allow_airflow, run_postgres
 from airflow_stack.versions import POSTGRES_TAG
@@ -84,10 +85,10 @@ class AirflowDatabase(pulumi.ComponentResource):
 
         # Until 3.4, Airflow passes `sslmode` on to asyncpg, which knows only `ssl` and fails (MagicStack/asyncpg#737).
         data = {
-            "connection": url("postgresql", "sslmode"),
-            "asyncConnection": url("postgresql+asyncpg", "ssl"),
+            METADATA_CONNECTION.key: url("postgresql", "sslmode"),
+            ASYNC_METADATA_CONNECTION.key: url("postgresql+asyncpg", "ssl"),
         }
-        secret_name = SecretNames().metadata
+        secret_name = METADATA_CONNECTION.secret
         make_secret(f"{name}-metadata", secret_name, args, data, child)
         self.digests = {secret_name: digest(args["salt"], data)}
         self.register_outputs({"address": self.address, "digests": self.digests})
@@ -103,7 +104,7 @@ def _cloud_native_pg(
     storage = {"size": args.get("storage", "20Gi")}
     if storage_class := args.get("storage_class"):
         storage["storageClass"] = storage_class
-    initial = {"database": DATABASE, "owner": USER, "secret": {"name": SecretNames().database}}
+    initial = {"database": DATABASE, "owner": USER, "secret": {"name": DATABASE_PASSWORD.secret}}
     KubernetesObject(
         f"{name}-cluster",
         "postgresql.cnpg.io/v1",

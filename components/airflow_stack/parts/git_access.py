@@ -4,19 +4,17 @@ The oldest generated key that is kept is in use, so a new one can be added to th
 Host keys are not secret: git-sync gets them from the chart's values (`chart/delivery.py`).
 """
 
-from collections.abc import Callable
 from typing import NotRequired
 
 import pulumi
 import pulumi_tls as tls
 
 from airflow_stack.choices import GitAuthentication, GitHost
+from airflow_stack.credentials import GIT_SSH_KEY, GIT_TOKEN, GITHUB_APP_PRIVATE_KEY
 from airflow_stack.git.hosts import takes_ed25519
-from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.git.url import GitUrl
-from airflow_stack.names import SecretNames
 from airflow_stack.parts.deploy_key_registration import DeployKeysArgs, register_deploy_keys
-from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret
+from airflow_stack.parts.kubernetes import PlacedArgs, checked, digest, make_secret
 
 
 class GitAccessArgs(PlacedArgs):
@@ -60,24 +58,24 @@ class GitAccess(pulumi.ComponentResource):
         super().__init__("airflow:index:GitAccess", name, None, opts)
         self._name, self._args = name, args
         self.deploy_keys, self.digests = {}, {}
-        names, before = SecretNames(), list[pulumi.Resource]()
-        secret_name, data = names.git_ssh, dict[str, pulumi.Input[str]]()
+        credential, before, values = GIT_SSH_KEY, list[pulumi.Resource](), list[pulumi.Input[str]]()
         match args["authentication"]:
             case GitAuthentication.GENERATED_SSH_KEY:
-                data = {"gitSshKey": self._generated()}
-                secret_name = args.get("secret_name", secret_name)
+                values = [self._generated()]
                 before = self._registered()
             case GitAuthentication.SSH_KEY:
-                data = {"gitSshKey": _checked("gitSshKey", args["ssh_key"], usable)}
+                values = [checked(GIT_SSH_KEY, args["ssh_key"])]
             case GitAuthentication.TOKEN:
-                secret_name = names.git_token
-                token = pulumi.Output.secret(args["token"])
-                for prefix in ("GIT_SYNC", "GITSYNC"):  # the chart sets the variables of git-sync 3 and 4
-                    data |= {f"{prefix}_USERNAME": args.get("username", "git"), f"{prefix}_PASSWORD": token}
+                credential = GIT_TOKEN
+                values = [args.get("username", "git"), pulumi.Output.secret(args["token"])] * 2
             case GitAuthentication.GITHUB_APP:
-                secret_name, key = names.github_app, "githubAppPrivateKey"
-                data = {key: _checked(key, args["github_app_private_key"], usable_for_github_app)}
-        if data:
+                credential = GITHUB_APP_PRIVATE_KEY
+                values = [checked(GITHUB_APP_PRIVATE_KEY, args["github_app_private_key"])]
+        if values:
+            secret_name, data = (
+                args.get("secret_name", credential.secret),
+                dict(zip(credential.keys, values, strict=True)),
+            )
             # A key must be known to the git host before a pod can use it.
             opts = pulumi.ResourceOptions(parent=self, depends_on=before)
             make_secret(f"{name}-secret", secret_name, args, data, opts)
@@ -115,15 +113,3 @@ class GitAccess(pulumi.ComponentResource):
             "token": self._args["git_host_token"],
         }
         return register_deploy_keys(self._name, args, pulumi.ResourceOptions(parent=self))
-
-
-def _checked(setting: str, key: pulumi.Input[str], check: Callable[[str], str]) -> pulumi.Output[str]:
-    """The key in the form that git-sync needs. A key from a stack file was checked before; this one may be an output."""
-
-    def apply(text: str) -> str:
-        try:
-            return check(text)
-        except UnusableKeyError as error:
-            raise pulumi.RunError(f"airflow:{setting} {error}") from None
-
-    return pulumi.Output.secret(key).apply(apply)

@@ -10,7 +10,7 @@ import pulumi
 
 from airflow_stack.chart.delivery import FOLDER, Bundle
 from airflow_stack.choices import GitAuthentication
-from airflow_stack.names import SecretNames
+from airflow_stack.credentials import GIT_CONNECTIONS
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
 from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret
 
@@ -46,7 +46,7 @@ class GitBundle(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GitBundleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:GitBundle", name, None, opts)
-        child, access, secret = pulumi.ResourceOptions(parent=self), args["access"], SecretNames().git_connections
+        child, access, secret = pulumi.ResourceOptions(parent=self), args["access"], GIT_CONNECTIONS.secret
         self.deploy_keys, self.digests = {}, {}
         generated = access["authentication"] is GitAuthentication.GENERATED_SSH_KEY
         for bundle in args["bundles"][1:] if generated else ():

@@ -12,7 +12,8 @@ import pulumi
 
 from airflow_stack.arguments import ExistingSecretsArgs, SecretKeyArgs
 from airflow_stack.chart import pod_security, sizes
-from airflow_stack.names import AUTH_MANAGER, RELEASE, SecretNames
+from airflow_stack.credentials import ADMIN_PASSWORD, API_SECRET_KEY, FERNET_KEY, METADATA_CONNECTION, Credential
+from airflow_stack.names import AUTH_MANAGER, RELEASE
 from airflow_stack.parts.kubernetes import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
 # Several commands in one process, through the entry point of `airflow`: each process would spend seconds on imports.
@@ -113,7 +114,7 @@ class AdminUser(pulumi.ComponentResource):
     def __init__(self, name: str, args: AdminUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow:index:AdminUser", name, None, opts)
         environment: list[Manifest] = [
-            from_secret("ADMIN_PASSWORD", _secret_names(args).admin, "password"),
+            _from_secret("ADMIN_PASSWORD", ADMIN_PASSWORD, args),
             {"name": "ADMIN_USERNAME", "value": args["username"]},
             {"name": "ADMIN_EMAIL", "value": args["email"]},
             {"name": "ADMIN_FIRST_NAME", "value": args["first_name"]},
@@ -134,11 +135,8 @@ def _job(
     annotations: Mapping[str, pulumi.Input[str]],
     environment: list[Manifest],
 ) -> None:
-    names = _secret_names(args)
     own: list[Manifest] = [
-        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", names.metadata, "connection"),
-        from_secret("AIRFLOW__CORE__FERNET_KEY", names.fernet, "fernet-key"),
-        from_secret("AIRFLOW__API__SECRET_KEY", names.api_secret, "api-secret-key"),
+        *(_from_secret(each.variables[0], each, args) for each in (METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY)),
         {"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": args.get("auth_manager", AUTH_MANAGER)},
         *_variables(args.get("environment", {})),
         *(from_secret(k, ref["secret"], ref["key"]) for k, ref in sorted(args.get("environment_from", {}).items())),
@@ -235,8 +233,9 @@ def run_job(
     )
 
 
-def _secret_names(args: AirflowJobArgs) -> SecretNames:
-    return SecretNames.of(cast(Mapping[str, str], args.get("existing_secrets", {})))
+def _from_secret(variable: str, credential: Credential, args: AirflowJobArgs) -> Manifest:
+    existing = cast(Mapping[str, str], args.get("existing_secrets", {}))
+    return from_secret(variable, credential.secret_in(existing), credential.key)
 
 
 def _variables(environment: Mapping[str, str]) -> list[Manifest]:

@@ -13,6 +13,9 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
+from airflow_stack.credentials import Credential
+from airflow_stack.git.private_key import UnusableKeyError
+
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 """Annotation of an object that Pulumi does not await."""
 
@@ -95,6 +98,18 @@ def make_secret(
         {"metadata": metadata(name, placed), "type": type_, "stringData": pulumi.Output.secret(data)},
         pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])),
     )
+
+
+def checked(credential: Credential, text: pulumi.Input[str]) -> pulumi.Output[str]:
+    """A given credential in the form that its reader needs. A stack's own was checked before; this one may come from another resource."""
+
+    def check(text: str) -> str:
+        try:
+            return credential.usable(text)
+        except UnusableKeyError as error:
+            raise pulumi.RunError(f"airflow:{credential.setting} {error}") from None
+
+    return pulumi.Output.secret(text).apply(check)
 
 
 def digest(salt: pulumi.Input[str], data: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:

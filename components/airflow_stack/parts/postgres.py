@@ -6,7 +6,8 @@ from typing import NotRequired
 import pulumi
 
 from airflow_stack.chart import pod_security, sizes
-from airflow_stack.names import RELEASE, SecretNames
+from airflow_stack.credentials import DATABASE_PASSWORD
+from airflow_stack.names import RELEASE
 from airflow_stack.parts.kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
 POSTGRES_PORT = 5432
@@ -60,7 +61,7 @@ def run_postgres(name: str, args: PostgresArgs, opts: pulumi.ResourceOptions) ->
     template = {
         "metadata": {
             "labels": {**args.get("labels", {}), **_SELECTOR},
-            "annotations": {f"checksum/{SecretNames().database}": args["password_digest"]},
+            "annotations": {f"checksum/{DATABASE_PASSWORD.secret}": args["password_digest"]},
         },
         "spec": _pod(args["image"], args.get("pull_secrets", [])),
     }
@@ -98,8 +99,12 @@ def _pod(image: str, pull_secrets: Sequence[str]) -> Manifest:
                 "name": "postgres",
                 "image": image,
                 "env": [
-                    from_secret("POSTGRES_USER", SecretNames().database, "username"),
-                    from_secret("POSTGRES_PASSWORD", SecretNames().database, "password"),
+                    *(
+                        from_secret(variable, DATABASE_PASSWORD.secret, key)
+                        for variable, key in zip(
+                            ("POSTGRES_USER", "POSTGRES_PASSWORD"), DATABASE_PASSWORD.keys, strict=True
+                        )
+                    ),
                     {"name": "POSTGRES_DB", "value": "airflow"},
                     {"name": "PGDATA", "value": "/var/lib/postgresql/data/pgdata"},
                 ],

@@ -3,15 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at, truth
 
 _JOBS = ("createUserJob", "migrateDatabaseJob")
-_SECRET_NAMES = {
-    "fernetKeySecretName": "after a new installation, connections in the database are unreadable",
-    "apiSecretKeySecretName": "every upgrade ends all sessions",
-    "jwtSecretName": "the API refuses tasks that run during an upgrade",
-    "data.metadataSecretName": "it connects as postgres with the password postgres",
-}
 
 
 def _pinned_chart(resource: Resource) -> Iterator[Violation]:
@@ -66,12 +61,12 @@ def _hooks(resource: Resource) -> Iterator[Violation]:
 
 
 def _own_keys(resource: Resource) -> Iterator[Violation]:
-    for path, consequence in _SECRET_NAMES.items() if resource.is_airflow else ():
-        if not resource.at(f"values.{path}"):
+    for credential in CREDENTIALS if resource.is_airflow else ():
+        if credential.invented and not resource.at(f"values.{credential.chart_value}"):
             yield Violation(
-                f"values.{path}",
-                f"the chart would generate this itself: {consequence}",
-                "create the Secret in the program and pass its name to the chart, as parts/generated_credentials.py does",
+                f"values.{credential.chart_value}",
+                f"the chart would generate this itself: {credential.invented}",
+                "create the Secret in the program and pass its name to the chart, as the component `Airflow` does",
                 "not set",
             )
 

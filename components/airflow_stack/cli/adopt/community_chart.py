@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_stack.cli.adopt import official_chart
 from airflow_stack.cli.adopt.model import Adoption, Given, Values
+from airflow_stack.credentials import REDIS_PASSWORD
 
 _SAME = {
     "airflow.executor": "executor",
@@ -63,7 +64,7 @@ _NO_SETTING = {
     "airflow.legacyCommands": "was for Airflow 1.10",
     "pgbouncer": "PgBouncer goes: Airflow 3 connects to the database directly",
     "flower": "Flower is left out; the official chart's can be turned on in airflow:values",
-    "redis.password": "the program generates it, with the broker",
+    REDIS_PASSWORD.inline[0]: REDIS_PASSWORD.dropped,
     "postgresql.postgresqlPassword": "the program's own PostgreSQL has a generated password",
     "externalRedis": "name the Secret with the broker's URL in airflow:existingSecrets.brokerUrl",
 }

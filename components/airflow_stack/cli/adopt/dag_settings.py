@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
+from airflow_stack.cli.adopt.credential_settings import existing
 from airflow_stack.cli.adopt.model import Adoption, Given, Live
+from airflow_stack.credentials import GIT_SSH_KEY, GIT_TOKEN
 from airflow_stack.settings.images import AirflowImage
-
-_TOKEN_KEYS = {"GITSYNC_USERNAME", "GITSYNC_PASSWORD", "GIT_SYNC_USERNAME", "GIT_SYNC_PASSWORD"}
 
 
 def dags(given: Given, adoption: Adoption, live: Live | None) -> None:
@@ -86,7 +86,7 @@ def _without_password(url: str, adoption: Adoption) -> str:
     if not found:
         return url
     if found[1]:
-        adoption.secrets["gitToken"] = ""
+        adoption.secrets[GIT_TOKEN.setting] = ""
         adoption.put("dags.authentication", "token")
     adoption.stops.append(
         "dags.gitSync.repo: the URL holds a password, which would stay in Helm's records; make a new token or key and set it as "
@@ -107,26 +107,23 @@ def _access(
     if ssh_secret or ssh_key:
         adoption.put("dags.authentication", "sshKey")
         if live:
-            name = live.secret(ssh_secret, "ssh-secret")
-            _expect(live, name, {"gitSshKey"}, adoption)
-            adoption.put("existingSecrets.gitSshKey", name)
+            existing(GIT_SSH_KEY, ssh_secret, adoption, live)
             return
         extra = given.part(f"extraSecrets.{ssh_secret}")
-        inline = "dags.gitSync.sshKey" if ssh_key else _key_of(ssh_secret, extra, "gitSshKey")
-        adoption.secrets["gitSshKey"] = inline or f"Secret {ssh_secret}, key gitSshKey"
+        inline = GIT_SSH_KEY.inline[0] if ssh_key else _key_of(ssh_secret, extra, GIT_SSH_KEY.key)
+        adoption.secrets[GIT_SSH_KEY.setting] = inline or f"Secret {ssh_secret}, key {GIT_SSH_KEY.key}"
         if inline and not ssh_key:
             adoption.advice.append(
-                f"extraSecrets.{ssh_secret}: the key is a stack secret now, encoded in Base64 or not; the program makes the Secret airflow-ssh-secret of it"
+                f"extraSecrets.{ssh_secret}: the key is a stack secret now, encoded in Base64 or not; the program makes the Secret {GIT_SSH_KEY.secret} of it"
             )
     elif token_secret:
         adoption.put("dags.authentication", "token")
         if live:
-            _expect(live, token_secret, _TOKEN_KEYS, adoption)
-            adoption.put("existingSecrets.gitToken", token_secret)
+            existing(GIT_TOKEN, token_secret, adoption, live)
             return
         extra = given.part(f"extraSecrets.{token_secret}")
-        where = _key_of(token_secret, extra, "GITSYNC_PASSWORD") or _key_of(token_secret, extra, "GIT_SYNC_PASSWORD")
-        adoption.secrets["gitToken"] = where or f"Secret {token_secret}, key GITSYNC_PASSWORD"
+        where = _key_of(token_secret, extra, GIT_TOKEN.key) or _key_of(token_secret, extra, "GIT_SYNC_PASSWORD")
+        adoption.secrets[GIT_TOKEN.setting] = where or f"Secret {token_secret}, key {GIT_TOKEN.key}"
     elif not repository.startswith("http"):
         adoption.stops.append(
             f"dags.gitSync.repo: {repository} is reached by SSH, and no key is given; set the secret airflow:gitSshKey"
@@ -139,10 +136,3 @@ def _key_of(secret: str, extra: dict[str, Any], key: str) -> str | None:
         if f"{key}:" in str(extra.get(part, "")):
             return f"extraSecrets.{secret}.{part}.{key}"
     return None
-
-
-def _expect(live: Live, secret: str, keys: set[str], adoption: Adoption) -> None:
-    if lacking := sorted(keys - live.secrets.get(secret, frozenset())):
-        adoption.stops.append(
-            f"Secret {secret} in namespace {live.namespace} lacks {', '.join(lacking)}, which the pods read"
-        )

@@ -4,50 +4,44 @@ Until then they are in Helm's record, and `pulumi import` would copy them into t
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from airflow_stack.cli.adopt.model import Given, Live
-
-# Value, the value that names a Secret instead, and the end of the name of the one that the chart made.
-_BY_NAME = {
-    "fernetKey": ("fernetKeySecretName", "fernet-key"),
-    "apiSecretKey": ("apiSecretKeySecretName", "api-secret-key"),
-    "jwtSecret": ("jwtSecretName", "jwt-secret"),
-    "data.metadataConnection": ("data.metadataSecretName", "metadata"),
-    "data.brokerUrl": ("data.brokerUrlSecretName", "broker-url"),
-    "redis.password": ("redis.passwordSecretName", "redis-password"),
-    "dags.gitSync.sshKey": ("dags.gitSync.sshKeySecret", "ssh-secret"),
-    "postgresql.auth.password": ("postgresql.auth.existingSecret", "postgresql"),
-    "postgresql.auth.postgresPassword": ("postgresql.auth.existingSecret", "postgresql"),
-    "registry.connection": ("registry.secretName", "registry"),
-    "elasticsearch.connection": ("elasticsearch.secretName", "elasticsearch"),
-    "opensearch.connection": ("opensearch.secretName", "opensearch"),
-}
-# Read by nothing any more, or once only.
-_NOT_NEEDED = (
-    "webserverSecretKey",
-    "extraSecrets",
-    "createUserJob.defaultUser.password",
-    "webserver.defaultUser.password",
-    "defaultUser\\.password",
-    "data.resultBackendConnection",
+from airflow_stack.credentials import (
+    API_SECRET_KEY,
+    BROKER_URL,
+    CHART_SECRETS,
+    JWT_SECRET,
+    KERBEROS_KEYTAB,
+    PGBOUNCER_KEY,
+    REDIS_PASSWORD,
 )
+
+# The pods read a Secret of a fixed name, which only the value makes.
+FIXED = (KERBEROS_KEYTAB, PGBOUNCER_KEY)
+# Not a path: the key itself has a dot in it, as in the article. It never set anything.
+_DOTTED = "defaultUser.password"
 
 
 def replacements(live: Live) -> dict[str, str]:
     """What to set in the values so that no secret is left in them, by the path: the name of a Secret, or `null`."""
     found: dict[str, str] = {}
-    for path, (by_name, suffix) in _BY_NAME.items():
-        if _has(live.values, path):
-            found |= {path: "null", by_name: live.secret(None, suffix)}
-    if "redis.passwordSecretName" in found:  # the chart asks for both (check-values)
-        found.setdefault("data.brokerUrlSecretName", live.secret(None, "broker-url"))
-    found |= {path: "null" for path in _NOT_NEEDED if _has(live.values, path)}
+    for each in CHART_SECRETS:
+        for path, text in zip(each.inline, each.plain_text, strict=True):
+            if Given(live.values).take(text) in (None, {}, ""):
+                continue
+            if each.chart_value:
+                found |= {path: "null", each.chart_value: live.secret(None, each.suffix)}
+            elif each not in FIXED:  # nothing reads it any more, or `keep` has its Secrets
+                found[text] = "null"
+    if REDIS_PASSWORD.chart_value in found:  # the chart asks for both (check-values)
+        found.setdefault(BROKER_URL.chart_value, live.secret(None, BROKER_URL.suffix))
+    if _DOTTED in live.values:
+        found[_DOTTED.replace(".", "\\.")] = "null"
     # The chart makes these two anew with each upgrade, unless they are named.
-    for path in ("apiSecretKey", "jwtSecret") if found else ():
-        by_name, suffix = _BY_NAME[path]
-        if not _has(live.values, by_name) and live.secret(None, suffix) in live.secrets:
-            found[by_name] = live.secret(None, suffix)
+    for each in (API_SECRET_KEY, JWT_SECRET) if found else ():
+        made = live.secret(None, each.suffix)
+        if not Given(live.values).take(each.chart_value) and made in live.secrets:
+            found[each.chart_value] = made
     return found
 
 
@@ -71,11 +65,3 @@ def keep(live: Live, set_: Mapping[str, str]) -> str:
         if names
         else ""
     )
-
-
-def _has(values: Mapping[str, Any], path: str) -> bool:
-    if "\\." in path:
-        return path.replace("\\.", ".") in values
-    if path.endswith("Connection"):  # without a password there is nothing to hide
-        path += ".pass"
-    return Given(values).take(path) not in (None, {}, "")

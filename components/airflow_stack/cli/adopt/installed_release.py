@@ -15,6 +15,7 @@ import yaml
 
 from airflow_stack.cli.adopt.model import Live
 from airflow_stack.cli.kubernetes_client import KubernetesClient, KubernetesObject, select_context
+from airflow_stack.credentials import METADATA_CONNECTION
 from airflow_stack.errors import UserError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -57,7 +58,11 @@ def of_secrets(release: str, namespace: str, secrets: Sequence[KubernetesObject]
         values=record.get("config") or {},
         manifest=[each for each in yaml.load_all(record["manifest"], Loader=_LOADER) if each],
         secrets={name: frozenset(data) for name, data in others.items()},
-        connections={name: _dialect(data["connection"]) for name, data in others.items() if "connection" in data},
+        connections={
+            name: _dialect(data[METADATA_CONNECTION.key])
+            for name, data in others.items()
+            if METADATA_CONNECTION.key in data
+        },
         other_releases=tuple(sorted(names - {release, ""})),
         managers=_managers(kept),
     )

@@ -14,6 +14,7 @@ from airflow_stack.cli.adopt.dag_settings import dags
 from airflow_stack.cli.adopt.model import Adoption, Given, Live, merged, without_secrets
 from airflow_stack.cli.adopt.other_managers import managed_by_others
 from airflow_stack.cli.adopt.workload_settings import environment, ingress, logs, workloads
+from airflow_stack.credentials import CHART_SECRETS, FLOWER, RESULT_BACKEND, WEBSERVER_SECRET_KEY
 from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION
 
 ROWS = {"web.title": "config.api.instance_name"}
@@ -35,28 +36,17 @@ WITHOUT_SOURCE = {
 }
 """Settings, each with those below it, that no chart value has, and why."""
 # What the program decides otherwise, and what happens to it.
-_DROPPED = {
+_DROPPED = {path: each.dropped for each in CHART_SECRETS if each.dropped for path in each.inline} | {
     "migrateDatabaseJob": "the program migrates the database by a Job of its own, before the pods start",
     "createUserJob": "the chart's Job goes; users are rows of the database and stay",
     "webserver.defaultUser": "the chart's Job goes; users are rows of the database and stay",
-    "webserverSecretKey": "was for Airflow 2; sessions of the UI are signed with the API secret",
-    "webserverSecretKeySecretName": "was for Airflow 2; sessions of the UI are signed with the API secret",
-    "apiSecretKey": "the program generates it; everybody logs in anew, once",
-    "jwtSecret": "the program generates it; tokens are made anew",
-    "redis.password": "the program generates it, with the broker",
-    "data.brokerUrl": "the program makes it, with the broker",
-    "data.resultBackendConnection": "results of Celery are kept in the metadata database",
-    "data.resultBackendSecretName": "results of Celery are kept in the metadata database",
+    "webserverSecretKeySecretName": WEBSERVER_SECRET_KEY.dropped,
+    "data.resultBackendSecretName": RESULT_BACKEND.dropped,
     "pgbouncer": "PgBouncer goes: Airflow 3 connects to the database directly; see that it takes enough connections",
     "triggerer.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
     "workers.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
     "workers.celery.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
-    "registry.connection": "name a pull Secret of the namespace in airflow:images.pullSecrets",
-    "elasticsearch.connection": "put it into a Secret and name that in elasticsearch.secretName",
-    "opensearch.connection": "put it into a Secret and name that in opensearch.secretName",
-    "flower.username": "put `user:password` into a Secret, key basicAuth, and name it in flower.secretName",
-    "flower.password": "put `user:password` into a Secret, key basicAuth, and name it in flower.secretName",
-    "kerberos.keytabBase64Content": "has no setting: make the Secret airflow-kerberos-keytab beside the stack",
+    "flower.username": FLOWER.dropped,
     "useStandardNaming": "is always on; with a release named airflow it changes no name",
 }
 

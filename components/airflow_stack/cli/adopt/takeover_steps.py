@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_stack.cli.adopt.model import Adoption, Live
 from airflow_stack.cli.recording import Recording
+from airflow_stack.credentials import ASYNC_METADATA_CONNECTION, METADATA_CONNECTION
 
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 _ASYNC = (
@@ -53,8 +54,8 @@ def before_import(live: Live, adoption: Adoption, removed: list[tuple[str, str]]
             "Helm is to leave these when the release no longer makes them",
             f"kubectl annotate --namespace {live.namespace} {' '.join(keep)} helm.sh/resource-policy=keep --overwrite",
         )
-    metadata = adoption.settings.get("existingSecrets", {}).get("metadataConnection")
-    if metadata and "asyncConnection" not in live.secrets.get(metadata, frozenset()):
+    metadata = adoption.settings.get("existingSecrets", {}).get(METADATA_CONNECTION.setting)
+    if metadata and ASYNC_METADATA_CONNECTION.key not in live.secrets.get(metadata, frozenset()):
         yield (
             f"Airflow 3 reads the connection for asyncpg too: a second key in {metadata}",
             f"kubectl get secret {metadata} --namespace {live.namespace} --output json | python3 -c {shlex.quote(_ASYNC)} | kubectl replace --filename -",

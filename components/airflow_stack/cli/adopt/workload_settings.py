@@ -5,6 +5,7 @@ import json
 import yaml
 
 from airflow_stack.cli.adopt.model import Adoption, Given, Live, looks_secret, plain
+from airflow_stack.credentials import FERNET_KEY
 from airflow_stack.settings.models import MANAGED_ENVIRONMENT
 
 _COMPONENTS = {
@@ -52,8 +53,8 @@ def _managed(name: str, source: str, adoption: Adoption, live: Live | None) -> N
             f"env {name}: wins over the chart's own, and the program sets it from what airflow:existingSecrets names; let the chart's Secret hold the same, "
             "and take the variable out of the release"
         )
-    elif name == "AIRFLOW__CORE__FERNET_KEY":
-        adoption.secrets["fernetKey"] = source
+    elif name in FERNET_KEY.variables:
+        adoption.secrets[FERNET_KEY.setting] = source
         adoption.put("rotation.fernetGiven", True)
     else:
         adoption.advice.append(f"env {name}: the program sets it from its Secrets")

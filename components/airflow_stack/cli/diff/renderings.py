@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.cli.recording import named
+from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.errors import UserError
-from airflow_stack.names import SecretNames
 
 Manifest = dict[str, Any]
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -79,9 +79,8 @@ def _key(manifest: Manifest) -> str:
 
 def _renewed(objects: Mapping[str, Manifest], settings: frozenset[str]) -> dict[str, Manifest]:
     """The objects as new contents of the given secrets leave them: the made-up ones are the same on both sides."""
-    names = SecretNames()
-    secrets = {names.metadata} if "databasePassword" in settings else set()
-    secrets |= {*names.git} if settings - {"databasePassword"} else set()
+    changed = [credential for credential in CREDENTIALS if credential.setting in settings]
+    secrets = {name for credential in changed for name in (credential.secret, *credential.copies)}
     found: dict[str, Manifest] = json.loads(json.dumps(objects))
     for key, manifest in found.items():
         for part in ("data", "stringData"):

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from airflow_stack.cli.diff.model import Finding, dangerous
-from airflow_stack.cli.diff.ownership import existing
+from airflow_stack.cli.diff.ownership import existing, finding
 from airflow_stack.cli.diff.quoting import code, listed
 from airflow_stack.cli.diff.renderings import Side
+from airflow_stack.credentials import CREDENTIALS, FERNET_KEY, Consequence
 
 Settings = Mapping[str, Any]
 
@@ -149,14 +152,10 @@ def _executor(old: Settings, new: Settings) -> Iterator[Finding]:
         )
 
 
-_NEW_SECRETS = {
-    "fernet": "A new Fernet key: what is stored stays readable by the one before, which is kept. Encrypt it anew with `airflow rotate-fernet-key`.",
-    "apiSecret": "A new API secret: sessions of the UI end, everybody logs in again.",
-    "adminPassword": "A new password of the admin user: output `adminPassword`.",
-    "databasePassword": "A new password of the database user: the database and all that reads it take it over.",
-    "redisPassword": "A new password of the broker: it restarts, and tasks queued in it may be queued again.",
-    "gitSshKey": "A new deploy key: add output `gitDeployKey` to the DAG repository.",
-    "gitSshKeyDropped": "An older deploy key is dropped: the next one is used, and must be in the DAG repository by now.",
+_ROTATED = {to_camel(each.rotation): each.rotated for each in CREDENTIALS if each.rotation} | {
+    "gitSshKeyDropped": Consequence(
+        "An older deploy key is dropped: the next one is used, and must be in the DAG repository by now."
+    )
 }
 
 
@@ -166,12 +165,10 @@ def _rotation(old: Settings, new: Settings) -> Iterator[Finding]:
         steps = then[key] - was[key]
         if steps < 0:
             yield dangerous("secret", f"{code(f'rotation.{key}')} goes back from {was[key]} to {then[key]}: the newer generation is deleted, and what it made is worth nothing.")  # fmt: skip
-        elif key == "fernet" and steps > 1:
+        elif key == FERNET_KEY.rotation and steps > 1:
             yield dangerous("secret", f"The Fernet key skips from generation {was[key]} to {then[key]}: only the newest two are kept, so stored connections and variables become unreadable. Go one by one.")  # fmt: skip
-        elif key == "jwt" and steps:
-            yield dangerous("secret", "A new JWT secret: the tokens of tasks that run, of API clients and of the UI become worthless, so running tasks fail.")  # fmt: skip
         elif steps:
-            yield Finding("secret", _NEW_SECRETS.get(key, f"A new generation of {code(key)}."))
+            yield finding(_ROTATED[key])
 
 
 def _dags(old: Settings, new: Settings) -> Iterator[Finding]:

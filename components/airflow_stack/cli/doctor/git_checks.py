@@ -11,6 +11,7 @@ from functools import cached_property
 
 from airflow_stack.choices import DagDelivery, GitAuthentication
 from airflow_stack.cli.kubernetes_client import CONNECT_SECONDS
+from airflow_stack.credentials import GIT_TOKEN
 from airflow_stack.git.hosts import deploy_key_page
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.dags import DagRepository, Dags
@@ -28,7 +29,7 @@ _BROKEN_OFF = (
     r"|no answer within|Unable to negotiate|returned error: 5\d\d"
 )
 _UNTRUSTED = r"certificate|SSL|TLS|gnutls"
-_RENEW = "renew it with the right to read the repository and no more, `pulumi config set --secret airflow:gitToken`"
+_RENEW = f"renew it with the right to read the repository and no more, `{GIT_TOKEN.command}`"
 
 
 class GitChecks:
@@ -148,7 +149,7 @@ class GitChecks:
                 return f"{_RENEW}; some hosts ask for a certain airflow:dags.username, here {self._dags.username!r}"
             case GitAuthentication.GITHUB_APP:
                 return "let the App read the repository's contents, on the page of its installation"
-        return "it is private, or its path is wrong: `pulumi config set --secret airflow:gitToken`, or use an SSH URL"
+        return f"it is private, or its path is wrong: `{GIT_TOKEN.command}`, or use an SSH URL"
 
     def _exists(self) -> str:
         path = repr(self._url.path)

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from airflow_stack.choices import GitAuthentication
 from airflow_stack.cli.pulumi_state import State, resources
+from airflow_stack.credentials import GIT_SSH_KEY, GIT_TOKEN, GITHUB_APP_PRIVATE_KEY
 from airflow_stack.git.hosts import github_api
-from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
+from airflow_stack.git.private_key import UnusableKeyError
 from airflow_stack.git.url import GitUrl
-from airflow_stack.inputs.secrets import SECRETS
 from airflow_stack.settings.dags import Dags, GithubApp
 from airflow_stack.settings.models import Settings
 
@@ -48,17 +48,19 @@ class GitCredentials:
         dags = self._settings.dags
         match dags.authentication:
             case GitAuthentication.SSH_KEY:
-                _use(probe, self._secret("gitSshKey"), SECRETS["gitSshKey"])
-                return f"airflow:gitSshKey, whose public half is {probe.public_key}"
+                _use(probe, self._secret(GIT_SSH_KEY.setting), GIT_SSH_KEY.command)
+                return f"airflow:{GIT_SSH_KEY.setting}, whose public half is {probe.public_key}"
             case GitAuthentication.GENERATED_SSH_KEY:
                 _use(probe, self._generated(name), "raise airflow:rotation.gitSshKey, and run `pulumi up`")
                 return f"the stack's own key, whose public half is {probe.public_key}"
             case GitAuthentication.TOKEN:
-                token = self._secret("gitToken")
+                token = self._secret(GIT_TOKEN.setting)
                 if not token.isprintable() or " " in token:
-                    raise CheckError("airflow:gitToken has a blank or a line break in it", SECRETS["gitToken"])
+                    raise CheckError(
+                        f"airflow:{GIT_TOKEN.setting} has a blank or a line break in it", GIT_TOKEN.command
+                    )
                 probe.use_token(dags.username, token)
-                return f"airflow:gitToken, for user {dags.username!r}"
+                return f"airflow:{GIT_TOKEN.setting}, for user {dags.username!r}"
             case GitAuthentication.GITHUB_APP if dags.github_app:
                 probe.use_token("x-access-token", self._of_app(dags, dags.github_app))
                 return "a token of the GitHub App"
@@ -76,9 +78,9 @@ class GitCredentials:
 
     def _of_app(self, dags: Dags, app: GithubApp) -> str:
         try:
-            key = usable_for_github_app(self._secret("githubAppPrivateKey"))
+            key = GITHUB_APP_PRIVATE_KEY.usable(self._secret(GITHUB_APP_PRIVATE_KEY.setting))
         except UnusableKeyError as error:
-            raise CheckError(f"airflow:githubAppPrivateKey {error.reason}", error.way_out) from None
+            raise CheckError(f"airflow:{GITHUB_APP_PRIVATE_KEY.setting} {error.reason}", error.way_out) from None
         base = (app.base_url or github_api(GitUrl.parse(dags.repository))).rstrip("/")
         try:
             with httpx2.Client(timeout=_SECONDS) as client:
@@ -108,7 +110,7 @@ def installation_token(client: httpx2.Client, base: str, app: GithubApp, key: st
     headers = {"Authorization": f"Bearer {_jwt(app, key)}", "Accept": "application/vnd.github+json"}
     answer = client.post(url, headers=headers)
     if answer.status_code == 401:
-        way_out = "set airflow:dags.githubApp and airflow:githubAppPrivateKey of one and the same App"
+        way_out = f"set airflow:dags.githubApp and airflow:{GITHUB_APP_PRIVATE_KEY.setting} of one and the same App"
         raise CheckError("GitHub does not take the key for this App's (401)", way_out)
     if answer.status_code == 404:
         way_out = "correct it: the number at the end of the address of the installation's page"
@@ -124,7 +126,7 @@ def _jwt(app: GithubApp, key: str) -> str:
     signed = ".".join(_encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
     private = load_pem_private_key(key.encode(), None)
     if not isinstance(private, RSAPrivateKey):
-        raise TypeError("usable_for_github_app lets RSA keys alone pass")
+        raise TypeError("the check of a GitHub App's key passes RSA keys only")
     return f"{signed}.{_encoded(private.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
@@ -134,7 +136,7 @@ def _encoded(text: bytes) -> str:
 
 def _use(probe: GitProbe, key: str, way_out: str) -> None:
     try:
-        probe.use_key(usable(key))
+        probe.use_key(GIT_SSH_KEY.usable(key))
     except UnusableKeyError as error:
         raise CheckError(f"the key {error.reason}", error.way_out) from None
     except ValueError as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_stack.cli.pod_state import Container
+from airflow_stack.credentials import DATABASE_PASSWORD, GIT_SSH_KEY, GIT_TOKEN
 from airflow_stack.git.hosts import deploy_key_page
 from airflow_stack.git.url import GitUrl
 
@@ -51,7 +52,7 @@ def _key_unreadable(line: ErrorLine) -> PodProblem:
     return PodProblem(
         "git cannot read the private key",
         f"ssh: {line.text}",
-        "set the whole file, with its last line: pulumi config set --secret airflow:gitSshKey < <private key file>",
+        f"set the whole file, with its last line: {GIT_SSH_KEY.command}",
     )
 
 
@@ -84,7 +85,7 @@ def _token_refused(line: ErrorLine) -> PodProblem:
     return PodProblem(
         f"git refuses the token for {line.repository}",
         "the git host accepts no login with it",
-        "set a token with read access to the repository: pulumi config set --secret airflow:gitToken",
+        f"set a token with read access to the repository: {GIT_TOKEN.command}",
     )
 
 
@@ -101,7 +102,7 @@ def _database_login_refused(line: ErrorLine) -> PodProblem:
     return PodProblem(
         "the database refuses the login",
         line.text.removeprefix("FATAL:").strip(),
-        "set the password of that user: pulumi config set --secret airflow:databasePassword",
+        f"set the password of that user: {DATABASE_PASSWORD.command}",
     )
 
 

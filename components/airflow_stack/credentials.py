@@ -1,0 +1,287 @@
+"""Every credential of a stack, one row each: the only home of facts about one credential.
+
+Names of chart values, Secrets, data keys and variables are those of chart 1.22.0 (`values.yaml`, `templates/secrets/`, `_helpers.yaml`).
+A row holds no secret. `tests/unit/test_credentials.py` names what a new credential lacks.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
+
+from pydantic.alias_generators import to_camel
+
+from airflow_stack.choices import GitAuthentication
+from airflow_stack.fernet_key import usable_fernet_keys
+from airflow_stack.git.private_key import usable, usable_for_github_app
+from airflow_stack.names import RELEASE
+
+_AIRFLOW = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")
+
+
+class Consequence(NamedTuple):
+    """Finding of `airflow-stack diff`."""
+
+    text: str = ""
+    dangerous: bool = False
+
+
+_NOTHING = Consequence()
+
+
+@dataclass(frozen=True)
+class ChartSecret:
+    """A secret that the chart's values can hold or name."""
+
+    name: str
+    """Name in Python: of the argument, and of the field of `ExistingSecrets`. Its camelCase is the name in a stack file."""
+    _: KW_ONLY
+    secret: str = ""
+    """Kubernetes Secret with it, under the chart's name in a release `airflow`. Empty: no pod reads one."""
+    chart_value: str = ""
+    """Chart value that names the Secret."""
+    inline: tuple[str, ...] = ()
+    """Chart values that would hold it in plain text."""
+    part: str = ""
+    """Key of the secret in an inline value that is an object."""
+    dropped: str = ""
+    """What `adopt` says of an inline value that becomes no setting."""
+
+    @property
+    def suffix(self) -> str:
+        """Name of its Secret without that of the release."""
+        return self.secret.removeprefix(f"{RELEASE}-")
+
+    @property
+    def plain_text(self) -> tuple[str, ...]:
+        """Paths of the secret itself in chart values."""
+        return tuple(f"{path}.{self.part}" if self.part else path for path in self.inline)
+
+
+@dataclass(frozen=True)
+class Credential(ChartSecret):
+    """One credential of a stack."""
+
+    title: str
+    """Subject of a sentence about it."""
+    _: KW_ONLY
+    given: bool = False
+    """Whether a stack file holds it, encrypted."""
+    file: str = ""
+    """File that a given one usually comes from."""
+    check: Callable[[str], str] | None = None
+    """Check of a given one; see `usable`."""
+    authentication: GitAuthentication | None = None
+    """`dags.authentication` that needs it."""
+    existing: bool = True
+    """Whether `existingSecrets` can name a Secret with it."""
+    rotation: str = ""
+    """Field of `Rotation` with its generation. Empty: the stack never generates it."""
+    keys: tuple[str, ...] = ()
+    """Data keys of its Secret."""
+    copies: tuple[str, ...] = ()
+    """Other Secrets with a text that contains it."""
+    variables: tuple[str, ...] = ()
+    """Environment variables of every Airflow container that hold it."""
+    readers: tuple[str, ...] = ()
+    """Chart values of the pods that read its Secret and restart when it changes."""
+    lost: str = ""
+    """Loss when it is deleted. Not empty: `protect` prevents that."""
+    invented: str = ""
+    """Consequence when the chart generates it."""
+    rotated: Consequence = _NOTHING
+    """Consequence of the next generation."""
+    moved: Consequence = _NOTHING
+    """Consequence when its Secret comes from elsewhere: end of a sentence."""
+
+    @property
+    def setting(self) -> str:
+        """Name in a stack file."""
+        return to_camel(self.name)
+
+    @property
+    def resource(self) -> str:
+        """Part of the names of its generated Pulumi resources."""
+        return self.name.replace("_", "-")
+
+    @property
+    def key(self) -> str:
+        """Data key of the secret itself."""
+        return self.keys[-1]
+
+    @property
+    def command(self) -> str:
+        """Command that sets a given one in a stack."""
+        return f"pulumi config set --secret airflow:{self.setting}" + (f" < {self.file}" if self.file else "")
+
+    def usable(self, text: str) -> str:
+        """A given one in the form that its reader needs.
+
+        Raises:
+            UnusableKeyError: its reader would refuse it.
+        """
+        return self.check(text) if self.check else text
+
+    def secret_in(self, existing: Mapping[str, str]) -> str:
+        """Secret that pods read it from.
+
+        Args:
+            existing: Names of existing Secrets, by the names of credentials.
+        """
+        return existing.get(self.name, self.secret)
+
+
+# In each row a line for the stack file, the cluster, the chart's values and the commands.
+# fmt: off
+GIT_SSH_KEY = Credential(
+    "git_ssh_key", "The key for the DAG repository",
+    given=True, file="path/to/private-key", check=usable, authentication=GitAuthentication.SSH_KEY, rotation="git_ssh_key",
+    secret=f"{RELEASE}-ssh-secret", keys=("gitSshKey",),  # both are the article's
+    chart_value="dags.gitSync.sshKeySecret", inline=("dags.gitSync.sshKey",),
+    rotated=Consequence("A new deploy key: add output `gitDeployKey` to the DAG repository."),
+    moved=Consequence("it must be in the repository by now"),
+)
+GIT_TOKEN = Credential(
+    "git_token", "The token for the DAG repository",
+    given=True, authentication=GitAuthentication.TOKEN,
+    secret=f"{RELEASE}-git-credentials", copies=(f"{RELEASE}-git-connections",),
+    keys=("GIT_SYNC_USERNAME", "GIT_SYNC_PASSWORD", "GITSYNC_USERNAME", "GITSYNC_PASSWORD"),  # of git-sync 3 and 4
+    chart_value="dags.gitSync.credentialsSecret",
+    moved=Consequence("it must be able to read the repository"),
+)
+GITHUB_APP_PRIVATE_KEY = Credential(
+    "github_app_private_key", "The private key of the GitHub App",
+    given=True, file="path/to/app.private-key.pem", check=usable_for_github_app, authentication=GitAuthentication.GITHUB_APP,
+    secret=f"{RELEASE}-github-app", keys=("githubAppPrivateKey",),
+    moved=Consequence("it must be one of the App's"),
+)
+GIT_HOST_TOKEN = Credential("git_host_token", "The token of the git host", given=True, existing=False)
+GIT_CONNECTIONS = Credential(
+    "git_connections", "The connections of git bundles",
+    existing=False,
+    secret=f"{RELEASE}-git-connections", readers=_AIRFLOW,  # its keys are the names of the bundles
+)
+DATABASE_PASSWORD = Credential(
+    "database_password", "The password of the database",
+    given=True, existing=False, rotation="database_password",
+    secret=f"{RELEASE}-database", keys=("username", "password"), copies=(f"{RELEASE}-metadata",),
+    lost="access to the database",
+    rotated=Consequence("A new password of the database user: the database and all that reads it take it over."),
+)
+METADATA_CONNECTION = Credential(
+    "metadata_connection", "The connection to the metadata database",
+    secret=f"{RELEASE}-metadata", keys=("connection",), readers=_AIRFLOW,
+    variables=("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN", "AIRFLOW_CONN_AIRFLOW_DB"),
+    chart_value="data.metadataSecretName", inline=("data.metadataConnection",), part="pass",
+    invented="it connects as postgres with the password postgres",
+)
+ASYNC_METADATA_CONNECTION = Credential(
+    "async_metadata_connection", "The connection for asyncpg",
+    secret=METADATA_CONNECTION.secret, keys=("asyncConnection",), readers=_AIRFLOW,
+    variables=("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",),
+    moved=Consequence("it must lead to the same database"),
+)
+FERNET_KEY = Credential(
+    "fernet_key", "The Fernet key",
+    given=True, check=usable_fernet_keys, rotation="fernet",
+    secret=f"{RELEASE}-fernet-key", keys=("fernet-key",), readers=_AIRFLOW, variables=("AIRFLOW__CORE__FERNET_KEY",),
+    lost="every connection and variable in the database, which only this key decrypts",
+    chart_value="fernetKeySecretName", inline=("fernetKey",),
+    invented="after a new installation, connections in the database are unreadable",
+    rotated=Consequence("A new Fernet key: what is stored stays readable by the one before, which is kept. Encrypt it anew with `airflow rotate-fernet-key`."),
+    moved=Consequence("what is stored becomes unreadable, unless it is the same key", dangerous=True),
+)
+API_SECRET_KEY = Credential(
+    "api_secret_key", "The API secret",
+    rotation="api_secret",
+    secret=f"{RELEASE}-api-secret-key", keys=("api-secret-key",), readers=_AIRFLOW, variables=("AIRFLOW__API__SECRET_KEY",),
+    chart_value="apiSecretKeySecretName", inline=("apiSecretKey",),
+    invented="every upgrade ends all sessions",
+    dropped="the program generates it; everybody logs in anew, once",
+    rotated=Consequence("A new API secret: sessions of the UI end, everybody logs in again."),
+    moved=Consequence("unless it is the same, sessions of the UI end"),
+)
+JWT_SECRET = Credential(
+    "jwt_secret", "The JWT secret",
+    rotation="jwt",
+    secret=f"{RELEASE}-jwt-secret", keys=("jwt-secret",), readers=("apiServer", "scheduler"),
+    variables=("AIRFLOW__API_AUTH__JWT_SECRET",),
+    chart_value="jwtSecretName", inline=("jwtSecret",),
+    invented="the API refuses tasks that run during an upgrade",
+    dropped="the program generates it; tokens are made anew",
+    rotated=Consequence("A new JWT secret: the tokens of tasks that run, of API clients and of the UI become worthless, so running tasks fail.", dangerous=True),
+    moved=Consequence("unless it is the same, the tokens of tasks that run, of API clients and of the UI become worthless", dangerous=True),
+)
+ADMIN_PASSWORD = Credential(
+    "admin_password", "The password of the admin user",
+    rotation="admin_password",
+    secret=f"{RELEASE}-admin", keys=("username", "password"),
+    inline=("createUserJob.defaultUser", "webserver.defaultUser"), part="password",
+    rotated=Consequence("A new password of the admin user: output `adminPassword`."),
+    moved=Consequence("the next number in `rotation.adminPassword` sets it"),
+)
+BROKER_URL = Credential(
+    "broker_url", "The broker",
+    secret=f"{RELEASE}-broker-url", keys=("connection",), readers=_AIRFLOW, variables=("AIRFLOW__CELERY__BROKER_URL",),
+    chart_value="data.brokerUrlSecretName", inline=("data.brokerUrl",),
+    dropped="the program makes it, with the broker",
+    moved=Consequence("tasks queued in the old one are not taken over", dangerous=True),
+)
+REDIS_PASSWORD = Credential(
+    "redis_password", "The password of Redis",
+    rotation="redis_password",
+    secret=f"{RELEASE}-redis-password", keys=("password",), copies=(BROKER_URL.secret,), readers=("redis",),
+    chart_value="redis.passwordSecretName", inline=("redis.password",),
+    dropped="the program generates it, with the broker",
+    rotated=Consequence("A new password of the broker: it restarts, and tasks queued in it may be queued again."),
+    moved=Consequence("the broker's URL must hold the same"),
+)
+CREDENTIALS = (
+    GIT_SSH_KEY, GIT_TOKEN, GITHUB_APP_PRIVATE_KEY, GIT_HOST_TOKEN, GIT_CONNECTIONS, DATABASE_PASSWORD, METADATA_CONNECTION,
+    ASYNC_METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET, ADMIN_PASSWORD, BROKER_URL, REDIS_PASSWORD,
+)
+"""The credentials of a stack."""
+SECRETS = {credential.setting: credential for credential in CREDENTIALS if credential.given}
+"""Those that a stack file holds, by their settings."""
+
+WEBSERVER_SECRET_KEY = ChartSecret(
+    "webserver_secret_key", inline=("webserverSecretKey",),
+    dropped="was for Airflow 2; sessions of the UI are signed with the API secret",
+)
+RESULT_BACKEND = ChartSecret(
+    "result_backend", inline=("data.resultBackendConnection",),
+    dropped="results of Celery are kept in the metadata database",
+)
+POSTGRESQL = ChartSecret(
+    "postgresql", secret=f"{RELEASE}-postgresql",
+    chart_value="postgresql.auth.existingSecret", inline=("postgresql.auth.password", "postgresql.auth.postgresPassword"),
+)
+REGISTRY = ChartSecret(
+    "registry", secret=f"{RELEASE}-registry", chart_value="registry.secretName", inline=("registry.connection",), part="pass",
+    dropped="name a pull Secret of the namespace in airflow:images.pullSecrets",
+)
+ELASTICSEARCH = ChartSecret(
+    "elasticsearch", secret=f"{RELEASE}-elasticsearch",
+    chart_value="elasticsearch.secretName", inline=("elasticsearch.connection",), part="pass",
+    dropped="put it into a Secret and name that in elasticsearch.secretName",
+)
+OPENSEARCH = ChartSecret(
+    "opensearch", secret=f"{RELEASE}-opensearch",
+    chart_value="opensearch.secretName", inline=("opensearch.connection",), part="pass",
+    dropped="put it into a Secret and name that in opensearch.secretName",
+)
+FLOWER = ChartSecret(
+    "flower", secret=f"{RELEASE}-flower", chart_value="flower.secretName", inline=("flower.password",),
+    dropped="put `user:password` into a Secret, key basicAuth, and name it in flower.secretName",
+)
+KERBEROS_KEYTAB = ChartSecret(
+    "kerberos_keytab", secret=f"{RELEASE}-kerberos-keytab", inline=("kerberos.keytabBase64Content",),
+    dropped=f"has no setting: make the Secret {RELEASE}-kerberos-keytab beside the stack",
+)
+PGBOUNCER_KEY = ChartSecret("pgbouncer_key", secret=f"{RELEASE}-pgbouncer-certificates", inline=("pgbouncer.ssl.key",))
+EXTRA_SECRETS = ChartSecret("extra_secrets", inline=("extraSecrets",))
+CHART_SECRETS: tuple[ChartSecret, ...] = (
+    *CREDENTIALS, WEBSERVER_SECRET_KEY, RESULT_BACKEND, POSTGRESQL, REGISTRY, ELASTICSEARCH, OPENSEARCH, FLOWER, KERBEROS_KEYTAB,
+    PGBOUNCER_KEY, EXTRA_SECRETS,
+)
+"""The secrets that the chart's values can hold or name: those of a stack, and those of the chart alone."""
+# fmt: on
