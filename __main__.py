@@ -12,9 +12,10 @@ sys.path.insert(
 )  # the requirements are enough: the package need not be installed
 
 from airflow_stack import Airflow
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import arguments, load
 from airflow_stack.inputs.wording import SettingsError
+from airflow_stack.names import PROJECT
 
 signal.signal(
     signal.SIGINT, signal.SIG_DFL

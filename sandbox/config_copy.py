@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from airflow_stack.inputs import validation
-from airflow_stack.inputs.secrets import PROJECT
+from airflow_stack.names import PROJECT
 from sandbox import SandboxError, git_repository
 
 _CHART, _DAGS, _IMAGES, _GIT_KEY = (f"{PROJECT}:{key}" for key in ("chart", "dags", "images", "gitSshKey"))

@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from airflow_stack.cli.console import duration, say
 from airflow_stack.cli.kubernetes_client import KubernetesClient, select_context
 from airflow_stack.cli.namespace_reader import NamespaceReader
-from airflow_stack.inputs.secrets import PROJECT
-from airflow_stack.names import API_SERVER_PORT, RELEASE
+from airflow_stack.names import API_SERVER_PORT, PROJECT, RELEASE
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, config_copy, daemons, git_repository, pins, tool_sources, toolchain
 from sandbox.airflow_ready import dag_files

@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_stack.cli.console import console, duration
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.credentials import SECRETS
+from airflow_stack.names import PROJECT
 from sandbox import config_copy, git_repository
 from sandbox.airflow_ready import ReadyAirflow
 from sandbox.sandbox_stack import PulumiResult, SandboxStack
@@ -43,7 +44,7 @@ def _parts(session: Session, stack: SandboxStack) -> Iterator[tuple[str, str]]:
     if session.cluster.runs_pods:
         yield "images", "stand-ins, built here from PyPI and Debian" if session.stand_in_images else "official"
     for key in session.supplied_secrets(stack):
-        command = SECRETS[key.removeprefix(f"{PROJECT}:")]
+        command = SECRETS[key.removeprefix(f"{PROJECT}:")].command
         yield key, f"throwaway value; set your own: {command} --stack {stack.name}"
 
 

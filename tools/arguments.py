@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic.alias_generators import to_snake
 from pydantic.fields import FieldInfo
 
 from airflow_stack import choices
-from airflow_stack.inputs.secrets import SECRET_DOCUMENTATION
+from airflow_stack.credentials import SECRETS
 from airflow_stack.settings.fields import MayBeOutput, Model, nested_model
 from airflow_stack.settings.models import Settings
 from tools.docstrings import arguments_name, described_model
@@ -59,8 +58,8 @@ def _fields(model: type[Model]) -> Iterator[tuple[str, str]]:
         type_ = _type(field)
         yield f"{name}: {type_ if field.is_required() else f'NotRequired[{type_}]'}", texts[name].text
     if model is Settings:
-        for key, text in SECRET_DOCUMENTATION.items():
-            yield f"{to_snake(key)}: NotRequired[pulumi.Input[str]]", text
+        for each in SECRETS.values():
+            yield f"{each.name}: NotRequired[pulumi.Input[str]]", each.given
 
 
 def _type(field: FieldInfo) -> str:

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from airflow_stack.airflow import Airflow
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.credentials import SECRETS
+from airflow_stack.names import PROJECT
 from airflow_stack.provider import PACKAGE, TOKEN
 
 _SECRET_OUTPUTS = ("adminPassword",)

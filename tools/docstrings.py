@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
-from pydantic.alias_generators import to_snake
-
-from airflow_stack.inputs.secrets import SECRET_DOCUMENTATION
+from airflow_stack.credentials import SECRETS
 from airflow_stack.settings.fields import Model, models
 from airflow_stack.settings.models import Settings
 
@@ -60,7 +58,7 @@ def documentation() -> dict[str, dict[str, str]]:
         arguments_name(model): {key: field.text for key, field in described_model(model).fields.items()}
         for _, model in models(Settings)
     }
-    found["AirflowArgs"] |= {to_snake(key): text for key, text in SECRET_DOCUMENTATION.items()}
+    found["AirflowArgs"] |= {each.name: each.given for each in SECRETS.values()}
     return found
 
 

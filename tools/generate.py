@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 from pydantic.alias_generators import to_camel, to_snake
 
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.credentials import SECRETS
+from airflow_stack.names import PROJECT
 from airflow_stack.provider import SCHEMA as COMPONENTS
 from airflow_stack.settings.fields import models
 from airflow_stack.settings.models import Settings
@@ -52,7 +53,7 @@ def stack_schema() -> dict[str, Any]:
     settings = {f"{PROJECT}:{key}": value for key, value in schema["properties"].items()}
     for key in SECRETS:
         settings[f"{PROJECT}:{key}"] = {
-            "description": documentation()["AirflowArgs"][to_snake(key)] + f" Set it with `{SECRETS[key]}`.",
+            "description": documentation()["AirflowArgs"][to_snake(key)] + f" Set it with `{SECRETS[key].command}`.",
             "type": "object",
             "required": ["secure"],
             "properties": {"secure": {"type": "string"}},

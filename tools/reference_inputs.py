@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack.chart import sizes
 from airflow_stack.choices import Executor, Size
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.provider import PACKAGE, TOKEN
 from airflow_stack.settings.fields import models
 from airflow_stack.settings.models import Components, Settings

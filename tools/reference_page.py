@@ -9,8 +9,9 @@ from pathlib import Path
 
 from airflow_stack import arguments
 from airflow_stack.cli.manifests import record_stack
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load
+from airflow_stack.names import PROJECT
 from airflow_stack.parts import database, generated_credentials, git_access, jobs, kubernetes, namespace, release
 from airflow_stack.provider import TOKEN
 from airflow_stack.settings.fields import models
@@ -104,8 +105,8 @@ def _secrets(schema: Schema) -> Iterator[str]:
     yield "## Secrets\n"
     yield "Inputs that are always secret, each a string or an output. In a stack, these commands set and encrypt them.\n"
     rows = [
-        (code(name), code(command), properties[name]["description"].removesuffix(" Secret."))
-        for name, command in SECRETS.items()
+        (code(name), code(credential.command), properties[name]["description"].removesuffix(" Secret."))
+        for name, credential in SECRETS.items()
     ]
     yield table(("input", "command", "description"), rows)
 

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from airflow_stack.choices import GitAuthentication
 from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import usable, usable_for_github_app
-from airflow_stack.names import RELEASE
+from airflow_stack.names import PROJECT, RELEASE
 
 _AIRFLOW = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")
 
@@ -64,8 +64,8 @@ class Credential(ChartSecret):
     title: str
     """Subject of a sentence about it."""
     _: KW_ONLY
-    given: bool = False
-    """Whether a stack file holds it, encrypted."""
+    given: str = ""
+    """Documentation of the secret in a stack file. Empty: no stack file holds it."""
     file: str = ""
     """File that a given one usually comes from."""
     check: Callable[[str], str] | None = None
@@ -111,7 +111,7 @@ class Credential(ChartSecret):
     @property
     def command(self) -> str:
         """Command that sets a given one in a stack."""
-        return f"pulumi config set --secret airflow:{self.setting}" + (f" < {self.file}" if self.file else "")
+        return f"pulumi config set --secret {PROJECT}:{self.setting}" + (f" < {self.file}" if self.file else "")
 
     def usable(self, text: str) -> str:
         """A given one in the form that its reader needs.
@@ -134,7 +134,8 @@ class Credential(ChartSecret):
 # fmt: off
 GIT_SSH_KEY = Credential(
     "git_ssh_key", "The key for the DAG repository",
-    given=True, file="path/to/private-key", check=usable, authentication=GitAuthentication.SSH_KEY, rotation="git_ssh_key",
+    given="Private SSH key for the DAG repository. Secret.",
+    file="path/to/private-key", check=usable, authentication=GitAuthentication.SSH_KEY, rotation="git_ssh_key",
     secret=f"{RELEASE}-ssh-secret", keys=("gitSshKey",),  # both are the article's
     chart_value="dags.gitSync.sshKeySecret", inline=("dags.gitSync.sshKey",),
     rotated=Consequence("A new deploy key: add output `gitDeployKey` to the DAG repository."),
@@ -142,7 +143,7 @@ GIT_SSH_KEY = Credential(
 )
 GIT_TOKEN = Credential(
     "git_token", "The token for the DAG repository",
-    given=True, authentication=GitAuthentication.TOKEN,
+    given="HTTPS token for the DAG repository. Secret.", authentication=GitAuthentication.TOKEN,
     secret=f"{RELEASE}-git-credentials", copies=(f"{RELEASE}-git-connections",),
     keys=("GIT_SYNC_USERNAME", "GIT_SYNC_PASSWORD", "GITSYNC_USERNAME", "GITSYNC_PASSWORD"),  # of git-sync 3 and 4
     chart_value="dags.gitSync.credentialsSecret",
@@ -150,11 +151,15 @@ GIT_TOKEN = Credential(
 )
 GITHUB_APP_PRIVATE_KEY = Credential(
     "github_app_private_key", "The private key of the GitHub App",
-    given=True, file="path/to/app.private-key.pem", check=usable_for_github_app, authentication=GitAuthentication.GITHUB_APP,
+    given="Private key of the GitHub App. Secret.",
+    file="path/to/app.private-key.pem", check=usable_for_github_app, authentication=GitAuthentication.GITHUB_APP,
     secret=f"{RELEASE}-github-app", keys=("githubAppPrivateKey",),
     moved=Consequence("it must be one of the App's"),
 )
-GIT_HOST_TOKEN = Credential("git_host_token", "The token of the git host", given=True, existing=False)
+GIT_HOST_TOKEN = Credential(
+    "git_host_token", "The token of the git host",
+    given="Token of the git host with permission to add deploy keys to the repository. Secret.", existing=False,
+)
 GIT_CONNECTIONS = Credential(
     "git_connections", "The connections of git bundles",
     existing=False,
@@ -162,7 +167,7 @@ GIT_CONNECTIONS = Credential(
 )
 DATABASE_PASSWORD = Credential(
     "database_password", "The password of the database",
-    given=True, existing=False, rotation="database_password",
+    given="Password of the external database. Secret.", existing=False, rotation="database_password",
     secret=f"{RELEASE}-database", keys=("username", "password"), copies=(f"{RELEASE}-metadata",),
     lost="access to the database",
     rotated=Consequence("A new password of the database user: the database and all that reads it take it over."),
@@ -182,7 +187,8 @@ ASYNC_METADATA_CONNECTION = Credential(
 )
 FERNET_KEY = Credential(
     "fernet_key", "The Fernet key",
-    given=True, check=usable_fernet_keys, rotation="fernet",
+    given="Fernet key of an Airflow that is taken over: generation 1 of `rotation.fernet`, with `rotation.fernetGiven`. Several keys are separated by commas, the newest first. Secret.",
+    check=usable_fernet_keys, rotation="fernet",
     secret=f"{RELEASE}-fernet-key", keys=("fernet-key",), readers=_AIRFLOW, variables=("AIRFLOW__CORE__FERNET_KEY",),
     lost="every connection and variable in the database, which only this key decrypts",
     chart_value="fernetKeySecretName", inline=("fernetKey",),

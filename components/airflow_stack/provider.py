@@ -16,11 +16,12 @@ from pulumi.provider import ConstructResult, Provider
 
 from airflow_stack.airflow import Airflow
 from airflow_stack.arguments import AirflowArgs
+from airflow_stack.credentials import SECRETS
 from airflow_stack.git.private_key import UnusableKeyError
 from airflow_stack.inputs.deferred import set_aside, with_outputs
-from airflow_stack.inputs.secrets import KEY_CHECKS, PROJECT, SECRETS
 from airflow_stack.inputs.validation import arguments, load
 from airflow_stack.inputs.wording import ArgumentsError, SettingsError
+from airflow_stack.names import PROJECT
 
 PACKAGE = PROJECT
 """First part of every type token. URNs contain it, so it never changes."""
@@ -64,11 +65,11 @@ class AirflowProvider(Provider):
 
 def _usable(name: str, key: str, secret: str) -> str:
     """Return the secret if it is usable. Any other exception than an input error would look like a bug of the provider."""
-    if secret and (check := KEY_CHECKS.get(key)):
-        try:
-            check(secret)
-        except UnusableKeyError as error:
-            raise InputPropertiesError(f"Airflow {name!r}: {key} {error}", []) from None
+    try:
+        if secret:
+            SECRETS[key].usable(secret)
+    except UnusableKeyError as error:
+        raise InputPropertiesError(f"Airflow {name!r}: {key} {error}", []) from None
     return secret
 
 

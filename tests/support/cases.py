@@ -17,7 +17,7 @@ from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.local_chart import values_schema
 from airflow_stack.cli import placeholder_secrets, stack_file
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load
 from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.settings.models import Settings

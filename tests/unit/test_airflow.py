@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_snake
 
 from airflow_stack.airflow import Airflow
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from tests.support.cases import AUTHENTICATIONS, EXECUTORS, GIVEN, HTTPS, KEY, SSH, Config, changed, deployed, in_python
 
 AIRFLOW = "airflow:index:Airflow"

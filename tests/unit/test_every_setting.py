@@ -15,7 +15,7 @@ from airflow_stack.cli.adopt import official_chart
 from airflow_stack.cli.diff import setting_changes
 from airflow_stack.cli.diff.renderings import Side
 from airflow_stack.cli.manifests import record_stack
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load
 from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.settings.fields import models, nested_model

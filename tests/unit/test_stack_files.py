@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from airflow_stack.cli import stack_file
-from airflow_stack.inputs.secrets import PROJECT
 from airflow_stack.inputs.validation import missing_secrets
 from airflow_stack.inputs.wording import SettingsError
+from airflow_stack.names import PROJECT
 from tests.support.cases import ROOT, STACKS, stack_settings
 from tests.support.golden import Golden
 

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from airflow_stack.errors import UserError
-from airflow_stack.inputs.secrets import PROJECT
 from airflow_stack.inputs.validation import load
+from airflow_stack.names import PROJECT
 from airflow_stack.settings.models import Settings
 
 

@@ -9,11 +9,11 @@ import pulumi
 from pydantic.alias_generators import to_camel, to_snake
 
 from airflow_stack.arguments import AirflowArgs
+from airflow_stack.credentials import SECRETS
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set
 
 from .deferred import Deferred, checked, set_aside
-from .secrets import SECRETS
 from .validation import load
 from .wording import ArgumentsError, SettingsError
 

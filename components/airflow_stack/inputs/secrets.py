@@ -2,56 +2,38 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from pydantic.alias_generators import to_camel, to_snake
+from pydantic.alias_generators import to_camel
 
 from airflow_stack.choices import DagDelivery, GitAuthentication
-from airflow_stack.fernet_key import usable_fernet_keys
-from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
+from airflow_stack.credentials import (
+    CREDENTIALS,
+    DATABASE_PASSWORD,
+    FERNET_KEY,
+    GIT_HOST_TOKEN,
+    GIT_SSH_KEY,
+    GIT_TOKEN,
+    SECRETS,
+)
+from airflow_stack.git.private_key import UnusableKeyError
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, SetSecret
 
-PROJECT = "airflow"
-"""Name of the Pulumi project: prefix of every key in a stack file."""
-SECRETS = {
-    "gitSshKey": "pulumi config set --secret airflow:gitSshKey < path/to/private-key",
-    "gitToken": "pulumi config set --secret airflow:gitToken",
-    "githubAppPrivateKey": "pulumi config set --secret airflow:githubAppPrivateKey < path/to/app.private-key.pem",
-    "gitHostToken": "pulumi config set --secret airflow:gitHostToken",
-    "databasePassword": "pulumi config set --secret airflow:databasePassword",
-    "fernetKey": "pulumi config set --secret airflow:fernetKey",
-}
-"""Secret settings, and the command that sets each."""
-SECRET_DOCUMENTATION = {
-    "gitSshKey": "Private SSH key for the DAG repository. Secret.",
-    "gitToken": "HTTPS token for the DAG repository. Secret.",
-    "githubAppPrivateKey": "Private key of the GitHub App. Secret.",
-    "gitHostToken": "Token of the git host with permission to add deploy keys to the repository. Secret.",
-    "databasePassword": "Password of the external database. Secret.",
-    "fernetKey": "Fernet key of an Airflow that is taken over: generation 1 of `rotation.fernet`, with `rotation.fernetGiven`. Several keys are separated by commas, the newest first. Secret.",
-}
 NEEDED = frozenset({"dags", "database", "rotation", "existing_secrets"})
 """Settings that decide which secrets are needed."""
-KEY_CHECKS = {"gitSshKey": usable, "githubAppPrivateKey": usable_for_github_app, "fernetKey": usable_fernet_keys}
-"""Checks of secrets: each returns the key in the form that its reader needs, or raises `UnusableKeyError`."""
 
 
 def required_secrets(settings: Settings) -> list[str]:
     """The secrets without which the settings cannot work."""
-    wanted = {
-        GitAuthentication.SSH_KEY: ["gitSshKey"],
-        GitAuthentication.TOKEN: ["gitToken"],
-        GitAuthentication.GITHUB_APP: ["githubAppPrivateKey"],
-    }
-    authentication = settings.dags.authentication
-    required = list(wanted.get(authentication, [])) if authentication else []
-    if settings.dags.register_deploy_key:
-        required.append("gitHostToken")
+    dags, rotation = settings.dags, settings.rotation
+    required = [each for each in CREDENTIALS if each.authentication and each.authentication is dags.authentication]
+    if dags.register_deploy_key:
+        required.append(GIT_HOST_TOKEN)
     if settings.database.external:
-        required.append("databasePassword")
-    if settings.rotation.fernet_given and settings.rotation.fernet < 3:  # the newest two are used
-        required.append("fernetKey")
-    return [key for key in required if not getattr(settings.existing_secrets, to_snake(key), None)]
+        required.append(DATABASE_PASSWORD)
+    if rotation.fernet_given and rotation.fernet < 3:  # the newest two are used
+        required.append(FERNET_KEY)
+    return [each.setting for each in required if not getattr(settings.existing_secrets, each.name, None)]
 
 
 def with_authentication(settings: Settings, secrets: Collection[str]) -> Settings:
@@ -60,12 +42,12 @@ def with_authentication(settings: Settings, secrets: Collection[str]) -> Setting
         return settings
     at_hand = {*secrets, *map(to_camel, settings.existing_secrets.model_dump(exclude_none=True))}
     if GitUrl.parse(settings.dags.repository).is_ssh:
-        uses_key = "gitSshKey" in at_hand and not settings.dags.register_deploy_key
+        uses_key = GIT_SSH_KEY.setting in at_hand and not settings.dags.register_deploy_key
         chosen = GitAuthentication.SSH_KEY if uses_key else GitAuthentication.GENERATED_SSH_KEY
     elif settings.dags.github_app:
         chosen = GitAuthentication.GITHUB_APP
     else:
-        chosen = GitAuthentication.TOKEN if "gitToken" in at_hand else GitAuthentication.NONE
+        chosen = GitAuthentication.TOKEN if GIT_TOKEN.setting in at_hand else GitAuthentication.NONE
     return settings.model_copy(update={"dags": settings.dags.model_copy(update={"authentication": chosen})})
 
 
@@ -97,10 +79,10 @@ def unused_secrets(settings: Settings, given: Collection[str]) -> Iterator[Probl
     """Secrets that nothing reads."""
     for key in sorted(SECRETS.keys() & set(given) - {*required_secrets(settings)}):
         reason = "is set, but nothing uses it with the stack's other settings"
-        if key == "fernetKey" and not settings.rotation.fernet_given:
+        if key == FERNET_KEY.setting and not settings.rotation.fernet_given:
             reason = "is set without rotation.fernetGiven, which keeps it from being removed too early"
             yield Problem(key, reason, (Set("rotation.fernetGiven", "true"),))
-        elif key == "fernetKey" and not settings.existing_secrets.fernet_key:
+        elif key == FERNET_KEY.setting and not settings.existing_secrets.fernet_key:
             rotated = "check that `airflow rotate-fernet-key` ran with rotation.fernet 2"
             yield Problem(key, reason, (rotated, Remove(key)))
         else:
@@ -111,9 +93,9 @@ def unused_secrets(settings: Settings, given: Collection[str]) -> Iterator[Probl
 
 def unusable_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:
     """Keys of a wrong form, as far as their text is known: not in a stack file, where it is encrypted, and not as an output."""
-    for key in sorted(KEY_CHECKS.keys() & given.keys() & {*required_secrets(settings)}):
+    for key in sorted(given.keys() & {*required_secrets(settings)}):
         if isinstance(text := given[key], str):
             try:
-                KEY_CHECKS[key](text)
+                SECRETS[key].usable(text)
             except UnusableKeyError as error:
                 yield Problem(key, error.reason, (error.way_out, SetSecret(key)))

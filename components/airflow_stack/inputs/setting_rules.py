@@ -7,6 +7,19 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack.chart.delivery import IMAGE_FOLDER
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
+from airflow_stack.credentials import (
+    ADMIN_PASSWORD,
+    API_SECRET_KEY,
+    ASYNC_METADATA_CONNECTION,
+    BROKER_URL,
+    CREDENTIALS,
+    FERNET_KEY,
+    GIT_TOKEN,
+    JWT_SECRET,
+    METADATA_CONNECTION,
+    REDIS_PASSWORD,
+    Credential,
+)
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.images import OFFICIAL, AirflowImage
 from airflow_stack.settings.models import Settings
@@ -17,14 +30,6 @@ from . import dag_rules
 from .installed_packages import missing_deploy_key_package
 
 Rule = Callable[[Settings], Iterator[Problem]]
-# Generation of the credential that each Secret holds. A higher one of the admin user's password has a meaning: apply the Secret again.
-_GENERATIONS = {
-    "fernet_key": "fernet",
-    "api_secret_key": "api_secret",
-    "jwt_secret": "jwt",
-    "redis_password": "redis_password",
-    "git_ssh_key": "git_ssh_key",
-}
 
 
 def airflow_version(settings: Settings) -> Iterator[Problem]:
@@ -132,40 +137,41 @@ def broker_url_with_password(settings: Settings) -> Iterator[Problem]:
 
 def existing_secrets_are_read(settings: Settings) -> Iterator[Problem]:
     """Every existing Secret that is named has a reader."""
-    for name in sorted(settings.existing_secrets.model_dump(exclude_none=True).keys() - _read(settings)):
-        path, reason = f"existingSecrets.{to_camel(name)}", "is read by nothing with the stack's other settings"
-        if name == "git_token" and settings.dags.delivery is DagDelivery.GIT_BUNDLE:
-            reason = "is for git-sync; a git bundle has the token in its connection: set the secret airflow:gitToken"
-        yield Problem(path, reason, (Remove(path),))
+    read = _read(settings)
+    for each in CREDENTIALS:
+        if each.existing and getattr(settings.existing_secrets, each.name) and each not in read:
+            path, reason = f"existingSecrets.{each.setting}", "is read by nothing with the stack's other settings"
+            if each is GIT_TOKEN and settings.dags.delivery is DagDelivery.GIT_BUNDLE:
+                reason = f"is for git-sync; a git bundle has the token in its connection: set the secret airflow:{each.setting}"
+            yield Problem(path, reason, (Remove(path),))
 
 
 def existing_secrets_are_not_rotated(settings: Settings) -> Iterator[Problem]:
     """A generation belongs to a generated credential."""
-    for name, generation in _GENERATIONS.items():
-        if getattr(settings.existing_secrets, name) and getattr(settings.rotation, generation) != 1:
-            path = f"rotation.{to_camel(generation)}"
+    for each in CREDENTIALS:
+        # A higher generation of the admin user's password has a meaning: apply the existing Secret again.
+        if not each.existing or not each.rotation or each is ADMIN_PASSWORD:
+            continue
+        if getattr(settings.existing_secrets, each.name) and getattr(settings.rotation, each.rotation) != 1:
+            path = f"rotation.{to_camel(each.rotation)}"
             reason = (
-                f"is for a generated key, and existingSecrets.{to_camel(name)} names one that is rotated at its source"
+                f"is for a generated key, and existingSecrets.{each.setting} names one that is rotated at its source"
             )
             yield Problem(path, reason, (Remove(path),))
 
 
-def _read(settings: Settings) -> set[str]:
+def _read(settings: Settings) -> list[Credential]:
     """The existing Secrets that the stack's pods would read."""
-    read = {"fernet_key", "api_secret_key", "jwt_secret", "metadata_connection"}
+    dags = settings.dags
+    read = [METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET]
     if settings.existing_secrets.metadata_connection:
-        read |= {"async_metadata_connection"}
+        read.append(ASYNC_METADATA_CONNECTION)
     if settings.admin.create:
-        read |= {"admin_password"}
+        read.append(ADMIN_PASSWORD)
     if settings.executor is Executor.CELERY:
-        read |= {"broker_url", "redis_password"}
-    match settings.dags.authentication:
-        case GitAuthentication.SSH_KEY:
-            read |= {"git_ssh_key"}
-        case GitAuthentication.TOKEN if settings.dags.delivery is DagDelivery.GIT_SYNC:
-            read |= {"git_token"}
-        case GitAuthentication.GITHUB_APP:
-            read |= {"github_app_private_key"}
+        read += [BROKER_URL, REDIS_PASSWORD]
+    if dags.delivery is DagDelivery.GIT_SYNC or dags.authentication is not GitAuthentication.TOKEN:
+        read += [each for each in CREDENTIALS if each.authentication and each.authentication is dags.authentication]
     return read
 
 

@@ -19,18 +19,17 @@ from pydantic_core import ErrorDetails, PydanticSerializationError
 
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.check import check_values
+from airflow_stack.credentials import SECRETS
+from airflow_stack.names import PROJECT
 from airflow_stack.settings.dags import Dags
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import HIDDEN, REQUIRED, Problem, Remove, Set, SetSecret, Step
 
 from . import secrets
 from .paths import canonical, keys_below, value_at
-from .secrets import PROJECT, SECRETS
 from .setting_rules import BETWEEN, WITHIN
 from .version_check import refused_chart
 from .wording import SettingsError
-
-__all__ = ["PROJECT", "SECRETS", "Problem", "SettingsError", "arguments", "load", "missing_secrets"]
 
 _WITHOUT_DAGS = Dags(repository="https://no.invalid/dags")
 # pydantic's types of errors

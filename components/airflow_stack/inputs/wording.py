@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pulumi
 
+from airflow_stack.credentials import SECRETS
 from airflow_stack.errors import UserError
+from airflow_stack.names import PROJECT
 from airflow_stack.settings.problem import REQUIRED, Problem, Remove, Set, SetSecret, Step
 
 from .paths import in_python
-from .secrets import PROJECT, SECRETS
 
 # A fresh checkout has no repository in its stack files, and `make up` completes them.
 _HINTS = {("dags.repository", REQUIRED): "; without it only `make up` works, and serves this project's own dags/"}
@@ -50,7 +51,7 @@ def fix_in_stack_file(problem: Problem) -> str:
             case Remove(path):
                 return f"pulumi config rm {_key(path)}"
             case SetSecret(key):
-                return SECRETS[key]
+                return SECRETS[key].command
         return step
 
     return _fix(problem, command)

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from airflow_stack.choices import AccessMode, Executor, Size
-from airflow_stack.names import GIT_CONNECTION, SecretNames
+from airflow_stack.credentials import CREDENTIALS
+from airflow_stack.names import GIT_CONNECTION
 from airflow_stack.versions import CHART_VERSION, NUMBER
 
 from .dags import Dags
@@ -20,17 +21,7 @@ from .secrets import ExistingSecrets, Rotation, SecretKey
 
 # Variables that the program itself sets in every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
 MANAGED_ENVIRONMENT = frozenset(
-    {
-        "AIRFLOW__CORE__FERNET_KEY",
-        "AIRFLOW__CORE__AUTH_MANAGER",
-        "AIRFLOW__CORE__SQL_ALCHEMY_CONN",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
-        "AIRFLOW_CONN_AIRFLOW_DB",
-        "AIRFLOW__API__SECRET_KEY",
-        "AIRFLOW__API_AUTH__JWT_SECRET",
-        "AIRFLOW__CELERY__BROKER_URL",
-    }
+    {"AIRFLOW__CORE__AUTH_MANAGER", *(variable for each in CREDENTIALS for variable in each.variables)}
 )
 
 
@@ -226,11 +217,6 @@ class Settings(Model):
     """Protects the Fernet key, the database password, the database and the log volume from deletion."""
     values: dict[str, Any] = {}
     """Chart values without a setting of their own; merged last."""
-
-    @property
-    def secret_names(self) -> SecretNames:
-        """Names of the Secrets that Airflow reads, generated or existing."""
-        return SecretNames.of(self.existing_secrets.model_dump(exclude_none=True))
 
     @property
     def makes_database(self) -> bool:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from airflow_stack.cli import placeholder_secrets
+from airflow_stack.credentials import SECRETS
 from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
-from airflow_stack.inputs.secrets import SECRETS
 from airflow_stack.inputs.wording import fix_in_stack_file
 from tests.support.cases import HTTPS, SSH, Config, problems, settings
 from tests.support.golden import Golden
@@ -155,7 +155,7 @@ def test_a_wrong_key_of_a_stack_is_one_setting_to_correct(secret: str, dags: Con
     (problem,) = problems({"dags": dags, secret: wrong}).problems
     assert problem.path == secret
     assert problem.value is None
-    assert SECRETS[secret] in fix_in_stack_file(problem)
+    assert SECRETS[secret].command in fix_in_stack_file(problem)
     assert wrong.split()[1] not in str(problem)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from airflow_stack.inputs.secrets import SECRETS, required_secrets
+from airflow_stack.credentials import SECRETS
+from airflow_stack.inputs.secrets import required_secrets
 from airflow_stack.inputs.validation import load, missing_secrets
 from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file, in_stack_file
 from tests.support import git_host_packages
@@ -170,7 +171,7 @@ def test_values_that_are_not_secret_are_shown() -> None:
 
 def test_the_fix_of_a_misspelt_secret_sets_a_secret() -> None:
     (problem,) = problems({"dags": SSH, "gitTokn": CANARY}, secret_keys={"gitTokn"}).problems
-    assert SECRETS["gitToken"] in fix_in_stack_file(problem)
+    assert SECRETS["gitToken"].command in fix_in_stack_file(problem)
 
 
 def test_the_error_is_one_message_without_a_traceback() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from airflow_stack.chart.values import chart_values
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load, missing_secrets
 from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file
 from airflow_stack.settings.models import Settings

@@ -14,7 +14,7 @@ from pulumi.runtime import rpc
 
 from airflow_stack import provider
 from airflow_stack.cli.recording import Recording, record
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.provider import TOKEN, AirflowProvider
 from tests.support.cases import GIVEN, HTTPS, ROOT, SSH, Config, deployed
 from tests.support.golden import Golden

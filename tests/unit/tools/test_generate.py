@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_snake
 
 from airflow_stack.arguments import AirflowArgs
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.settings.models import Settings
 from tests.support.cases import AUTHENTICATIONS, DATABASES, LOGS, ROOT, SSH, STACKS, Config, settings
 from tools.docstrings import documentation

@@ -10,8 +10,9 @@ from jsonschema import Draft202012Validator
 from pydantic.alias_generators import to_camel
 
 from airflow_stack.airflow import Airflow
+from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs import installed_packages
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.names import PROJECT
 from airflow_stack.settings.fields import models
 from airflow_stack.settings.models import Settings
 from tests.support.cases import CONTRACT_CHART, ROOT, Config, settings
@@ -71,7 +72,7 @@ def test_every_setting_is_in_an_example_or_set_by_a_command() -> None:
     }  # one kind in five places
     assert {path.rpartition(".")[2] for path in components} == {path.rpartition(".")[2] for path in components & shown}
     assert every - components - shown == set()
-    assert [key for key, command in SECRETS.items() if f"| `{key}` | `{command}` |" not in PAGE] == []
+    assert [key for key, each in SECRETS.items() if f"| `{key}` | `{each.command}` |" not in PAGE] == []
 
 
 def test_every_input_and_output_has_a_row() -> None:

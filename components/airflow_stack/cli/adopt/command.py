@@ -12,8 +12,8 @@ import typer
 import yaml
 
 from airflow_stack.cli.adopt.model import Given, merged, plain
+from airflow_stack.credentials import SECRETS
 from airflow_stack.errors import UserError
-from airflow_stack.inputs.secrets import SECRETS
 
 if TYPE_CHECKING:
     from airflow_stack.cli.adopt.model import Adoption, Live

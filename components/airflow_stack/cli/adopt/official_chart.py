@@ -7,6 +7,8 @@ The defaults named here are those of chart 1.22.0 (values.yaml). Of a live relea
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from airflow_stack.chart.check import TOP_LEVEL_KEYS
 from airflow_stack.choices import Executor
 from airflow_stack.cli.adopt.credential_settings import broker, database, keys
@@ -14,7 +16,7 @@ from airflow_stack.cli.adopt.dag_settings import dags
 from airflow_stack.cli.adopt.model import Adoption, Given, Live, merged, without_secrets
 from airflow_stack.cli.adopt.other_managers import managed_by_others
 from airflow_stack.cli.adopt.workload_settings import environment, ingress, logs, workloads
-from airflow_stack.credentials import CHART_SECRETS, FLOWER, RESULT_BACKEND, WEBSERVER_SECRET_KEY
+from airflow_stack.credentials import CHART_SECRETS, CREDENTIALS, FLOWER, RESULT_BACKEND, WEBSERVER_SECRET_KEY
 from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION
 
 ROWS = {"web.title": "config.api.instance_name"}
@@ -29,10 +31,8 @@ WITHOUT_SOURCE = {
     "protect": "an option of Pulumi",
     "serviceAccountAnnotations": "stay in airflow:values, by component",
     "chart": "the release's chart, which the command reads",
-    **{
-        f"rotation.{name}": "counts from 1"
-        for name in "fernet apiSecret jwt adminPassword databasePassword redisPassword gitSshKey gitSshKeyDropped".split()
-    },
+    **{f"rotation.{to_camel(each.rotation)}": "counts from 1" for each in CREDENTIALS if each.rotation},
+    "rotation.gitSshKeyDropped": "counts from 0",
 }
 """Settings, each with those below it, that no chart value has, and why."""
 # What the program decides otherwise, and what happens to it.

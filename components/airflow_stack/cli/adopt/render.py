@@ -7,9 +7,10 @@ import yaml
 
 from airflow_stack.cli.adopt.first_update import Changes
 from airflow_stack.cli.adopt.model import Adoption
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load
 from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file
+from airflow_stack.names import PROJECT
 
 
 class _Dumper(yaml.SafeDumper):

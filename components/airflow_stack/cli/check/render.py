@@ -1,7 +1,7 @@
 """The lines that `check` prints."""
 
 from airflow_stack.chart.delivery import followed
-from airflow_stack.inputs.secrets import SECRETS
+from airflow_stack.credentials import SECRETS
 from airflow_stack.policies.model import Level
 from airflow_stack.policies.rules import RULES
 
@@ -45,4 +45,4 @@ def summary(checked: CheckedStack) -> str:
 
 def missing_secrets(checked: CheckedStack) -> list[str]:
     """The commands that set the missing secrets."""
-    return [f"before `pulumi up`: {SECRETS[key]} --stack {checked.name}" for key in checked.missing_secrets]
+    return [f"before `pulumi up`: {SECRETS[key].command} --stack {checked.name}" for key in checked.missing_secrets]

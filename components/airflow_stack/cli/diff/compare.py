@@ -18,7 +18,8 @@ from airflow_stack.cli.diff.object_changes import Change, Field, changes, fields
 from airflow_stack.cli.diff.renderings import RELEASE, Side, Tree, described, side
 from airflow_stack.cli.diff.totals import Totals, totals
 from airflow_stack.cli.helm import helm_template
-from airflow_stack.inputs.secrets import PROJECT, SECRETS
+from airflow_stack.credentials import SECRETS
+from airflow_stack.names import PROJECT
 from airflow_stack.settings.models import Chart
 
 _Rendering = tuple[Chart, str, str, dict[str, Any]]

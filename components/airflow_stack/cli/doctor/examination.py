@@ -15,10 +15,12 @@ from airflow_stack.cli.manifests import stack_manifests
 from airflow_stack.cli.pulumi_cli import PulumiStack
 from airflow_stack.cli.pulumi_state import State
 from airflow_stack.cli.stack_cluster import connect
+from airflow_stack.credentials import SECRETS
 from airflow_stack.errors import UserError
-from airflow_stack.inputs.secrets import PROJECT, SECRETS, required_secrets
+from airflow_stack.inputs.secrets import required_secrets
 from airflow_stack.inputs.validation import missing_secrets
 from airflow_stack.inputs.wording import SettingsError
+from airflow_stack.names import PROJECT
 from airflow_stack.settings.models import Settings
 
 from .cluster_checks import ClusterChecks
@@ -67,7 +69,7 @@ class Examination:
 
     def _check_secrets(self, settings: Settings) -> str:
         if self._missing:
-            commands = " and ".join(f"`{SECRETS[key]} --stack {self._stack}`" for key in self._missing)
+            commands = " and ".join(f"`{SECRETS[key].command} --stack {self._stack}`" for key in self._missing)
             raise CheckError(f"not set: {', '.join(self._missing)}", commands)
         needed = required_secrets(settings)
         return f"{', '.join(needed)}: set" if needed else "none needed"
