@@ -82,7 +82,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
 
 
 def _named(settings: Settings) -> Iterator[Credential]:
-    """The credentials whose Secrets the chart is told."""
+    """Credentials with a Secret that the chart values name."""
     yield from (METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET)
     yield BROKER_URL  # without the name of its Secret, the chart creates a useless Secret with every executor
     if _runs_redis(settings):
