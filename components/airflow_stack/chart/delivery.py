@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_stack import names
-from airflow_stack.chart import pod_security, sizes
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.credentials import CREDENTIALS, GIT_CONNECTIONS, GIT_SSH_KEY, GITHUB_APP_PRIVATE_KEY, Credential
 from airflow_stack.git import polling
@@ -18,6 +17,8 @@ from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.dags import DagRepository, Dags, GithubApp
 from airflow_stack.settings.models import Settings
+
+from . import pod_security, sizes
 
 Values = dict[str, Any]
 

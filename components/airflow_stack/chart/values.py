@@ -10,7 +10,6 @@ from typing import Any
 import pulumi
 
 from airflow_stack import names
-from airflow_stack.chart import delivery, pod_security, sizes
 from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.credentials import (
     API_SECRET_KEY,
@@ -25,6 +24,8 @@ from airflow_stack.credentials import (
     Credential,
 )
 from airflow_stack.settings.models import Settings
+
+from . import delivery, pod_security, sizes
 
 Values = dict[str, Any]
 

@@ -6,7 +6,8 @@ Pure: no network access. The host's name tells its software; otherwise `dags.git
 from dataclasses import replace
 
 from airflow_stack.choices import GitHost
-from airflow_stack.git.url import GitUrl
+
+from .url import GitUrl
 
 DEPLOY_KEY_PACKAGES = {GitHost.GITHUB: "pulumi_github", GitHost.GITLAB: "pulumi_gitlab"}
 """Module of the Pulumi package that adds a deploy key, by git host. Each package is an extra of this project: `github`, `gitlab`."""

@@ -12,9 +12,10 @@ from airflow_stack.arguments import CloudNativePGDatabaseArgs, DatabaseArgs, Ext
 from airflow_stack.choices import SslMode
 from airflow_stack.credentials import ASYNC_METADATA_CONNECTION, DATABASE_PASSWORD, METADATA_CONNECTION
 from airflow_stack.names import RELEASE
-from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, digest, make_secret, metadata
-from airflow_stack.parts.postgres import POSTGRES_PORT, PostgresArgs, allow_airflow, run_postgres
 from airflow_stack.versions import POSTGRES_TAG
+
+from .kubernetes import KubernetesObject, PlacedArgs, digest, make_secret, metadata
+from .postgres import POSTGRES_PORT, PostgresArgs, allow_airflow, run_postgres
 
 USER = "airflow"
 DATABASE = "airflow"

@@ -26,7 +26,8 @@ from airflow_stack.credentials import (
     Credential,
 )
 from airflow_stack.names import RELEASE
-from airflow_stack.parts.kubernetes import PlacedArgs, checked, digest, make_secret
+
+from .kubernetes import PlacedArgs, checked, digest, make_secret
 
 
 class AirflowCredentialsArgs(PlacedArgs):

@@ -13,8 +13,9 @@ from airflow_stack.choices import GitAuthentication, GitHost
 from airflow_stack.credentials import GIT_SSH_KEY, GIT_TOKEN, GITHUB_APP_PRIVATE_KEY
 from airflow_stack.git.hosts import takes_ed25519
 from airflow_stack.git.url import GitUrl
-from airflow_stack.parts.deploy_key_registration import DeployKeysArgs, register_deploy_keys
-from airflow_stack.parts.kubernetes import PlacedArgs, checked, digest, make_secret
+
+from .deploy_key_registration import DeployKeysArgs, register_deploy_keys
+from .kubernetes import PlacedArgs, checked, digest, make_secret
 
 
 class GitAccessArgs(PlacedArgs):

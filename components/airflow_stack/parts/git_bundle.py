@@ -11,8 +11,9 @@ import pulumi
 from airflow_stack.chart.delivery import FOLDER, Bundle
 from airflow_stack.choices import GitAuthentication
 from airflow_stack.credentials import GIT_CONNECTIONS
-from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
-from airflow_stack.parts.kubernetes import PlacedArgs, digest, make_secret
+
+from .git_access import GitAccess, GitAccessArgs
+from .kubernetes import PlacedArgs, digest, make_secret
 
 # An unreachable host must not block the DAG processor's loop: its liveness probe checks the loop's heartbeat. In a task pod nothing else
 # waits. There ssh retries for at least ten minutes, so an outage of the git host delays a task and does not fail it.

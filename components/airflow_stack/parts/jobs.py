@@ -14,7 +14,8 @@ from airflow_stack.arguments import ExistingSecretsArgs, SecretKeyArgs
 from airflow_stack.chart import pod_security, sizes
 from airflow_stack.credentials import ADMIN_PASSWORD, API_SECRET_KEY, FERNET_KEY, METADATA_CONNECTION, Credential
 from airflow_stack.names import AUTH_MANAGER, RELEASE
-from airflow_stack.parts.kubernetes import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
+
+from .kubernetes import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
 # Several commands in one process, through the entry point of `airflow`: each process would spend seconds on imports.
 # `done` leaves a termination message. Without one the provider warns `container completed with exit code 0`.

@@ -6,7 +6,8 @@ import pulumi
 
 from airflow_stack.choices import AccessMode
 from airflow_stack.names import LOG_CLAIM
-from airflow_stack.parts.kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, metadata
+
+from .kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, metadata
 
 
 class TaskLogVolumeArgs(PlacedArgs):

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, metadata
+from .kubernetes import KubernetesObject, PlacedArgs, metadata
 
 
 class AirflowNamespaceArgs(TypedDict):

@@ -8,7 +8,8 @@ import pulumi
 from airflow_stack.chart import pod_security, sizes
 from airflow_stack.credentials import DATABASE_PASSWORD
 from airflow_stack.names import RELEASE
-from airflow_stack.parts.kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
+
+from .kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
 
 POSTGRES_PORT = 5432
 _NAME = f"{RELEASE}-database"

@@ -6,7 +6,8 @@ Pulumi deletes first what nothing depends on, and finds protected resources one 
 import pulumi
 
 from airflow_stack.names import RELEASE
-from airflow_stack.parts.kubernetes import KubernetesObject, PlacedArgs, metadata
+
+from .kubernetes import KubernetesObject, PlacedArgs, metadata
 
 TO_DESTROY = "pulumi config set airflow:protect false && pulumi up && pulumi destroy"
 

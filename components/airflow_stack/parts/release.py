@@ -6,7 +6,8 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 
 from airflow_stack.names import RELEASE
-from airflow_stack.parts.kubernetes import KubernetesResource
+
+from .kubernetes import KubernetesResource
 
 
 class AirflowReleaseArgs(TypedDict):

@@ -13,8 +13,9 @@ import pulumi
 
 from airflow_stack.chart import sizes
 from airflow_stack.names import RELEASE
-from airflow_stack.parts.jobs import JobArgs, run_job
-from airflow_stack.parts.kubernetes import KubernetesObject, metadata
+
+from .jobs import JobArgs, run_job
+from .kubernetes import KubernetesObject, metadata
 
 _NAME = f"{RELEASE}-rollout"
 _RBAC = "rbac.authorization.k8s.io"

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from airflow_stack.credentials import CREDENTIALS
-from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at, truth
+
+from .model import RELEASE, Resource, Rule, Violation, at, truth
 
 _JOBS = ("createUserJob", "migrateDatabaseJob")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_stack.policies.model import Environment, Resource, Rule, Violation, at, leaves, truth
+from .model import Environment, Resource, Rule, Violation, at, leaves, truth
 
 _CHART_BRANCH = "v2-2-stable"  # the chart's default of branch and ref (1.22.0, values.yaml)
 _SSH = re.compile(r"^(ssh://|[\w.-]+@[^/:]+:)")

@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 
 from airflow_stack.credentials import CHART_SECRETS
-from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at, leaves
-from airflow_stack.policies.workload_rules import containers
+
+from .model import RELEASE, Resource, Rule, Violation, at, leaves
+from .workload_rules import containers
 
 Path = tuple[str, ...]
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from airflow_stack.credentials import CREDENTIALS
-from airflow_stack.policies.model import Environment, Resource, Rule, Violation, at, truth
-from airflow_stack.policies.workload_rules import NAMESPACE, containers
+
+from .model import Environment, Resource, Rule, Violation, at, truth
+from .workload_rules import NAMESPACE, containers
 
 _POSTGRES = re.compile(r"(^|/)(postgres|postgresql)([:@]|$)")
 _CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from airflow_stack.errors import UserError
-from airflow_stack.policies import chart_rules, git_rules, plaintext_rules, production_rules, workload_rules
-from airflow_stack.policies.model import Environment, Level, Resource, Rule, Violation
+
+from . import chart_rules, git_rules, plaintext_rules, production_rules, workload_rules
+from .model import Environment, Level, Resource, Rule, Violation
 
 RULES: tuple[Rule, ...] = (
     *chart_rules.RULES,

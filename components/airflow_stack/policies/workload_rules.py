@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_stack.policies.model import RELEASE, Resource, Rule, Violation, at, leaves
+from .model import RELEASE, Resource, Rule, Violation, at, leaves
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
