@@ -25,7 +25,6 @@ LAYERS = (
     ("arguments", "chart"),
     ("settings", "policies"),
     ("credentials",),
-    ("fernet_key",),
     ("names", "versions"),
     ("git",),
     ("choices",),

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
+from cryptography.fernet import Fernet
 from pydantic.alias_generators import to_camel
 
 from airflow_stack.choices import GitAuthentication
-from airflow_stack.fernet_key import usable_fernet_keys
-from airflow_stack.git.private_key import usable, usable_for_github_app
+from airflow_stack.git.private_key import UnusableKeyError, usable, usable_for_github_app
 from airflow_stack.names import PROJECT, RELEASE
 
 _AIRFLOW = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")
@@ -30,21 +30,24 @@ _NOTHING = Consequence()
 
 @dataclass(frozen=True)
 class ChartSecret:
-    """A secret that the chart's values can hold or name."""
+    """A secret that the chart's values can hold or name.
+
+    Args:
+        name: Name in Python: of the argument, and of the field of `ExistingSecrets`. Its camelCase is the name in a stack file.
+        secret: Kubernetes Secret with it, under the chart's name in a release `airflow`. Empty: no pod reads one.
+        chart_value: Chart value that names the Secret.
+        inline: Chart values that would hold it in plain text.
+        part: Key of the secret in an inline value that is an object.
+        dropped: What `adopt` says of an inline value that becomes no setting.
+    """
 
     name: str
-    """Name in Python: of the argument, and of the field of `ExistingSecrets`. Its camelCase is the name in a stack file."""
     _: KW_ONLY
     secret: str = ""
-    """Kubernetes Secret with it, under the chart's name in a release `airflow`. Empty: no pod reads one."""
     chart_value: str = ""
-    """Chart value that names the Secret."""
     inline: tuple[str, ...] = ()
-    """Chart values that would hold it in plain text."""
     part: str = ""
-    """Key of the secret in an inline value that is an object."""
     dropped: str = ""
-    """What `adopt` says of an inline value that becomes no setting."""
 
     @property
     def suffix(self) -> str:
@@ -59,39 +62,42 @@ class ChartSecret:
 
 @dataclass(frozen=True)
 class Credential(ChartSecret):
-    """One credential of a stack."""
+    """One credential of a stack.
+
+    Args:
+        title: Subject of a sentence about it.
+        given: Documentation of the secret in a stack file. Empty: no stack file holds it.
+        file: File that a given one usually comes from.
+        check: Check of a given one; see `usable`.
+        authentication: `dags.authentication` that needs it.
+        existing: Whether `existingSecrets` can name a Secret with it.
+        rotation: Field of `Rotation` with its generation. Empty: the stack never generates it.
+        keys: Data keys of its Secret.
+        copies: Other Secrets with a text that contains it.
+        variables: Environment variables of every Airflow container that hold it.
+        readers: Chart values of the pods that read its Secret and restart when it changes.
+        lost: Loss when it is deleted. Not empty: `protect` prevents that.
+        invented: Consequence when the chart generates it.
+        rotated: Consequence of the next generation.
+        moved: Consequence when its Secret comes from elsewhere: end of a sentence.
+    """
 
     title: str
-    """Subject of a sentence about it."""
     _: KW_ONLY
     given: str = ""
-    """Documentation of the secret in a stack file. Empty: no stack file holds it."""
     file: str = ""
-    """File that a given one usually comes from."""
     check: Callable[[str], str] | None = None
-    """Check of a given one; see `usable`."""
     authentication: GitAuthentication | None = None
-    """`dags.authentication` that needs it."""
     existing: bool = True
-    """Whether `existingSecrets` can name a Secret with it."""
     rotation: str = ""
-    """Field of `Rotation` with its generation. Empty: the stack never generates it."""
     keys: tuple[str, ...] = ()
-    """Data keys of its Secret."""
     copies: tuple[str, ...] = ()
-    """Other Secrets with a text that contains it."""
     variables: tuple[str, ...] = ()
-    """Environment variables of every Airflow container that hold it."""
     readers: tuple[str, ...] = ()
-    """Chart values of the pods that read its Secret and restart when it changes."""
     lost: str = ""
-    """Loss when it is deleted. Not empty: `protect` prevents that."""
     invented: str = ""
-    """Consequence when the chart generates it."""
     rotated: Consequence = _NOTHING
-    """Consequence of the next generation."""
     moved: Consequence = _NOTHING
-    """Consequence when its Secret comes from elsewhere: end of a sentence."""
 
     @property
     def setting(self) -> str:
@@ -114,28 +120,38 @@ class Credential(ChartSecret):
         return f"pulumi config set --secret {PROJECT}:{self.setting}" + (f" < {self.file}" if self.file else "")
 
     def usable(self, text: str) -> str:
-        """A given one in the form that its reader needs.
-
-        Raises:
-            UnusableKeyError: its reader would refuse it.
-        """
+        """A given one in the form that its reader needs; raises `UnusableKeyError` if the reader would refuse it."""
         return self.check(text) if self.check else text
 
     def secret_in(self, existing: Mapping[str, str]) -> str:
-        """Secret that pods read it from.
-
-        Args:
-            existing: Names of existing Secrets, by the names of credentials.
-        """
+        """Secret that pods read it from; `existing` has the names of existing Secrets, by the names of credentials."""
         return existing.get(self.name, self.secret)
+
+
+def usable_fernet_keys(text: str) -> str:
+    """The key as Airflow reads it (`[core] fernet_key`); commas separate several keys. A wrong one stops every Airflow container.
+
+    Raises:
+        UnusableKeyError: Airflow would refuse it. The message holds no part of it.
+    """
+    keys = [key.strip() for key in text.split(",")]
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError:
+        raise UnusableKeyError(
+            "is not a Fernet key: 32 bytes in URL-safe Base64, with commas between several keys",
+            "copy all of the key `fernet-key` in the Secret `airflow-fernet-key`",
+        ) from None
+    return ",".join(keys)
 
 
 # In each row a line for the stack file, the cluster, the chart's values and the commands.
 # fmt: off
 GIT_SSH_KEY = Credential(
     "git_ssh_key", "The key for the DAG repository",
-    given="Private SSH key for the DAG repository. Secret.",
-    file="path/to/private-key", check=usable, authentication=GitAuthentication.SSH_KEY, rotation="git_ssh_key",
+    given="Private SSH key for the DAG repository. Secret.", file="path/to/private-key", check=usable,
+    authentication=GitAuthentication.SSH_KEY, rotation="git_ssh_key",
     secret=f"{RELEASE}-ssh-secret", keys=("gitSshKey",),  # both are the article's
     chart_value="dags.gitSync.sshKeySecret", inline=("dags.gitSync.sshKey",),
     rotated=Consequence("A new deploy key: add output `gitDeployKey` to the DAG repository."),
@@ -143,17 +159,15 @@ GIT_SSH_KEY = Credential(
 )
 GIT_TOKEN = Credential(
     "git_token", "The token for the DAG repository",
-    given="HTTPS token for the DAG repository. Secret.", authentication=GitAuthentication.TOKEN,
-    secret=f"{RELEASE}-git-credentials", copies=(f"{RELEASE}-git-connections",),
+    given="HTTPS token for the DAG repository. Secret.", authentication=GitAuthentication.TOKEN, secret=f"{RELEASE}-git-credentials",
+    copies=(f"{RELEASE}-git-connections",), chart_value="dags.gitSync.credentialsSecret",
     keys=("GIT_SYNC_USERNAME", "GIT_SYNC_PASSWORD", "GITSYNC_USERNAME", "GITSYNC_PASSWORD"),  # of git-sync 3 and 4
-    chart_value="dags.gitSync.credentialsSecret",
     moved=Consequence("it must be able to read the repository"),
 )
 GITHUB_APP_PRIVATE_KEY = Credential(
     "github_app_private_key", "The private key of the GitHub App",
-    given="Private key of the GitHub App. Secret.",
-    file="path/to/app.private-key.pem", check=usable_for_github_app, authentication=GitAuthentication.GITHUB_APP,
-    secret=f"{RELEASE}-github-app", keys=("githubAppPrivateKey",),
+    given="Private key of the GitHub App. Secret.", file="path/to/app.private-key.pem", check=usable_for_github_app,
+    authentication=GitAuthentication.GITHUB_APP, secret=f"{RELEASE}-github-app", keys=("githubAppPrivateKey",),
     moved=Consequence("it must be one of the App's"),
 )
 GIT_HOST_TOKEN = Credential(
@@ -161,8 +175,7 @@ GIT_HOST_TOKEN = Credential(
     given="Token of the git host with permission to add deploy keys to the repository. Secret.", existing=False,
 )
 GIT_CONNECTIONS = Credential(
-    "git_connections", "The connections of git bundles",
-    existing=False,
+    "git_connections", "The connections of git bundles", existing=False,
     secret=f"{RELEASE}-git-connections", readers=_AIRFLOW,  # its keys are the names of the bundles
 )
 DATABASE_PASSWORD = Credential(
@@ -170,7 +183,7 @@ DATABASE_PASSWORD = Credential(
     given="Password of the external database. Secret.", existing=False, rotation="database_password",
     secret=f"{RELEASE}-database", keys=("username", "password"), copies=(f"{RELEASE}-metadata",),
     lost="access to the database",
-    rotated=Consequence("A new password of the database user: the database and all that reads it take it over."),
+    rotated=Consequence("A new password of the database user: the database and its clients switch to it."),
 )
 METADATA_CONNECTION = Credential(
     "metadata_connection", "The connection to the metadata database",
@@ -180,9 +193,8 @@ METADATA_CONNECTION = Credential(
     invented="it connects as postgres with the password postgres",
 )
 ASYNC_METADATA_CONNECTION = Credential(
-    "async_metadata_connection", "The connection for asyncpg",
-    secret=METADATA_CONNECTION.secret, keys=("asyncConnection",), readers=_AIRFLOW,
-    variables=("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",),
+    "async_metadata_connection", "The connection for asyncpg", secret=METADATA_CONNECTION.secret, keys=("asyncConnection",),
+    readers=_AIRFLOW, variables=("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",),
     moved=Consequence("it must lead to the same database"),
 )
 FERNET_KEY = Credential(
@@ -193,52 +205,44 @@ FERNET_KEY = Credential(
     lost="every connection and variable in the database, which only this key decrypts",
     chart_value="fernetKeySecretName", inline=("fernetKey",),
     invented="after a new installation, connections in the database are unreadable",
-    rotated=Consequence("A new Fernet key: what is stored stays readable by the one before, which is kept. Encrypt it anew with `airflow rotate-fernet-key`."),
-    moved=Consequence("what is stored becomes unreadable, unless it is the same key", dangerous=True),
+    rotated=Consequence("A new Fernet key: stored values stay readable with the previous key, which is kept. Encrypt them again with `airflow rotate-fernet-key`."),
+    moved=Consequence("stored values become unreadable, unless it is the same key", dangerous=True),
 )
 API_SECRET_KEY = Credential(
-    "api_secret_key", "The API secret",
-    rotation="api_secret",
+    "api_secret_key", "The API secret", rotation="api_secret",
     secret=f"{RELEASE}-api-secret-key", keys=("api-secret-key",), readers=_AIRFLOW, variables=("AIRFLOW__API__SECRET_KEY",),
     chart_value="apiSecretKeySecretName", inline=("apiSecretKey",),
-    invented="every upgrade ends all sessions",
-    dropped="the program generates it; everybody logs in anew, once",
-    rotated=Consequence("A new API secret: sessions of the UI end, everybody logs in again."),
+    invented="every upgrade ends all sessions", dropped="the program generates it; every user logs in again, once",
+    rotated=Consequence("A new API secret: sessions of the UI end, and every user logs in again."),
     moved=Consequence("unless it is the same, sessions of the UI end"),
 )
 JWT_SECRET = Credential(
-    "jwt_secret", "The JWT secret",
-    rotation="jwt",
-    secret=f"{RELEASE}-jwt-secret", keys=("jwt-secret",), readers=("apiServer", "scheduler"),
-    variables=("AIRFLOW__API_AUTH__JWT_SECRET",),
+    "jwt_secret", "The JWT secret", rotation="jwt",
+    secret=f"{RELEASE}-jwt-secret", keys=("jwt-secret",), readers=("apiServer", "scheduler"), variables=("AIRFLOW__API_AUTH__JWT_SECRET",),
     chart_value="jwtSecretName", inline=("jwtSecret",),
-    invented="the API refuses tasks that run during an upgrade",
-    dropped="the program generates it; tokens are made anew",
-    rotated=Consequence("A new JWT secret: the tokens of tasks that run, of API clients and of the UI become worthless, so running tasks fail.", dangerous=True),
-    moved=Consequence("unless it is the same, the tokens of tasks that run, of API clients and of the UI become worthless", dangerous=True),
+    invented="the API refuses tasks that run during an upgrade", dropped="the program generates it, and then new tokens",
+    rotated=Consequence("A new JWT secret: the tokens of running tasks, of API clients and of the UI become invalid, so running tasks fail.", dangerous=True),
+    moved=Consequence("unless it is the same, the tokens of running tasks, of API clients and of the UI become invalid", dangerous=True),
 )
 ADMIN_PASSWORD = Credential(
-    "admin_password", "The password of the admin user",
-    rotation="admin_password",
+    "admin_password", "The password of the admin user", rotation="admin_password",
     secret=f"{RELEASE}-admin", keys=("username", "password"),
     inline=("createUserJob.defaultUser", "webserver.defaultUser"), part="password",
     rotated=Consequence("A new password of the admin user: output `adminPassword`."),
-    moved=Consequence("the next number in `rotation.adminPassword` sets it"),
+    moved=Consequence("the next number in `rotation.adminPassword` applies it"),
 )
 BROKER_URL = Credential(
     "broker_url", "The broker",
     secret=f"{RELEASE}-broker-url", keys=("connection",), readers=_AIRFLOW, variables=("AIRFLOW__CELERY__BROKER_URL",),
     chart_value="data.brokerUrlSecretName", inline=("data.brokerUrl",),
-    dropped="the program makes it, with the broker",
-    moved=Consequence("tasks queued in the old one are not taken over", dangerous=True),
+    dropped="the program creates it, with the broker", moved=Consequence("tasks queued in the old one are not taken over", dangerous=True),
 )
 REDIS_PASSWORD = Credential(
-    "redis_password", "The password of Redis",
-    rotation="redis_password",
+    "redis_password", "The password of Redis", rotation="redis_password",
     secret=f"{RELEASE}-redis-password", keys=("password",), copies=(BROKER_URL.secret,), readers=("redis",),
     chart_value="redis.passwordSecretName", inline=("redis.password",),
     dropped="the program generates it, with the broker",
-    rotated=Consequence("A new password of the broker: it restarts, and tasks queued in it may be queued again."),
+    rotated=Consequence("A new password of the broker: it restarts, and its queued tasks may be queued again."),
     moved=Consequence("the broker's URL must hold the same"),
 )
 CREDENTIALS = (
@@ -249,31 +253,23 @@ CREDENTIALS = (
 SECRETS = {credential.setting: credential for credential in CREDENTIALS if credential.given}
 """Those that a stack file holds, by their settings."""
 
+
+def needed_by(authentication: GitAuthentication | None) -> list[Credential]:
+    """The credentials that `dags.authentication` needs."""
+    return [each for each in CREDENTIALS if authentication and each.authentication is authentication]
+
+
+# Secrets of the chart that no stack has.
 WEBSERVER_SECRET_KEY = ChartSecret(
     "webserver_secret_key", inline=("webserverSecretKey",),
     dropped="was for Airflow 2; sessions of the UI are signed with the API secret",
 )
 RESULT_BACKEND = ChartSecret(
-    "result_backend", inline=("data.resultBackendConnection",),
-    dropped="results of Celery are kept in the metadata database",
+    "result_backend", inline=("data.resultBackendConnection",), dropped="results of Celery are kept in the metadata database",
 )
 POSTGRESQL = ChartSecret(
     "postgresql", secret=f"{RELEASE}-postgresql",
     chart_value="postgresql.auth.existingSecret", inline=("postgresql.auth.password", "postgresql.auth.postgresPassword"),
-)
-REGISTRY = ChartSecret(
-    "registry", secret=f"{RELEASE}-registry", chart_value="registry.secretName", inline=("registry.connection",), part="pass",
-    dropped="name a pull Secret of the namespace in airflow:images.pullSecrets",
-)
-ELASTICSEARCH = ChartSecret(
-    "elasticsearch", secret=f"{RELEASE}-elasticsearch",
-    chart_value="elasticsearch.secretName", inline=("elasticsearch.connection",), part="pass",
-    dropped="put it into a Secret and name that in elasticsearch.secretName",
-)
-OPENSEARCH = ChartSecret(
-    "opensearch", secret=f"{RELEASE}-opensearch",
-    chart_value="opensearch.secretName", inline=("opensearch.connection",), part="pass",
-    dropped="put it into a Secret and name that in opensearch.secretName",
 )
 FLOWER = ChartSecret(
     "flower", secret=f"{RELEASE}-flower", chart_value="flower.secretName", inline=("flower.password",),
@@ -281,13 +277,23 @@ FLOWER = ChartSecret(
 )
 KERBEROS_KEYTAB = ChartSecret(
     "kerberos_keytab", secret=f"{RELEASE}-kerberos-keytab", inline=("kerberos.keytabBase64Content",),
-    dropped=f"has no setting: make the Secret {RELEASE}-kerberos-keytab beside the stack",
+    dropped=f"has no setting: create the Secret {RELEASE}-kerberos-keytab in the namespace",
 )
 PGBOUNCER_KEY = ChartSecret("pgbouncer_key", secret=f"{RELEASE}-pgbouncer-certificates", inline=("pgbouncer.ssl.key",))
-EXTRA_SECRETS = ChartSecret("extra_secrets", inline=("extraSecrets",))
 CHART_SECRETS: tuple[ChartSecret, ...] = (
-    *CREDENTIALS, WEBSERVER_SECRET_KEY, RESULT_BACKEND, POSTGRESQL, REGISTRY, ELASTICSEARCH, OPENSEARCH, FLOWER, KERBEROS_KEYTAB,
-    PGBOUNCER_KEY, EXTRA_SECRETS,
+    *CREDENTIALS, WEBSERVER_SECRET_KEY, RESULT_BACKEND, POSTGRESQL, FLOWER, KERBEROS_KEYTAB, PGBOUNCER_KEY,
+    ChartSecret(
+        "registry", secret=f"{RELEASE}-registry", chart_value="registry.secretName", inline=("registry.connection",), part="pass",
+        dropped="name a pull Secret of the namespace in airflow:images.pullSecrets",
+    ),
+    *(
+        ChartSecret(
+            name, secret=f"{RELEASE}-{name}", chart_value=f"{name}.secretName", inline=(f"{name}.connection",), part="pass",
+            dropped=f"put it into a Secret and name that in {name}.secretName",
+        )
+        for name in ("elasticsearch", "opensearch")
+    ),
+    ChartSecret("extra_secrets", inline=("extraSecrets",)),
 )
-"""The secrets that the chart's values can hold or name: those of a stack, and those of the chart alone."""
+"""The secrets that the chart's values can hold or name."""
 # fmt: on

@@ -191,7 +191,7 @@ EDITS: dict[str, Edit] = {
         "Task pods that run go on as they are; those that start after follow the new pod template.",
     ]),
     "Fernet key": Edit(PROD, {"rotation": {"fernet": 2}}, [
-        "A new Fernet key: what is stored stays readable by the one before, which is kept. Encrypt it anew with `airflow rotate-fernet-key`.",
+        "A new Fernet key: stored values stay readable with the previous key, which is kept. Encrypt them again with `airflow rotate-fernet-key`.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
     ]),
     "Fernet key, two at once": Edit(PROD, {"rotation": {"fernet": 3}}, [
@@ -199,21 +199,21 @@ EDITS: dict[str, Edit] = {
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
     ]),
     "Fernet key of another Secret": Edit(PROD, {"existingSecrets": {"fernetKey": "vault"}}, [
-        "! The Fernet key comes from the Secret `vault` instead of the stack: what is stored becomes unreadable, unless it is the same key.",
+        "! The Fernet key comes from the Secret `vault` instead of the stack: stored values become unreadable, unless it is the same key.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW__CORE__FERNET_KEY`) and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
         "The user Job runs again: it makes the admin user, or sets its password.",
         "The database migration runs again; the pods wait for it.",
         "Task pods that run go on as they are; those that start after follow the new pod template.",
     ]),
     "every secret of others": Edit(CELERY, {"existingSecrets": {"apiSecretKey": "v1", "jwtSecret": "v2", "adminPassword": "v3", "brokerUrl": "v4", "gitSshKey": "v5", "metadataConnection": "v6"}}, [
-        "! The JWT secret comes from the Secret `v2` instead of the stack: unless it is the same, the tokens of tasks that run, of API clients and of the UI become worthless.",
+        "! The JWT secret comes from the Secret `v2` instead of the stack: unless it is the same, the tokens of running tasks, of API clients and of the UI become invalid.",
         "! The broker comes from the Secret `v4` instead of the stack: tasks queued in the old one are not taken over.",
         "! The metadata database moves from `inCluster` to `Secret v6`: history, connections, variables and users stay behind. Copy the database first, while Airflow is stopped.",
         "! `StatefulSet/airflow-database/data` goes; its volume of `8Gi` stays behind, unused, until somebody deletes the claim.",
         "! `StatefulSet/airflow-redis/redis-db` goes; its volume of `1Gi` stays behind, unused, until somebody deletes the claim.",
         "The key for the DAG repository comes from the Secret `v5` instead of the stack: it must be in the repository by now.",
         "The API secret comes from the Secret `v1` instead of the stack: unless it is the same, sessions of the UI end.",
-        "The password of the admin user comes from the Secret `v3` instead of the stack: the next number in `rotation.adminPassword` sets it.",
+        "The password of the admin user comes from the Secret `v3` instead of the stack: the next number in `rotation.adminPassword` applies it.",
         "`api-server` and `scheduler` restart: the environment changes (`AIRFLOW_CONN_AIRFLOW_DB`, `AIRFLOW__API_AUTH__JWT_SECRET`, `AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL` and 2 more).",
         "`dag-processor`, `triggerer` and `worker` restart: the environment changes (`AIRFLOW_CONN_AIRFLOW_DB`, `AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL`, `AIRFLOW__DATABASE__SQL_ALCHEMY_CONN` and 1 more) and the volumes change.",
         "Removed: `StatefulSet/airflow-database` and `StatefulSet/airflow-redis`.",
@@ -222,11 +222,11 @@ EDITS: dict[str, Edit] = {
         "Tasks that run in `worker` get 600 s to end; then they are killed, and retried where they have retries.",
     ]),
     "Fernet key that comes along": Edit(PROD, {"rotation": {"fernetGiven": True}}, [
-        "! The first Fernet key is one that is given instead of the stack's own: what is stored becomes unreadable, unless it is the same key.",
+        "! The first Fernet key is one that is given instead of the stack's own: stored values become unreadable, unless it is the same key.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
     ]),
     "Fernet key that came along, parted with": Edit({**PROD, "rotation": {"fernetGiven": True, "fernet": 2}}, {"rotation": {"fernet": 3}}, [
-        "A new Fernet key: what is stored stays readable by the one before, which is kept. Encrypt it anew with `airflow rotate-fernet-key`.",
+        "A new Fernet key: stored values stay readable with the previous key, which is kept. Encrypt them again with `airflow rotate-fernet-key`.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-fernet-key` changes.",
     ]),
     "namespace given away": Edit(DEV, {"createNamespace": False}, [
@@ -238,11 +238,11 @@ EDITS: dict[str, Edit] = {
         "! `NetworkPolicy/deny-ingress` is protected: `pulumi up` stops before it deletes it.",
     ]),
     "API secret": Edit(PROD, {"rotation": {"apiSecret": 2}}, [
-        "A new API secret: sessions of the UI end, everybody logs in again.",
+        "A new API secret: sessions of the UI end, and every user logs in again.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-api-secret-key` changes.",
     ]),
     "JWT secret": Edit(PROD, {"rotation": {"jwt": 2}}, [
-        "! A new JWT secret: the tokens of tasks that run, of API clients and of the UI become worthless, so running tasks fail.",
+        "! A new JWT secret: the tokens of running tasks, of API clients and of the UI become invalid, so running tasks fail.",
         "`api-server` and `scheduler` restart: Secret `airflow-jwt-secret` changes.",
     ]),
     "admin password": Edit(PROD, {"rotation": {"adminPassword": 2}}, [
@@ -250,12 +250,12 @@ EDITS: dict[str, Edit] = {
         "The user Job runs again: it makes the admin user, or sets its password.",
     ]),
     "database password": Edit(DEV, {"rotation": {"databasePassword": 2}}, [
-        "A new password of the database user: the database and all that reads it take it over.",
+        "A new password of the database user: the database and its clients switch to it.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
         "`database` restarts: Secret `airflow-database` changes.",
     ]),
     "broker password": Edit(CELERY, {"rotation": {"redisPassword": 2}}, [
-        "A new password of the broker: it restarts, and tasks queued in it may be queued again.",
+        "A new password of the broker: it restarts, and its queued tasks may be queued again.",
         "`api-server`, `dag-processor`, `scheduler`, `triggerer` and `worker` restart: Secret `airflow-broker-url` changes.",
         "`redis` restarts: Secret `airflow-redis-password` changes.",
         "Tasks that run in `worker` get 600 s to end; then they are killed, and retried where they have retries.",

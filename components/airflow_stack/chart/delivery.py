@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_stack import names
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
-from airflow_stack.credentials import CREDENTIALS, GIT_CONNECTIONS, GIT_SSH_KEY, GITHUB_APP_PRIVATE_KEY, Credential
+from airflow_stack.credentials import GIT_CONNECTIONS, GIT_SSH_KEY, GITHUB_APP_PRIVATE_KEY, Credential, needed_by
 from airflow_stack.git import polling
 from airflow_stack.git.hosts import github_api
 from airflow_stack.git.known_hosts import known_hosts_for
@@ -102,11 +102,7 @@ def connection_variables(dags: Dags) -> list[tuple[str, str, str]]:
 
 def git_credential(dags: Dags) -> Credential | None:
     """The credential with which pods read the repository."""
-    if dags.authentication in _SSH:
-        return GIT_SSH_KEY
-    return next(
-        (each for each in CREDENTIALS if each.authentication and each.authentication is dags.authentication), None
-    )
+    return GIT_SSH_KEY if dags.authentication in _SSH else next(iter(needed_by(dags.authentication)), None)
 
 
 def secrets_read(dags: Dags) -> tuple[str, ...]:

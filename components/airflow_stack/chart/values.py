@@ -9,20 +9,8 @@ from typing import Any
 
 import pulumi
 
-from airflow_stack import names
+from airflow_stack import credentials, names
 from airflow_stack.choices import DagDelivery, Executor
-from airflow_stack.credentials import (
-    API_SECRET_KEY,
-    ASYNC_METADATA_CONNECTION,
-    BROKER_URL,
-    CREDENTIALS,
-    FERNET_KEY,
-    GIT_CONNECTIONS,
-    JWT_SECRET,
-    METADATA_CONNECTION,
-    REDIS_PASSWORD,
-    Credential,
-)
 from airflow_stack.settings.models import Settings
 
 from . import delivery, pod_security, sizes
@@ -82,20 +70,21 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
     return merged
 
 
-def _named(settings: Settings) -> Iterator[Credential]:
+def _named(settings: Settings) -> Iterator[credentials.Credential]:
     """Credentials with a Secret that the chart values name."""
-    yield from (METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET)
-    yield BROKER_URL  # without the name of its Secret, the chart creates a useless Secret with every executor
+    yield from (credentials.METADATA_CONNECTION, credentials.FERNET_KEY, credentials.API_SECRET_KEY)
+    yield credentials.JWT_SECRET
+    yield credentials.BROKER_URL  # without the name of its Secret, the chart creates a useless Secret with every executor
     if _runs_redis(settings):
-        yield REDIS_PASSWORD
+        yield credentials.REDIS_PASSWORD
     git = delivery.git_credential(settings.dags)
     if git and git.chart_value and settings.dags.delivery is DagDelivery.GIT_SYNC:
         yield git
 
 
 def _async_connection(existing: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    connection = ASYNC_METADATA_CONNECTION
-    if METADATA_CONNECTION.name in existing and connection.name not in existing:
+    connection = credentials.ASYNC_METADATA_CONNECTION
+    if credentials.METADATA_CONNECTION.name in existing and connection.name not in existing:
         return []
     return [(connection.variables[0], connection.secret_in(existing), connection.key)]
 
@@ -106,11 +95,8 @@ def _from_secret(variable: str, secret: str, key: str) -> Values:
 
 def _at(path: str, value: object) -> Values:
     """Values with one value at a path."""
-    *parents, last = path.split(".")
-    values: Values = {last: value}
-    for step in reversed(parents):
-        values = {step: values}
-    return values
+    first, _, rest = path.partition(".")
+    return {first: _at(rest, value) if rest else value}
 
 
 def _merge(*layers: Mapping[str, Any]) -> Values:
@@ -287,11 +273,11 @@ def _digests(settings: Settings, digests: Mapping[str, pulumi.Input[str]]) -> It
     Task pods have none: they start with the current Secrets, and a changed pod template would restart every component.
     """
     dags, celery = settings.dags, settings.executor is Executor.CELERY
-    readers = {each.secret: each.readers for each in CREDENTIALS}
+    readers = {each.secret: each.readers for each in credentials.CREDENTIALS}
     if git := delivery.git_credential(dags):
         readers[git.secret] = delivery.with_git_sync(dags, settings.executor)
     # Every Airflow container reads the Secrets of git bundles. Only git-sync's containers read its Secrets.
-    readers |= dict.fromkeys(delivery.secrets_read(dags), GIT_CONNECTIONS.readers)
+    readers |= dict.fromkeys(delivery.secrets_read(dags), credentials.GIT_CONNECTIONS.readers)
     for secret, digest in digests.items():
         for component in readers.get(secret, ()):
             if celery or component != "workers.celery":

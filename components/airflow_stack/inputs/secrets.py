@@ -4,16 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from pydantic.alias_generators import to_camel
 
+from airflow_stack import credentials
 from airflow_stack.choices import DagDelivery, GitAuthentication
-from airflow_stack.credentials import (
-    CREDENTIALS,
-    DATABASE_PASSWORD,
-    FERNET_KEY,
-    GIT_HOST_TOKEN,
-    GIT_SSH_KEY,
-    GIT_TOKEN,
-    SECRETS,
-)
 from airflow_stack.git.private_key import UnusableKeyError
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.models import Settings
@@ -26,13 +18,13 @@ NEEDED = frozenset({"dags", "database", "rotation", "existing_secrets"})
 def required_secrets(settings: Settings) -> list[str]:
     """The secrets without which the settings cannot work."""
     dags, rotation = settings.dags, settings.rotation
-    required = [each for each in CREDENTIALS if each.authentication and each.authentication is dags.authentication]
+    required = credentials.needed_by(dags.authentication)
     if dags.register_deploy_key:
-        required.append(GIT_HOST_TOKEN)
+        required.append(credentials.GIT_HOST_TOKEN)
     if settings.database.external:
-        required.append(DATABASE_PASSWORD)
+        required.append(credentials.DATABASE_PASSWORD)
     if rotation.fernet_given and rotation.fernet < 3:  # the newest two are used
-        required.append(FERNET_KEY)
+        required.append(credentials.FERNET_KEY)
     return [each.setting for each in required if not getattr(settings.existing_secrets, each.name, None)]
 
 
@@ -42,19 +34,19 @@ def with_authentication(settings: Settings, secrets: Collection[str]) -> Setting
         return settings
     at_hand = {*secrets, *map(to_camel, settings.existing_secrets.model_dump(exclude_none=True))}
     if GitUrl.parse(settings.dags.repository).is_ssh:
-        uses_key = GIT_SSH_KEY.setting in at_hand and not settings.dags.register_deploy_key
+        uses_key = credentials.GIT_SSH_KEY.setting in at_hand and not settings.dags.register_deploy_key
         chosen = GitAuthentication.SSH_KEY if uses_key else GitAuthentication.GENERATED_SSH_KEY
     elif settings.dags.github_app:
         chosen = GitAuthentication.GITHUB_APP
     else:
-        chosen = GitAuthentication.TOKEN if GIT_TOKEN.setting in at_hand else GitAuthentication.NONE
+        chosen = GitAuthentication.TOKEN if credentials.GIT_TOKEN.setting in at_hand else GitAuthentication.NONE
     return settings.model_copy(update={"dags": settings.dags.model_copy(update={"authentication": chosen})})
 
 
 def plain_text_secrets(given: Collection[str], encrypted: Collection[str]) -> Iterator[Problem]:
     """Secrets in plain text, and encrypted values of settings that are not secret."""
     for key in sorted(given):
-        if key in SECRETS and key not in encrypted:
+        if key in credentials.SECRETS and key not in encrypted:
             yield Problem(
                 key, "is a secret in plain text", (SetSecret(key), "replace the secret at its source: it was readable")
             )
@@ -64,7 +56,7 @@ def plain_text_secrets(given: Collection[str], encrypted: Collection[str]) -> It
                 "holds an encrypted value, which would be readable in the chart's values",
                 ("put it into a Secret of the namespace and name that in environmentFrom",),
                 otherwise="use a secret setting",
-                allowed="secrets are " + ", ".join(SECRETS),
+                allowed="secrets are " + ", ".join(credentials.SECRETS),
             )
 
 
@@ -77,12 +69,12 @@ def missing_secrets(settings: Settings, given: Collection[str]) -> Iterator[Prob
 
 def unused_secrets(settings: Settings, given: Collection[str]) -> Iterator[Problem]:
     """Secrets that nothing reads."""
-    for key in sorted(SECRETS.keys() & set(given) - {*required_secrets(settings)}):
+    for key in sorted(credentials.SECRETS.keys() & set(given) - {*required_secrets(settings)}):
         reason = "is set, but nothing uses it with the stack's other settings"
-        if key == FERNET_KEY.setting and not settings.rotation.fernet_given:
+        if key == credentials.FERNET_KEY.setting and not settings.rotation.fernet_given:
             reason = "is set without rotation.fernetGiven, which keeps it from being removed too early"
             yield Problem(key, reason, (Set("rotation.fernetGiven", "true"),))
-        elif key == FERNET_KEY.setting and not settings.existing_secrets.fernet_key:
+        elif key == credentials.FERNET_KEY.setting and not settings.existing_secrets.fernet_key:
             rotated = "check that `airflow rotate-fernet-key` ran with rotation.fernet 2"
             yield Problem(key, reason, (rotated, Remove(key)))
         else:
@@ -96,6 +88,6 @@ def unusable_secrets(settings: Settings, given: Mapping[str, object]) -> Iterato
     for key in sorted(given.keys() & {*required_secrets(settings)}):
         if isinstance(text := given[key], str):
             try:
-                SECRETS[key].usable(text)
+                credentials.SECRETS[key].usable(text)
             except UnusableKeyError as error:
                 yield Problem(key, error.reason, (error.way_out, SetSecret(key)))

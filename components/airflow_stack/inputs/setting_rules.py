@@ -5,21 +5,9 @@ from collections.abc import Callable, Iterator
 
 from pydantic.alias_generators import to_camel
 
+from airflow_stack import credentials
 from airflow_stack.chart.delivery import IMAGE_FOLDER
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
-from airflow_stack.credentials import (
-    ADMIN_PASSWORD,
-    API_SECRET_KEY,
-    ASYNC_METADATA_CONNECTION,
-    BROKER_URL,
-    CREDENTIALS,
-    FERNET_KEY,
-    GIT_TOKEN,
-    JWT_SECRET,
-    METADATA_CONNECTION,
-    REDIS_PASSWORD,
-    Credential,
-)
 from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.images import OFFICIAL, AirflowImage
 from airflow_stack.settings.models import Settings
@@ -138,19 +126,19 @@ def broker_url_with_password(settings: Settings) -> Iterator[Problem]:
 def existing_secrets_are_read(settings: Settings) -> Iterator[Problem]:
     """Every existing Secret that is named has a reader."""
     read = _read(settings)
-    for each in CREDENTIALS:
+    for each in credentials.CREDENTIALS:
         if each.existing and getattr(settings.existing_secrets, each.name) and each not in read:
             path, reason = f"existingSecrets.{each.setting}", "is read by nothing with the stack's other settings"
-            if each is GIT_TOKEN and settings.dags.delivery is DagDelivery.GIT_BUNDLE:
+            if each is credentials.GIT_TOKEN and settings.dags.delivery is DagDelivery.GIT_BUNDLE:
                 reason = f"is for git-sync; a git bundle has the token in its connection: set the secret airflow:{each.setting}"
             yield Problem(path, reason, (Remove(path),))
 
 
 def existing_secrets_are_not_rotated(settings: Settings) -> Iterator[Problem]:
     """A generation belongs to a generated credential."""
-    for each in CREDENTIALS:
+    for each in credentials.CREDENTIALS:
         # A higher generation of the admin user's password has a meaning: apply the existing Secret again.
-        if not each.existing or not each.rotation or each is ADMIN_PASSWORD:
+        if not each.existing or not each.rotation or each is credentials.ADMIN_PASSWORD:
             continue
         if getattr(settings.existing_secrets, each.name) and getattr(settings.rotation, each.rotation) != 1:
             path = f"rotation.{to_camel(each.rotation)}"
@@ -160,18 +148,18 @@ def existing_secrets_are_not_rotated(settings: Settings) -> Iterator[Problem]:
             yield Problem(path, reason, (Remove(path),))
 
 
-def _read(settings: Settings) -> list[Credential]:
+def _read(settings: Settings) -> list[credentials.Credential]:
     """The existing Secrets that the stack's pods would read."""
     dags = settings.dags
-    read = [METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET]
+    read = [credentials.METADATA_CONNECTION, credentials.FERNET_KEY, credentials.API_SECRET_KEY, credentials.JWT_SECRET]
     if settings.existing_secrets.metadata_connection:
-        read.append(ASYNC_METADATA_CONNECTION)
+        read.append(credentials.ASYNC_METADATA_CONNECTION)
     if settings.admin.create:
-        read.append(ADMIN_PASSWORD)
+        read.append(credentials.ADMIN_PASSWORD)
     if settings.executor is Executor.CELERY:
-        read += [BROKER_URL, REDIS_PASSWORD]
+        read += [credentials.BROKER_URL, credentials.REDIS_PASSWORD]
     if dags.delivery is DagDelivery.GIT_SYNC or dags.authentication is not GitAuthentication.TOKEN:
-        read += [each for each in CREDENTIALS if each.authentication and each.authentication is dags.authentication]
+        read += credentials.needed_by(dags.authentication)
     return read
 
 

@@ -14,17 +14,8 @@ from typing import NotRequired, cast
 import pulumi
 import pulumi_random as random
 
+from airflow_stack import credentials
 from airflow_stack.arguments import ExistingSecretsArgs, RotationArgs
-from airflow_stack.credentials import (
-    ADMIN_PASSWORD,
-    API_SECRET_KEY,
-    BROKER_URL,
-    DATABASE_PASSWORD,
-    FERNET_KEY,
-    JWT_SECRET,
-    REDIS_PASSWORD,
-    Credential,
-)
 from airflow_stack.names import RELEASE
 
 from .kubernetes import PlacedArgs, checked, digest, make_secret
@@ -68,29 +59,29 @@ class AirflowCredentials(pulumi.ComponentResource):
         existing = args.get("existing_secrets", {})
         self.salt = self._random(f"{name}-salt", 32)
 
-        if FERNET_KEY.name not in existing:
-            self._secret(FERNET_KEY, pulumi.Output.concat(*_separated(self._fernet_keys()[-2:][::-1])))
-        if API_SECRET_KEY.name not in existing:
-            self._secret(API_SECRET_KEY, self._generated(API_SECRET_KEY, 64)[-1])
-        if JWT_SECRET.name not in existing:
+        if credentials.FERNET_KEY.name not in existing:
+            self._secret(credentials.FERNET_KEY, pulumi.Output.concat(*_separated(self._fernet_keys()[-2:][::-1])))
+        if credentials.API_SECRET_KEY.name not in existing:
+            self._secret(credentials.API_SECRET_KEY, self._generated(credentials.API_SECRET_KEY, 64)[-1])
+        if credentials.JWT_SECRET.name not in existing:
             # HS512 asks for at least 64 bytes
-            self._secret(JWT_SECRET, self._generated(JWT_SECRET, 64)[-1])
+            self._secret(credentials.JWT_SECRET, self._generated(credentials.JWT_SECRET, 64)[-1])
 
-        if (admin := args.get("admin_username")) and ADMIN_PASSWORD.name not in existing:
-            self.admin_password = self._generated(ADMIN_PASSWORD, 24)[-1]
-            self._secret(ADMIN_PASSWORD, admin, self.admin_password)
+        if (admin := args.get("admin_username")) and credentials.ADMIN_PASSWORD.name not in existing:
+            self.admin_password = self._generated(credentials.ADMIN_PASSWORD, 24)[-1]
+            self._secret(credentials.ADMIN_PASSWORD, admin, self.admin_password)
         if user := args.get("database_username"):
-            self.database_password = self._generated(DATABASE_PASSWORD, 32)[-1]
+            self.database_password = self._generated(credentials.DATABASE_PASSWORD, 32)[-1]
             # CloudNativePG asks for this type (https://cloudnative-pg.io/documentation/current/bootstrap/).
-            self._secret(DATABASE_PASSWORD, user, self.database_password, type_="kubernetes.io/basic-auth")
-        if args.get("broker") and BROKER_URL.name not in existing:
-            redis = self._generated(REDIS_PASSWORD, 32)[-1]
-            self._secret(REDIS_PASSWORD, redis)
-            self._secret(BROKER_URL, pulumi.Output.concat("redis://:", redis, f"@{RELEASE}-redis:6379/0"))
+            self._secret(credentials.DATABASE_PASSWORD, user, self.database_password, type_="kubernetes.io/basic-auth")
+        if args.get("broker") and credentials.BROKER_URL.name not in existing:
+            redis = self._generated(credentials.REDIS_PASSWORD, 32)[-1]
+            self._secret(credentials.REDIS_PASSWORD, redis)
+            self._secret(credentials.BROKER_URL, pulumi.Output.concat("redis://:", redis, f"@{RELEASE}-redis:6379/0"))
 
         self.register_outputs({"digests": self.digests})
 
-    def _generated(self, credential: Credential, length: int, first: int = 1) -> list[pulumi.Output[str]]:
+    def _generated(self, credential: credentials.Credential, length: int, first: int = 1) -> list[pulumi.Output[str]]:
         """All generations, the oldest first: only letters and digits, which need no escaping in a URL."""
         protect = bool(credential.lost and self._args.get("protect"))
         return [
@@ -98,7 +89,7 @@ class AirflowCredentials(pulumi.ComponentResource):
             for number in range(first, self._newest(credential) + 1)
         ]
 
-    def _newest(self, credential: Credential) -> int:
+    def _newest(self, credential: credentials.Credential) -> int:
         return cast(Mapping[str, int], self._args.get("rotation", {})).get(credential.rotation, 1)
 
     def _random(self, name: str, length: int, *, protect: bool = False) -> pulumi.Output[str]:
@@ -115,15 +106,15 @@ class AirflowCredentials(pulumi.ComponentResource):
         The bytes are 32 random letters and digits, about 190 bits. Fernet signs with one half and encrypts with the other (AES-128).
         """
         given, is_given = self._args.get("fernet_key", ""), self._args.get("rotation", {}).get("fernet_given", False)
-        if is_given == (given == "") and self._newest(FERNET_KEY) < 3:
+        if is_given == (given == "") and self._newest(credentials.FERNET_KEY) < 3:
             raise pulumi.RunError(
                 "fernet_key and rotation.fernet_given need each other while rotation.fernet is below 3"
             )
-        first = [] if given == "" else [checked(FERNET_KEY, given)]
-        made = self._generated(FERNET_KEY, 32, first=2 if is_given else 1)
+        first = [] if given == "" else [checked(credentials.FERNET_KEY, given)]
+        made = self._generated(credentials.FERNET_KEY, 32, first=2 if is_given else 1)
         return [*first, *(text.apply(_as_fernet_key) for text in made)]
 
-    def _secret(self, credential: Credential, *values: pulumi.Input[str], type_: str = "Opaque") -> None:
+    def _secret(self, credential: credentials.Credential, *values: pulumi.Input[str], type_: str = "Opaque") -> None:
         """The Secret of a credential; `values` are those of its data keys."""
         data = dict(zip(credential.keys, values, strict=True))
         opts = pulumi.ResourceOptions(parent=self)

@@ -100,12 +100,8 @@ def _pod(image: str, pull_secrets: Sequence[str]) -> Manifest:
                 "name": "postgres",
                 "image": image,
                 "env": [
-                    *(
-                        from_secret(variable, DATABASE_PASSWORD.secret, key)
-                        for variable, key in zip(
-                            ("POSTGRES_USER", "POSTGRES_PASSWORD"), DATABASE_PASSWORD.keys, strict=True
-                        )
-                    ),
+                    from_secret("POSTGRES_USER", DATABASE_PASSWORD.secret, "username"),
+                    from_secret("POSTGRES_PASSWORD", DATABASE_PASSWORD.secret, DATABASE_PASSWORD.key),
                     {"name": "POSTGRES_DB", "value": "airflow"},
                     {"name": "PGDATA", "value": "/var/lib/postgresql/data/pgdata"},
                 ],

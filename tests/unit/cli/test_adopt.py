@@ -32,8 +32,8 @@ from airflow_stack.cli.adopt import (
 from airflow_stack.cli.adopt.model import Adoption, Live, looks_secret
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import record
+from airflow_stack.credentials import usable_fernet_keys
 from airflow_stack.errors import UserError
-from airflow_stack.fernet_key import usable_fernet_keys
 from airflow_stack.git.private_key import UnusableKeyError
 from airflow_stack.inputs.validation import load
 from airflow_stack.inputs.wording import SettingsError, in_stack_file

@@ -1,28 +1,20 @@
 """Database, keys and broker. Where a release runs its Secrets are named, else what the values hold becomes stack secrets."""
 
+from airflow_stack import credentials
 from airflow_stack.cli.adopt.model import Adoption, Given, Live
-from airflow_stack.credentials import (
-    API_SECRET_KEY,
-    BROKER_URL,
-    DATABASE_PASSWORD,
-    FERNET_KEY,
-    JWT_SECRET,
-    METADATA_CONNECTION,
-    REDIS_PASSWORD,
-    Credential,
-)
 
 
 def database(given: Given, adoption: Adoption, live: Live | None) -> None:
-    """The metadata database; of a release that runs, the one that it has."""
-    (inline,) = METADATA_CONNECTION.inline
-    connection, name = given.part(inline), given.text(METADATA_CONNECTION.chart_value)
+    """The metadata database; of a running release, the one that it has."""
+    metadata = credentials.METADATA_CONNECTION
+    (inline,), (password,) = metadata.inline, metadata.plain_text
+    connection, name = given.part(inline), given.text(metadata.chart_value)
     bundled = given.take("postgresql.enabled", True)
     if live:
-        secret = existing(METADATA_CONNECTION, name, adoption, live)
+        secret = existing(metadata, name, adoption, live)
         if not live.connections.get(secret, "postgres").startswith("postgres"):
             adoption.stops.append(
-                f"Secret {secret}: its key {METADATA_CONNECTION.key} is not a PostgreSQL URL; the program knows no other database"
+                f"Secret {secret}: its key {metadata.key} is not a PostgreSQL URL; the program knows no other database"
             )
         if bundled:
             adoption.put("values.postgresql", {**given.part("postgresql"), "enabled": True})
@@ -50,56 +42,60 @@ def database(given: Given, adoption: Adoption, live: Live | None) -> None:
     ):
         adoption.put(f"database.external.{setting}", connection.get(key, "<host>" if key == "host" else default))
     adoption.put("database.external.port", connection.get("port"))
-    (password,) = METADATA_CONNECTION.plain_text
-    source = password if connection.get(METADATA_CONNECTION.part) else ""
+    source = password if connection.get(metadata.part) else ""
     if name:
-        source = f"Secret {name}, the password in its key {METADATA_CONNECTION.key}"
+        source = f"Secret {name}, the password in its key {metadata.key}"
         adoption.stops.append(
-            f"{METADATA_CONNECTION.chart_value}: host, name and user of the database are in Secret {name}; write them to airflow:database.external"
+            f"{metadata.chart_value}: host, name and user of the database are in Secret {name}; write them to airflow:database.external"
         )
-    adoption.secrets[DATABASE_PASSWORD.setting] = source
+    adoption.secrets[credentials.DATABASE_PASSWORD.setting] = source
     given.part("postgresql")
 
 
 def keys(given: Given, adoption: Adoption, live: Live | None) -> None:
     """The Fernet key, and the secrets that sign sessions and tokens."""
-    (inline,), named = FERNET_KEY.inline, given.text(FERNET_KEY.chart_value)
+    fernet, signing = credentials.FERNET_KEY, (credentials.API_SECRET_KEY, credentials.JWT_SECRET)
+    (inline,), named = fernet.inline, given.text(fernet.chart_value)
     plain = given.take(inline)
     if not live:
         if plain:
-            adoption.secrets[FERNET_KEY.setting] = inline
+            adoption.secrets[fernet.setting] = inline
         elif named:
-            adoption.secrets[FERNET_KEY.setting] = f"Secret {named}, key {FERNET_KEY.key}"
+            adoption.secrets[fernet.setting] = f"Secret {named}, key {fernet.key}"
         elif "external" in adoption.settings["database"]:
             adoption.advice.append(
                 "fernetKey: is not in the values, so a new one will be made. If an Airflow has used this database, its key has to come along, or what "
                 "it encrypted cannot be read: that of the Secret <release>-fernet-key, or of the community chart the one in its own values.yaml. "
                 "Set it as airflow:fernetKey, with airflow:rotation.fernetGiven"
             )
-        adoption.put("rotation.fernetGiven", FERNET_KEY.setting in adoption.secrets or None)
-        for each in (API_SECRET_KEY, JWT_SECRET):
+        adoption.put("rotation.fernetGiven", fernet.setting in adoption.secrets or None)
+        for each in signing:
             reason = f"name that Secret in airflow:existingSecrets.{each.setting}, or let the program generate one"
             adoption.drop(each.chart_value, given.take(each.chart_value), reason)
         return
     adoption.put("rotation.fernetGiven", True)
-    existing(FERNET_KEY, named, adoption, live)
-    for each in (API_SECRET_KEY, JWT_SECRET):
+    existing(fernet, named, adoption, live)
+    for each in signing:
         existing(each, given.text(each.chart_value), adoption, live)
 
 
 def broker(given: Given, adoption: Adoption, live: Live | None) -> None:
     """Celery's broker."""
-    ours = given.take("redis.enabled", True)
-    url, password = (given.text(each.chart_value) for each in (BROKER_URL, REDIS_PASSWORD))
+    broker_url, redis = credentials.BROKER_URL, credentials.REDIS_PASSWORD
+    ours, url, password = (
+        given.take("redis.enabled", True),
+        given.text(broker_url.chart_value),
+        given.text(redis.chart_value),
+    )
     if live:
-        existing(BROKER_URL, url, adoption, live)
+        existing(broker_url, url, adoption, live)
         if ours:
-            existing(REDIS_PASSWORD, password, adoption, live)
+            existing(redis, password, adoption, live)
     elif not ours:
-        adoption.put(f"existingSecrets.{BROKER_URL.setting}", url or "<secret>")
+        adoption.put(f"existingSecrets.{broker_url.setting}", url or "<secret>")
 
 
-def existing(credential: Credential, named: str, adoption: Adoption, live: Live) -> str:
+def existing(credential: credentials.Credential, named: str, adoption: Adoption, live: Live) -> str:
     """Keep the Secret of a running release: the one that its values name, or the one that the chart made."""
     name = live.secret(named, credential.suffix)
     adoption.put(f"existingSecrets.{credential.setting}", name)

@@ -5,19 +5,11 @@ Until then they are in Helm's record, and `pulumi import` would copy them into t
 
 from collections.abc import Mapping
 
+from airflow_stack import credentials
 from airflow_stack.cli.adopt.model import Given, Live
-from airflow_stack.credentials import (
-    API_SECRET_KEY,
-    BROKER_URL,
-    CHART_SECRETS,
-    JWT_SECRET,
-    KERBEROS_KEYTAB,
-    PGBOUNCER_KEY,
-    REDIS_PASSWORD,
-)
 
 # The pods read a Secret of a fixed name, which only the value makes.
-FIXED = (KERBEROS_KEYTAB, PGBOUNCER_KEY)
+FIXED = (credentials.KERBEROS_KEYTAB, credentials.PGBOUNCER_KEY)
 # Not a path: the key itself has a dot in it, as in the article. It never set anything.
 _DOTTED = "defaultUser.password"
 
@@ -25,7 +17,7 @@ _DOTTED = "defaultUser.password"
 def replacements(live: Live) -> dict[str, str]:
     """What to set in the values so that no secret is left in them, by the path: the name of a Secret, or `null`."""
     found: dict[str, str] = {}
-    for each in CHART_SECRETS:
+    for each in credentials.CHART_SECRETS:
         for path, text in zip(each.inline, each.plain_text, strict=True):
             if Given(live.values).take(text) in (None, {}, ""):
                 continue
@@ -33,12 +25,12 @@ def replacements(live: Live) -> dict[str, str]:
                 found |= {path: "null", each.chart_value: live.secret(None, each.suffix)}
             elif each not in FIXED:  # nothing reads it any more, or `keep` has its Secrets
                 found[text] = "null"
-    if REDIS_PASSWORD.chart_value in found:  # the chart asks for both (check-values)
-        found.setdefault(BROKER_URL.chart_value, live.secret(None, BROKER_URL.suffix))
+    if credentials.REDIS_PASSWORD.chart_value in found:  # the chart asks for both (check-values)
+        found.setdefault(credentials.BROKER_URL.chart_value, live.secret(None, credentials.BROKER_URL.suffix))
     if _DOTTED in live.values:
         found[_DOTTED.replace(".", "\\.")] = "null"
     # The chart makes these two anew with each upgrade, unless they are named.
-    for each in (API_SECRET_KEY, JWT_SECRET) if found else ():
+    for each in (credentials.API_SECRET_KEY, credentials.JWT_SECRET) if found else ():
         made = live.secret(None, each.suffix)
         if not Given(live.values).take(each.chart_value) and made in live.secrets:
             found[each.chart_value] = made

@@ -59,9 +59,7 @@ def of_secrets(release: str, namespace: str, secrets: Sequence[KubernetesObject]
         manifest=[each for each in yaml.load_all(record["manifest"], Loader=_LOADER) if each],
         secrets={name: frozenset(data) for name, data in others.items()},
         connections={
-            name: _dialect(data[METADATA_CONNECTION.key])
-            for name, data in others.items()
-            if METADATA_CONNECTION.key in data
+            name: _dialect(data[url]) for name, data in others.items() if (url := METADATA_CONNECTION.key) in data
         },
         other_releases=tuple(sorted(names - {release, ""})),
         managers=_managers(kept),
