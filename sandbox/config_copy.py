@@ -41,12 +41,8 @@ def write(
     Earlier throwaway secrets (`missing_secrets`) are kept, so that a second `up` changes nothing.
 
     Raises:
-        SandboxError: There is no such file, or its secrets cannot be decrypted and the cluster is the user's.
+        SandboxError: The secrets of the file cannot be decrypted, and the cluster is the user's.
     """
-    if not source.exists():
-        known = ", ".join(sorted(file.name[7:-5] for file in source.parent.glob("Pulumi.*.yaml")))
-        stack = source.name.removeprefix("Pulumi.").removesuffix(".yaml")
-        raise SandboxError(f"STACK={stack}: {source.name} does not exist. Stacks: {known}")
     content: dict[str, Any] = yaml.safe_load(source.read_text()) or {}
     before: dict[str, Any] = (yaml.safe_load(target.read_text()) or {}) if target.exists() else {}
     config = content["config"] = content.get("config") or {}
@@ -74,6 +70,19 @@ def write(
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     target.touch(mode=0o600)
     target.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def stack_file(folder: Path, stack: str) -> Path:
+    """The stack's own file.
+
+    Raises:
+        SandboxError: There is no such file.
+    """
+    file = folder / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        known = ", ".join(sorted(file.name[7:-5] for file in folder.glob("Pulumi.*.yaml")))
+        raise SandboxError(f"STACK={stack}: {file.name} does not exist. Stacks: {known}")
+    return file
 
 
 def names_repository(source: Path) -> bool:

@@ -164,8 +164,8 @@ class Session:
 
 
 def stack_file(stack: str) -> Path:
-    """The stack's own file."""
-    return ROOT / f"Pulumi.{stack}.yaml"
+    """The stack's own file, which must exist."""
+    return config_copy.stack_file(ROOT, stack)
 
 
 def _images(file: Path) -> Images:

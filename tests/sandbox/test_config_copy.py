@@ -201,5 +201,5 @@ def test_the_key_is_not_in_the_repr_of_the_repository() -> None:
 def test_an_unknown_stack_is_refused_with_the_existing_ones(source: Path, golden: Golden) -> None:
     source.write_text("{}")
     with pytest.raises(SandboxError) as refused:
-        config_copy.write(source.with_name("Pulumi.pord.yaml"), source.parent / "copy", throwaway=True, chart=None)
+        config_copy.stack_file(source.parent, "pord")
     assert str(refused.value) == golden
