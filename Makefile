@@ -7,7 +7,7 @@ SANDBOX := $(BIN)/python -m sandbox
 WHERE := $(if $(CLUSTER),--cluster $(CLUSTER))
 AGREED := $(if $(YES),--yes)
 READY := .venv/.ready
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n auto
 STAND_INS_PASSED := $(BIN)/python -m tests.support.stand_in_record
 LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --universal pyproject.toml
 

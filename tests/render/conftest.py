@@ -10,13 +10,6 @@ from airflow_stack.errors import UserError
 from tests.support.cases import CONTRACT_CHART, official_chart
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Run the tests of one rendering in one worker: it is cached there, and Helm takes a second for the official chart."""
-    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-        of_rendering = sorted(str(value) for name, value in item.callspec.params.items() if name != "facts")
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}: {', '.join(of_rendering)}"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def helm() -> str:
     """Helm, which all tests here need."""
