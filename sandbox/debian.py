@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_stack.cli.console import Progress
 from sandbox import SandboxError, toolchain
+from sandbox.step_progress import StepProgress
 
 BUILD_SECONDS = {"Debian": 100}
 SUITE = "bookworm"
@@ -52,7 +52,7 @@ def tree_folder(cache: Path) -> Path:
     return cache / "node" / f"debian-{SUITE}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def ensure_tree(cache: Path, shown: Progress) -> Path:
+def ensure_tree(cache: Path, shown: StepProgress) -> Path:
     """Build the tree unless it is cached. Returns its folder."""
     final = tree_folder(cache)
     if not final.exists():
@@ -62,7 +62,7 @@ def ensure_tree(cache: Path, shown: Progress) -> Path:
     return final
 
 
-def _make(final: Path, log: Path, shown: Progress) -> None:
+def _make(final: Path, log: Path, shown: StepProgress) -> None:
     debootstrap = shutil.which("debootstrap", path=os.defpath + ":/usr/sbin:/sbin")
     if debootstrap is None:
         raise SandboxError("debootstrap is not installed. Install the package debootstrap")

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_stack.cli.console import Progress
 from airflow_stack.cli.dags.airflow_installation import published_before
 from airflow_stack.settings.images import Images
 from airflow_stack.versions import TESTED
 from sandbox import SandboxError, debian, oci, toolchain
 from sandbox.image_programs import PAUSE, install_programs, oci_images, program_files
+from sandbox.step_progress import StepProgress
 
 __all__ = ["PAUSE", "ensure_archive", "remaining_steps"]
 
@@ -39,7 +39,7 @@ def remaining_steps(cache: Path, images: Images) -> dict[str, int]:
     return debian_seconds | airflow_seconds | _PACK_SECONDS
 
 
-def ensure_archive(cache: Path, images: Images, shown: Progress) -> Path:
+def ensure_archive(cache: Path, images: Images, shown: StepProgress) -> Path:
     """Build the archive of a stack's images unless it is cached. Returns its path."""
     archive = _archive(cache, images)
     if not archive.exists():
@@ -89,7 +89,7 @@ def _requirements(version: str) -> list[str]:
     return [*published_before(version), f"apache-airflow[{_EXTRAS}]=={version}", "asyncpg", "psycopg2-binary"]
 
 
-def _airflow(cache: Path, images: Images, base: Path, shown: Progress) -> Path:
+def _airflow(cache: Path, images: Images, base: Path, shown: StepProgress) -> Path:
     """Install Airflow into a layer, for the Python of the Debian tree."""
     final, version = _airflow_folder(cache, images), images.airflow.airflow_version
     if final.exists():
@@ -126,14 +126,14 @@ def _set_interpreter(script: Path, python: str) -> None:
         script.write_bytes(f"#!{python}".encode() + newline + rest)
 
 
-def _compile(base: Path, local: Path, packages: str, log: Path, shown: Progress) -> None:
+def _compile(base: Path, local: Path, packages: str, log: Path, shown: StepProgress) -> None:
     """Compile with the tree's Python. A pod cannot save bytecode, and would compile at each start."""
     inside = 'mount --bind "$1" "$2/usr/local"; mount --rbind /dev "$2/dev"; shift; exec chroot "$@"'
     command = ["unshare", "--mount", "sh", "-ec", inside, "sh", str(local), str(base)]
     toolchain.run([*command, "python3", "-c", _COMPILE, packages], base, dict(os.environ), log, shown)
 
 
-def _pack(archive: Path, images: Images, base: Path, airflow: Path, shown: Progress) -> None:
+def _pack(archive: Path, images: Images, base: Path, airflow: Path, shown: StepProgress) -> None:
     shown.start("images")
     _make_room(archive.parent, "stand-ins", images.airflow.airflow_version)
     try:

@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_stack.cli.console import Progress, progress
 from airflow_stack.cli.helm import cache_folder as cache_folder
 from sandbox import SandboxError, tool_sources
 from sandbox.pins import Tool
+from sandbox.step_progress import StepProgress, step_progress
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def ensure(tools: Sequence[Tool], cache: Path | None = None) -> dict[str, Locate
         with locked(cache):
             found = {tool.name: _locate(tool, cache) for tool in tools}
             missing = [tool for tool in tools if not found[tool.name]]
-            with progress({tool.name: tool.seconds for tool in missing}) as shown:
+            with step_progress({tool.name: tool.seconds for tool in missing}) as shown:
                 for tool in missing:
                     found[tool.name] = _make(tool, cache, shown)
     complete = {name: tool for name, tool in found.items() if tool}
@@ -95,7 +95,7 @@ def _folder(tool: Tool, cache: Path) -> Path:
     return cache / "tools" / f"{tool.name}-{tool.version}"
 
 
-def _make(tool: Tool, cache: Path, shown: Progress) -> LocatedTool:
+def _make(tool: Tool, cache: Path, shown: StepProgress) -> LocatedTool:
     """Make a tool where it is missing."""
     final = _folder(tool, cache)
     shown.start(tool.name)
@@ -123,7 +123,7 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         folder.rename(final)
 
 
-def run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: Progress) -> None:
+def run(command: list[str], cwd: Path, env: dict[str, str], log: Path, shown: StepProgress) -> None:
     """Run a command with its output in the log.
 
     Raises:

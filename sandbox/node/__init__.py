@@ -19,13 +19,14 @@ from lightkube import Client
 from lightkube.resources.core_v1 import Node as NodeResource
 from lightkube.resources.core_v1 import PersistentVolume
 
-from airflow_stack.cli.console import progress, say
+from airflow_stack.cli.console import say
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, daemons, debian, stand_in_images, tool_sources
 from sandbox.control_plane import ControlPlane, Groups
 from sandbox.node import image_cache, machine
 from sandbox.pins import CONTROL_PLANE, KUBECTL, NODE, PAUSE
 from sandbox.simulated import accepts_pods
+from sandbox.step_progress import step_progress
 from sandbox.toolchain import cache_folder
 
 _HERE = Path(__file__).parent
@@ -62,7 +63,7 @@ class NodeCluster(ControlPlane):
             machine.make_control_group(self._cgroup)
             if not self._containerd.exists():
                 self._loaded.write_text(image_cache.restore(self._cache, self._containerd))
-            with progress({} if debian.tree_folder(self._cache).exists() else debian.BUILD_SECONDS) as shown:
+            with step_progress({} if debian.tree_folder(self._cache).exists() else debian.BUILD_SECONDS) as shown:
                 tree = debian.ensure_tree(self._cache, shown)
             script = ["sh", str(_HERE / "init.sh"), str(tree), str(self.folder), str(self._cache), _ADDRESS]
             daemons.start(self.folder, "node", ["unshare", *machine.NAMESPACES, "--fork", *script])
@@ -98,7 +99,7 @@ class NodeCluster(ControlPlane):
         if tool_sources.docker_hub_available():
             return None
         images = images.model_copy(update={"registry": images.registry or _REGISTRY})
-        with progress(stand_in_images.remaining_steps(self._cache, images)) as shown:
+        with step_progress(stand_in_images.remaining_steps(self._cache, images)) as shown:
             archive = stand_in_images.ensure_archive(self._cache, images, shown)
         if self._loaded.read_text() != archive.name:
             say("Loading images into the node.")

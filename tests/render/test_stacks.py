@@ -16,7 +16,7 @@ from hypothesis import given
 from airflow_stack.chart.values import chart_values
 from airflow_stack.cli.helm import helm_template
 from airflow_stack.cli.manifests import record_stack, stack_manifests
-from airflow_stack.cli.recording import named
+from airflow_stack.cli.recording import with_name
 from airflow_stack.cli.render.model import SECRET, shown_manifests
 from airflow_stack.settings.models import Chart, Settings
 from tests.support.cases import (  # fmt: skip
@@ -79,7 +79,7 @@ def rendered(name: str, chart: Path) -> Rendered:
     return Rendered(
         settings=found,
         own=[
-            named(r.inputs, r.name)
+            with_name(r.inputs, r.name)
             for r in recording.resources.values()
             if r.type.startswith("kubernetes:") and r.type != RELEASE
         ],

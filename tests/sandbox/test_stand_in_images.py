@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.cli.console import Progress
 from airflow_stack.settings.images import Images
 from sandbox import SandboxError, debian, oci, stand_in_images, toolchain
 from sandbox.image_programs import oci_images
+from sandbox.step_progress import StepProgress
 
 _SETTINGS = Images(registry="localhost/stand-in")
 
@@ -138,7 +138,7 @@ def test_cached_images_are_not_built_again(tmp_path: Path, monkeypatch: pytest.M
     archive.touch()
     monkeypatch.setattr(toolchain, "run", lambda *_: pytest.fail("unexpected command"))
     assert stand_in_images.remaining_steps(tmp_path, _SETTINGS) == {}
-    assert stand_in_images.ensure_archive(tmp_path, _SETTINGS, Progress({})) == archive
+    assert stand_in_images.ensure_archive(tmp_path, _SETTINGS, StepProgress({})) == archive
 
 
 def test_a_change_of_the_settings_builds_other_images(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_change_of_the_settings_builds_other_images(tmp_path: Path) -> None:
 def test_a_failed_debootstrap_shows_its_log_and_requirements_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_command: list[str], _cwd: Path, _env: dict[str, str], log: Path, _shown: Progress) -> None:
+    def fail(_command: list[str], _cwd: Path, _env: dict[str, str], log: Path, _shown: StepProgress) -> None:
         log.write_text("E: Couldn't download dists/bookworm/main\n")
         raise SandboxError.from_log("`unshare --mount` failed", log)
 
@@ -158,14 +158,14 @@ def test_a_failed_debootstrap_shows_its_log_and_requirements_and_leaves_nothing(
     (tmp_path / "node" / ".killed").mkdir(parents=True)
     (tmp_path / "node" / "debian-bookworm-old").mkdir()
     with pytest.raises(SandboxError, match=r"(?s)debootstrap failed.*Debian mirror.*Couldn't download"):
-        debian.ensure_tree(tmp_path, Progress(debian.BUILD_SECONDS))
+        debian.ensure_tree(tmp_path, StepProgress(debian.BUILD_SECONDS))
     assert list((tmp_path / "node").iterdir()) == []
 
 
 def test_without_debootstrap_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(SandboxError, match="Install the package debootstrap"):
-        debian.ensure_tree(tmp_path, Progress(debian.BUILD_SECONDS))
+        debian.ensure_tree(tmp_path, StepProgress(debian.BUILD_SECONDS))
 
 
 def test_users_of_the_images_have_the_ids_of_the_official_images(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from airflow_stack.airflow import Airflow
 from airflow_stack.cli import placeholder_secrets
 from airflow_stack.cli.helm import helm_template
 from airflow_stack.cli.pulumi_state import RELEASE
-from airflow_stack.cli.recording import Recording, named, record
+from airflow_stack.cli.recording import Recording, record, with_name
 from airflow_stack.inputs.secrets import required_secrets
 from airflow_stack.inputs.validation import arguments
 from airflow_stack.settings.models import Settings
@@ -35,7 +35,7 @@ def stack_manifests(settings: Settings, stack: str) -> list[dict[str, Any]]:
     """
     recording = record_stack(settings, stack)
     own = [
-        named(resource.inputs, resource.name)
+        with_name(resource.inputs, resource.name)
         for resource in recording.resources.values()
         if resource.type.startswith("kubernetes:") and resource.type != RELEASE
     ]

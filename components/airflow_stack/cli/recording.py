@@ -1,7 +1,7 @@
-"""Runs a piece of a Pulumi program against a recording engine: no CLI, no plugins, no cluster.
+"""Runs a Pulumi program against a recording engine: no CLI, no plugins, no cluster.
 
-Built on the SDK's mocks, whose monitor is subclassed because `Mocks` cannot see a resource's parent, protection or dependencies. The
-two private names of the SDK that this takes are used nowhere else.
+Built on the SDK's mocks. Their monitor is subclassed, because `Mocks` does not see a resource's parent, protection and dependencies. Two
+private names of the SDK are used here only.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 _STACK = "pulumi:pulumi:Stack"
-_SECRET = "[secret]"  # noqa: S105  what is shown of a secret
+_SECRET = "[secret]"  # noqa: S105  shown instead of a secret
 
 
 @dataclass(frozen=True)
-class Registered:
-    """A resource as the engine was asked to create it; secrets stand in `inputs` in plain text, in `shown` as `[secret]`."""
+class RegisteredResource:
+    """A resource as the program registered it. Secrets are plain text in `inputs` and `[secret]` in `shown`."""
 
     type: str
     name: str
@@ -39,22 +39,22 @@ class Registered:
 
 @dataclass(frozen=True)
 class Recording:
-    """Everything that one program registered, by URN."""
+    """Resources and outputs of one program, by URN."""
 
-    resources: dict[str, Registered] = field(default_factory=dict)
+    resources: dict[str, RegisteredResource] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def of_type(self, type_: str) -> list[Registered]:
-        """The resources of one type, by name."""
+    def of_type(self, type_: str) -> list[RegisteredResource]:
+        """The resources of one type, sorted by name."""
         return sorted((r for r in self.resources.values() if r.type == type_), key=lambda r: r.name)
 
-    def only(self, type_: str) -> Registered:
+    def only(self, type_: str) -> RegisteredResource:
         """The one resource of a type."""
         (found,) = self.of_type(type_)
         return found
 
-    def named(self, name: str) -> Registered:
-        """The one custom resource with this logical name; components share names with each other."""
+    def named(self, name: str) -> RegisteredResource:
+        """The one custom resource with this logical name. Components may share names."""
         (found,) = (r for r in self.resources.values() if r.name == name and not r.type.startswith("airflow:"))
         return found
 
@@ -64,22 +64,22 @@ class Recording:
         return found
 
     def shown(self) -> str:
-        """Everything that a preview or the state would show in plain text."""
+        """Everything that a preview or the state shows in plain text."""
         return repr([[r.shown for r in self.resources.values()], [_plain(o, _SECRET) for o in self.outputs.values()]])
 
     def outputs_of(self, type_: str) -> dict[str, Any]:
-        """What the one component of a type registered as its outputs, secrets in plain text."""
+        """Outputs of the one component of a type, secrets in plain text."""
         plain: dict[str, Any] = _plain(self.outputs[self.urn(type_)])
         return plain
 
 
-def named(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The inputs of an object with a name; where Pulumi is to make one up, that of the resource stands for it."""
+def with_name(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Inputs of an object with `metadata.name`: the resource's name where Pulumi would generate one."""
     return {**inputs, "metadata": {"name": name, **inputs["metadata"]}}
 
 
-def made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Outputs of the random and TLS resources: a different value for each resource, the same in every run."""
+def generated_outputs(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Outputs of random and TLS resources: different for each resource, the same in every run."""
     seed = hashlib.sha256(name.encode()).digest()
     match type_.split(":")[-1]:
         case "RandomPassword":
@@ -95,37 +95,37 @@ def made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, str]:
 _SECRET_OUTPUTS = {"result", "privateKeyOpenssh"}
 
 
-# What a program tells whoever deploys it. Without a handler Python prints it; who records says what is worth it.
+# Messages of the program. Without a handler Python would print them.
 _LOG = logging.getLogger(__name__)
 _LOG.addHandler(logging.NullHandler())
 
 
 class _Echo(Mocks):
-    """Gives every resource its own inputs back, and what its provider would have made up."""
+    """Outputs of every resource: its inputs, and generated values."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         outputs = {
             key: {rpc._special_sig_key: rpc._special_secret_sig, "value": value} if key in _SECRET_OUTPUTS else value
-            for key, value in made_up(args.typ, args.name, args.inputs).items()
+            for key, value in generated_outputs(args.typ, args.name, args.inputs).items()
         }
         return f"{args.name}-id", {"status": {}, **args.inputs, **outputs}
 
     def call(self, args: MockCallArgs) -> NoReturn:
-        raise AssertionError(f"nothing should be looked up, yet {args.token} was called")
+        raise AssertionError(f"the program must not call functions of providers, but called {args.token}")
 
 
 class _Recorder(MockMonitor):
-    def __init__(self, seen: Recording) -> None:
+    def __init__(self, recording: Recording) -> None:
         super().__init__(_Echo())
-        self._seen = seen
+        self._recording = recording
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802, ANN401  the name and the types are gRPC's
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != _STACK:
-            if response.urn in self._seen.resources:
+            if response.urn in self._recording.resources:
                 raise AssertionError(f"duplicate URN {response.urn}")
             inputs = rpc.deserialize_properties(request.object)
-            self._seen.resources[response.urn] = Registered(
+            self._recording.resources[response.urn] = RegisteredResource(
                 type=request.type,
                 name=request.name,
                 parent=request.parent,
@@ -140,40 +140,45 @@ class _Recorder(MockMonitor):
         return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802, ANN401
-        self._seen.outputs[request.urn] = rpc.deserialize_properties(request.outputs)
+        self._recording.outputs[request.urn] = rpc.deserialize_properties(request.outputs)
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
 def record(program: Callable[[], object], *, stack: str = "test", preview: bool = False) -> Recording:
-    """Run `program`; return what it registered, once every registration has landed.
+    """Run `program` and return its resources and outputs, after all registrations.
+
+    Args:
+        program: Registers resources.
+        stack: Name of the stack.
+        preview: Whether `pulumi.runtime.is_dry_run()` is true.
 
     Raises:
-        Exception: whatever the program raises.
+        Exception: any exception of the program.
     """
-    seen = Recording()
+    recording = Recording()
 
     def run() -> None:
         program()
 
     with _event_loop():
-        monitor = _Recorder(seen)
+        monitor = _Recorder(recording)
         pulumi.runtime.set_mocks(_Echo(), project="airflow", stack=stack, preview=preview, logger=_LOG, monitor=monitor)
         pulumi.runtime.test(run)()
-    return seen
+    return recording
 
 
 @contextmanager
 def _event_loop() -> Iterator[None]:
-    """Python 3.14 no longer makes a loop on demand, and the SDK needs one to start."""
+    """Python 3.14 no longer creates a loop on demand, and the SDK needs one to start."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         yield
     finally:
-        # A program that failed leaves outputs that nothing awaits.
-        for task in (left := asyncio.all_tasks(loop)):
+        # After a failure there are outputs that nothing awaits.
+        for task in (remaining := asyncio.all_tasks(loop)):
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
         asyncio.set_event_loop(None)
         loop.close()
 
@@ -183,7 +188,7 @@ def _is_secret(value: object) -> bool:
 
 
 def _plain(value: Any, instead: str | None = None) -> Any:  # noqa: ANN401  any property of any resource
-    """The value without the SDK's marks of secrets, which are shown or replaced."""
+    """The value without the SDK's secret marks. `instead` replaces secrets."""
     if _is_secret(value):
         return instead or _plain(value["value"])
     if isinstance(value, Mapping):

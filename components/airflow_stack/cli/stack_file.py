@@ -1,4 +1,4 @@
-"""Reads a stack's settings from its file, without the engine and without decrypting anything."""
+"""Reads the settings of a stack from its file, without the engine. Encrypted values are not decrypted."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -13,10 +13,15 @@ from airflow_stack.settings.models import Settings
 
 
 def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object], Collection[str]]:
-    """A stack's configuration, of this program or of a provider, and the keys that hold something encrypted.
+    """Configuration of a stack, and its keys with encrypted values.
+
+    Args:
+        root: Folder of the stack files.
+        stack: Name of the stack, with or without its organization.
+        of: Namespace of the configuration: of this program, or of a provider such as `kubernetes`.
 
     Raises:
-        UserError: there is no such stack, or its file is not YAML.
+        UserError: there is no such stack, or its file is not a stack file.
     """
     name = stack.rsplit("/", 1)[-1]
     file = root / f"Pulumi.{name}.yaml"
@@ -37,17 +42,17 @@ def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object
 
 
 def settings(root: Path, stack: str, *, chart: Path | None = None, secrets_required: bool = False) -> Settings:
-    """The settings of a stack.
+    """Settings of a stack.
 
     Args:
         root: Folder of the stack files.
         stack: Name of the stack.
-        chart: Local chart to check `values` against; it stands in for the stack's own.
+        chart: Local chart instead of the stack's own.
         secrets_required: Whether a secret that is missing from the file is an error.
 
     Raises:
-        SettingsError: one or more settings are wrong; it names all of them.
-        UserError: there is no such stack, or its file is not YAML.
+        SettingsError: settings are wrong; the message names all of them.
+        UserError: there is no such stack, or its file is not a stack file.
     """
     config, encrypted = read(root, stack)
     if chart:

@@ -1,26 +1,7 @@
-"""Progress and remaining time of a first `make up`."""
+"""Output for people."""
 
-import time
-
-import pytest
-
-from airflow_stack.cli.console import Progress, duration
+from airflow_stack.cli.console import duration
 
 
 def test_durations_have_readable_units() -> None:
     assert [duration(seconds) for seconds in (4.4, 89, 1270)] == ["4 seconds", "89 seconds", "21 minutes"]
-
-
-def test_the_estimate_follows_the_speed_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    progress = Progress({"pulumi": 100, "helm": 50})
-    progress.start("pulumi")
-    now += 30
-    assert progress.left() == 120
-    now += 170
-    progress.finish("built")
-    progress.start("helm")
-    assert progress.left() == 100, "twice as slow as estimated so far"
-    now += 500
-    assert progress.left() == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_stack.cli.diff import render_markdown
-from airflow_stack.cli.post import command, git_host
+from airflow_stack.cli.post import command, git_host, render
 from airflow_stack.errors import UserError
 from tests.support.fake_github import SHA
 from tests.support.golden import Golden
@@ -18,7 +18,7 @@ def test_the_comment_is_found_by_the_marker_of_the_diff() -> None:
 
 
 def comment(**found: str) -> str:
-    return command.comment(
+    return render.comment(
         {name.replace("_", "-") + (".md" if name == "diff" else ".txt"): found[name] for name in found},
         SHA,
         "https://x/1",
@@ -26,14 +26,14 @@ def comment(**found: str) -> str:
 
 
 def test_a_diff_of_the_maximum_length_is_posted_completely(golden: Golden) -> None:
-    diff = git_host.COMMENT + "x" * (command.LONGEST - 1) + "\n"
+    diff = git_host.COMMENT + "x" * (render.MAX_CHARACTERS - 1) + "\n"
     assert comment(diff=diff, preview_prod="y") == diff.removeprefix(git_host.COMMENT).strip()
     assert comment(diff=diff + "xx") == golden
 
 
 def test_previews_share_the_space_left_by_the_diff(golden: Golden) -> None:
     text = comment(diff="what changes", preview_prod="p" * 90_000, preview_staging="short", preview_dev="d" * 90_000)
-    assert len(text) <= command.LONGEST
+    assert len(text) <= render.MAX_CHARACTERS
     assert text.startswith("what changes")
     assert re.sub(r"(p{9,}|d{9,})", "…", text) == golden
     assert text.count("<details>") == text.count("</details>") == 3
@@ -67,17 +67,17 @@ class Pulls(git_host.GitHub):
 
 
 def test_a_pull_request_must_have_the_same_commit_and_repository() -> None:
-    assert command.proven(Pulls(), "12\n", SHA, "fork/airflow") == 12
-    assert command.proven(Pulls(), "12", SHA[::-1], "fork/airflow") == 0
-    assert command.proven(Pulls(), "12", SHA, "other/airflow") == 0
-    assert command.proven(Pulls(state="closed"), "12", SHA, "fork/airflow") == 0
-    assert command.proven(Pulls(head={"sha": SHA, "repo": None}), "12", SHA, "fork/airflow") == 0
+    assert command.open_pull_request(Pulls(), "12\n", SHA, "fork/airflow") == 12
+    assert command.open_pull_request(Pulls(), "12", SHA[::-1], "fork/airflow") == 0
+    assert command.open_pull_request(Pulls(), "12", SHA, "other/airflow") == 0
+    assert command.open_pull_request(Pulls(state="closed"), "12", SHA, "fork/airflow") == 0
+    assert command.open_pull_request(Pulls(head={"sha": SHA, "repo": None}), "12", SHA, "fork/airflow") == 0
 
 
 @pytest.mark.parametrize("number", ["", "0", "1 2", "1/../../issues/2", "-1", "\u0661", "9" * 11, "x"])
 def test_an_invalid_number_sends_no_request_to_github(number: str) -> None:
-    with pytest.raises(UserError, match="no number"):
-        command.proven(Pulls(), number, SHA, "fork/airflow")
+    with pytest.raises(UserError, match="is not the number of a pull request"):
+        command.open_pull_request(Pulls(), number, SHA, "fork/airflow")
 
 
 Kept = list[str]

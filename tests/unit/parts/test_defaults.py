@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.cli.recording import Registered, record
+from airflow_stack.cli.recording import RegisteredResource, record
 from airflow_stack.parts.database import AirflowDatabase
 from airflow_stack.parts.release import AirflowRelease
 from airflow_stack.settings.database import CloudNativePGDatabase, ExternalDatabase, InClusterDatabase
 from airflow_stack.settings.models import Chart
 
 
-def database(**kind: Any) -> dict[str, Registered]:
+def database(**kind: Any) -> dict[str, RegisteredResource]:
     return record(
         lambda: AirflowDatabase("db", {"namespace": "airflow", "database": kind, "password": "p", "salt": "s"})  # type: ignore[typeddict-item]
     ).resources
@@ -30,7 +30,7 @@ def test_an_external_database_has_the_defaults_of_the_settings() -> None:
 
 
 def test_a_release_has_the_defaults_of_the_settings() -> None:
-    def release(**more: Any) -> dict[str, Registered]:
+    def release(**more: Any) -> dict[str, RegisteredResource]:
         return record(
             lambda: AirflowRelease("r", {"namespace": "n", "values": {}, "chart_version": Chart().version, **more})  # type: ignore[typeddict-item]
         ).resources

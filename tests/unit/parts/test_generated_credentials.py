@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
-from airflow_stack.cli.recording import Recording, made_up, record
+from airflow_stack.cli.recording import Recording, generated_outputs, record
 from airflow_stack.parts.generated_credentials import AirflowCredentials, AirflowCredentialsArgs
 
 SECRET = "kubernetes:core/v1:Secret"
@@ -64,7 +64,7 @@ def test_the_newest_generation_is_the_one_in_use(generation: int) -> None:
     assert [r.name for r in seen.of_type(PASSWORD) if "jwt" in r.name] == [
         f"c-jwt-secret-{number}" for number in range(1, generation + 1)
     ]
-    newest = made_up(PASSWORD, f"c-jwt-secret-{generation}", {"length": 64})["result"]
+    newest = generated_outputs(PASSWORD, f"c-jwt-secret-{generation}", {"length": 64})["result"]
     assert data(seen)["airflow-jwt-secret"] == {"jwt-secret": newest}
 
 

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from airflow_stack.choices import GitAuthentication
-from airflow_stack.cli.recording import Recording, made_up, record
+from airflow_stack.cli.recording import Recording, generated_outputs, record
 from airflow_stack.inputs.wording import in_stack_file
 from airflow_stack.parts.git_access import GitAccess
 from tests.support.cases import GIVEN, KEY, SSH, Config, changed, deployed, problems
@@ -73,14 +73,16 @@ def test_the_oldest_kept_key_is_in_use_and_every_kept_key_is_shown(generation: i
     kept = [str(number) for number in range(dropped + 1, generation + 1)]
     assert [key.name for key in seen.of_type(TLS_KEY)] == [f"git-ssh-key-{number}" for number in kept]
     assert sorted(public_keys(seen)) == kept
-    in_use = made_up(TLS_KEY, f"git-ssh-key-{kept[0]}", {})["privateKeyOpenssh"]
+    in_use = generated_outputs(TLS_KEY, f"git-ssh-key-{kept[0]}", {})["privateKeyOpenssh"]
     assert seen.only(SECRET).inputs["stringData"] == {"gitSshKey": in_use}
 
 
 def test_during_a_rotation_the_git_host_always_knows_the_key_in_use() -> None:
     """Between the steps the user adds the newest key to the host, and afterwards removes dropped keys."""
     at_the_host: set[str] = set()
-    private_half = {made_up(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["publicKeyOpenssh"].strip(): n for n in (1, 2, 3)}
+    private_half = {
+        generated_outputs(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["publicKeyOpenssh"].strip(): n for n in (1, 2, 3)
+    }
     used_before = None
     for generation, dropped in STEPS:
         seen = deployed(rotation={"git_ssh_key": generation, "git_ssh_key_dropped": dropped})
@@ -91,7 +93,7 @@ def test_during_a_rotation_the_git_host_always_knows_the_key_in_use() -> None:
         (number,) = (
             n
             for n in private_half.values()
-            if made_up(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["privateKeyOpenssh"] == used
+            if generated_outputs(TLS_KEY, f"airflow-git-ssh-key-{n}", {})["privateKeyOpenssh"] == used
         )
         known = {private_half[key] for key in at_the_host}
         assert number in known

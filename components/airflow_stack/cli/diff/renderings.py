@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.cli.recording import named
+from airflow_stack.cli.recording import with_name
 from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.errors import UserError
 
@@ -58,7 +58,7 @@ _FOLLOWERS = ("-rollout-job", "-protection")
 def side(described: Mapping[str, Any], released: Iterable[Manifest], renewed: frozenset[str] = frozenset()) -> Side:
     """A rendering, from what the program registered and what Helm made of the release."""
     own = [
-        (named(r["inputs"], r["name"]), r["protect"])
+        (with_name(r["inputs"], r["name"]), r["protect"])
         for r in described["resources"]
         if r["type"].startswith("kubernetes:") and r["type"] != RELEASE and not r["name"].endswith(_FOLLOWERS)
     ]

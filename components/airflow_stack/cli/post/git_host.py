@@ -1,7 +1,7 @@
-"""What GitHub and GitLab are asked: a comment under a change and an issue, each one kept up to date. Knows nothing of what they say.
+"""Comments and issues on GitHub and GitLab: each is created once, then updated.
 
-Runs on Python alone, without this project's dependencies: the one job that may write installs nothing. GitHub is asked by its command
-`gh`, whose token is in GH_TOKEN; GitLab by its API, with the token in GITLAB_TOKEN.
+Needs only the standard library, because the one job with write access installs nothing. GitHub is reached with its command `gh`, whose
+token is in GH_TOKEN, GitLab with its API and the token in GITLAB_TOKEN.
 """
 
 import json
@@ -16,83 +16,83 @@ from typing import Any
 from airflow_stack.errors import UserError
 
 COMMENT = "<!-- airflow-stack diff -->\n"
-"""The first line of our comment, invisible, by which it is found again."""
+"""First line of the comment: invisible, and identifies it for updates."""
 
 
 @dataclass(frozen=True)
 class Issue:
-    """An issue of which one is kept."""
+    """An issue that exists at most once."""
 
     label: str
     title: str
 
     @property
     def marker(self) -> str:
-        """Its first line, as of a comment."""
+        """Its first line, like that of the comment."""
         return f"<!-- airflow-stack {self.label} -->\n"
 
 
-DRIFT = Issue("drift", "What is deployed has drifted from Pulumi's state")
-VERSIONS = Issue("versions", "There are newer versions than those that are tested")
+DRIFT = Issue("drift", "Deployed resources have drifted from Pulumi's state")
+VERSIONS = Issue("versions", "There are newer versions than the tested ones")
 _BOT = "github-actions[bot]"
 
-Answer = dict[str, Any]
+Json = dict[str, Any]
 
 
-class Forge(ABC):
-    """A repository's place on a git host."""
+class CodeHost(ABC):
+    """A repository on a git host. Every method raises `UserError` with the host's message if it refuses."""
 
     @abstractmethod
     def comment(self, number: int, text: str) -> None:
-        """Write our comment under a pull or merge request: change the one that is there."""
+        """Create or update the comment on a pull or merge request."""
 
     @abstractmethod
-    def issue(self, kept: Issue, text: str) -> None:
-        """Write our issue: change the one that is open."""
+    def issue(self, issue: Issue, text: str) -> None:
+        """Create or update the issue."""
 
     @abstractmethod
-    def close_issue(self, kept: Issue) -> None:
-        """Close our issue if one is open."""
+    def close_issue(self, issue: Issue) -> None:
+        """Close the issue if it is open."""
 
 
-class GitHub(Forge):
-    """By `gh`, as the workflow's own bot."""
+class GitHub(CodeHost):
+    """A repository on GitHub, with the workflow's token."""
 
     def __init__(self, repository: str) -> None:
         self._repository = f"repos/{repository}"
 
     def comment(self, number: int, text: str) -> None:
-        """Write our comment."""
+        """Create or update the comment."""
         comments = f"{self._repository}/issues/{number}/comments"
-        if mine := self._mine(comments, COMMENT):
-            self._send("PATCH", f"{self._repository}/issues/comments/{mine['id']}", body=COMMENT + text)
+        if own := self._own(comments, COMMENT):
+            self._send("PATCH", f"{self._repository}/issues/comments/{own['id']}", body=COMMENT + text)
         else:
             self._send("POST", comments, body=COMMENT + text)
 
-    def issue(self, kept: Issue, text: str) -> None:
-        """Write our issue."""
-        body = kept.marker + text
-        if mine := self._open_issue(kept):
-            self._send("PATCH", f"{self._repository}/issues/{mine['number']}", body=body)
+    def issue(self, issue: Issue, text: str) -> None:
+        """Create or update the issue."""
+        body = issue.marker + text
+        if own := self._open_issue(issue):
+            self._send("PATCH", f"{self._repository}/issues/{own['number']}", body=body)
         else:
-            self._send("POST", f"{self._repository}/issues", title=kept.title, body=body, labels=[kept.label])
+            self._send("POST", f"{self._repository}/issues", title=issue.title, body=body, labels=[issue.label])
 
-    def close_issue(self, kept: Issue) -> None:
-        """Close our issue."""
-        if mine := self._open_issue(kept):
-            self._send("PATCH", f"{self._repository}/issues/{mine['number']}", state="closed", state_reason="completed")
+    def close_issue(self, issue: Issue) -> None:
+        """Close the issue if it is open."""
+        if own := self._open_issue(issue):
+            self._send("PATCH", f"{self._repository}/issues/{own['number']}", state="closed", state_reason="completed")
 
-    def pull_request(self, number: int) -> Answer:
-        """What GitHub knows of a pull request."""
-        answer: Answer = json.loads(_gh(f"{self._repository}/pulls/{number}"))
+    def pull_request(self, number: int) -> Json:
+        """A pull request."""
+        answer: Json = json.loads(_gh(f"{self._repository}/pulls/{number}"))
         return answer
 
-    def artifacts(self, run: int) -> Iterator[Answer]:
-        """What a workflow run has left."""
+    def artifacts(self, run: int) -> Iterator[Json]:
+        """The artifacts of a workflow run."""
         yield from self._list(f"{self._repository}/actions/runs/{run}/artifacts", "artifacts")
 
     def tags(self, repository: str, prefix: str) -> list[str]:
-        """The tags of any public repository that begin with a text."""
+        """The tags of any public repository that begin with `prefix`."""
         found = self._list(f"repos/{repository}/git/matching-refs/tags/{prefix}")
         return [each["ref"].removeprefix("refs/tags/") for each in found]
 
@@ -100,14 +100,14 @@ class GitHub(Forge):
         """An artifact as a zip file."""
         return _gh(f"{self._repository}/actions/artifacts/{artifact}/zip")
 
-    def _open_issue(self, kept: Issue) -> Answer | None:
-        return self._mine(f"{self._repository}/issues?state=open&labels={kept.label}", kept.marker)
+    def _open_issue(self, issue: Issue) -> Json | None:
+        return self._own(f"{self._repository}/issues?state=open&labels={issue.label}", issue.marker)
 
-    def _mine(self, path: str, marker: str) -> Answer | None:
+    def _own(self, path: str, marker: str) -> Json | None:
         found = (each for each in self._list(path) if each["user"]["login"] == _BOT)
         return next((each for each in found if (each["body"] or "").startswith(marker.strip())), None)
 
-    def _list(self, path: str, key: str = "") -> Iterator[Answer]:
+    def _list(self, path: str, key: str = "") -> Iterator[Json]:
         for page in json.loads(_gh("--paginate", "--slurp", path)):
             yield from page[key] if key else page
 
@@ -115,41 +115,41 @@ class GitHub(Forge):
         _gh("--method", method, path, "--input", "-", text=json.dumps(body))
 
 
-class GitLab(Forge):
-    """By its API, as whom the token belongs to."""
+class GitLab(CodeHost):
+    """A project on GitLab, with the token of a user."""
 
     def __init__(self, api: str, project: str) -> None:
         self._api, self._project = api, f"projects/{project}"
 
     def comment(self, number: int, text: str) -> None:
-        """Write our comment."""
+        """Create or update the comment."""
         notes = f"{self._project}/merge_requests/{number}/notes"
-        mine = self._mine(f"{notes}?", "body", COMMENT)
-        self._ask("PUT" if mine else "POST", f"{notes}/{mine['id']}" if mine else notes, body=COMMENT + text)
+        own = self._own(f"{notes}?", "body", COMMENT)
+        self._ask("PUT" if own else "POST", f"{notes}/{own['id']}" if own else notes, body=COMMENT + text)
 
-    def issue(self, kept: Issue, text: str) -> None:
-        """Write our issue."""
-        body = kept.marker + text
-        if mine := self._open_issue(kept):
-            self._ask("PUT", f"{self._project}/issues/{mine['iid']}", description=body)
+    def issue(self, issue: Issue, text: str) -> None:
+        """Create or update the issue."""
+        body = issue.marker + text
+        if own := self._open_issue(issue):
+            self._ask("PUT", f"{self._project}/issues/{own['iid']}", description=body)
         else:
-            self._ask("POST", f"{self._project}/issues", title=kept.title, description=body, labels=kept.label)
+            self._ask("POST", f"{self._project}/issues", title=issue.title, description=body, labels=issue.label)
 
-    def close_issue(self, kept: Issue) -> None:
-        """Close our issue."""
-        if mine := self._open_issue(kept):
-            self._ask("PUT", f"{self._project}/issues/{mine['iid']}", state_event="close")
+    def close_issue(self, issue: Issue) -> None:
+        """Close the issue if it is open."""
+        if own := self._open_issue(issue):
+            self._ask("PUT", f"{self._project}/issues/{own['iid']}", state_event="close")
 
-    def _open_issue(self, kept: Issue) -> Answer | None:
-        path = f"{self._project}/issues?state=opened&labels={kept.label}&"
-        return self._mine(path, "description", kept.marker)
+    def _open_issue(self, issue: Issue) -> Json | None:
+        path = f"{self._project}/issues?state=opened&labels={issue.label}&"
+        return self._own(path, "description", issue.marker)
 
-    def _mine(self, path: str, key: str, marker: str) -> Answer | None:
+    def _own(self, path: str, key: str, marker: str) -> Json | None:
         me, page = self._ask("GET", "user")["id"], 1
         while found := self._ask("GET", f"{path}per_page=100&sort=asc&page={page}"):
             for each in found:
                 if each["author"]["id"] == me and (each[key] or "").startswith(marker.strip()):
-                    answer: Answer = each
+                    answer: Json = each
                     return answer
             page += 1
         return None

@@ -1,6 +1,6 @@
-"""Which releases are newer than the tested versions: the tags of their repositories, compared with `components/versions.py`.
+"""Releases that are newer than the tested versions: tags of their repositories on GitHub, which the workflow's token may read.
 
-Tags on GitHub, for one kind of answer serves all of them, and the workflow's own token may read it. Runs on Python alone, as `forge.py` does.
+Needs only the standard library, like `git_host.py`.
 """
 
 from collections.abc import Callable, Iterable
@@ -8,26 +8,26 @@ from dataclasses import dataclass
 
 from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION, GIT_SYNC_VERSION, POSTGRES_TAG, order
 
-Tags = Callable[[str, str], Iterable[str]]
-"""Repository and prefix to the tags that begin with it."""
+FindTags = Callable[[str, str], Iterable[str]]
+"""Takes a repository and a prefix; returns the tags with this prefix."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where the releases of one part are tags."""
+class ReleaseSource:
+    """Tags of the releases of one part."""
 
     name: str
     tested: str
     repository: str
-    line: str
-    """Beginning of the tags of what may replace the tested version: of Airflow and its chart also the next minor versions, else patches alone."""
-    before: str = ""
-    """What stands before the version in a tag."""
+    tag_prefix: str
+    """Beginning of the tags of possible successors: of Airflow and its chart also minor versions, otherwise only patches."""
+    version_prefix: str = ""
+    """Text before the version in a tag."""
 
     def newer(self, tags: Iterable[str]) -> list[str]:
-        """The newest patch of each line that is newer than the tested version; no pre-releases."""
+        """The newest patch of each minor version that is newer than the tested version, without pre-releases."""
         newest: dict[tuple[int, ...], str] = {}
-        versions = (tag.removeprefix(self.before).replace("_", ".") for tag in tags)
+        versions = (tag.removeprefix(self.version_prefix).replace("_", ".") for tag in tags)
         for version in sorted(filter(_is_a_release, versions), key=order):
             if order(version) > order(self.tested):
                 newest[order(version)[: self.tested.count(".")]] = version
@@ -36,16 +36,16 @@ class Source:
 
 _POSTGRES = POSTGRES_TAG.partition("-")[0]
 SOURCES = (
-    Source("Airflow", AIRFLOW_VERSION, "apache/airflow", "3."),
-    Source("chart", CHART_VERSION, "apache/airflow", "helm-chart/1.", "helm-chart/"),
-    Source("git-sync", GIT_SYNC_VERSION, "kubernetes/git-sync", f"v{GIT_SYNC_VERSION.rpartition('.')[0]}.", "v"),
-    Source("PostgreSQL", _POSTGRES, "postgres/postgres", f"REL_{_POSTGRES.partition('.')[0]}_", "REL_"),
+    ReleaseSource("Airflow", AIRFLOW_VERSION, "apache/airflow", "3."),
+    ReleaseSource("chart", CHART_VERSION, "apache/airflow", "helm-chart/1.", "helm-chart/"),
+    ReleaseSource("git-sync", GIT_SYNC_VERSION, "kubernetes/git-sync", f"v{GIT_SYNC_VERSION.rpartition('.')[0]}.", "v"),
+    ReleaseSource("PostgreSQL", _POSTGRES, "postgres/postgres", f"REL_{_POSTGRES.partition('.')[0]}_", "REL_"),
 )
 
 
-def report(tags: Tags) -> str:
-    """The text of the issue, in Markdown; empty where nothing is newer."""
-    rows = [(source, source.newer(tags(source.repository, source.line))) for source in SOURCES]
+def report(find_tags: FindTags) -> str:
+    """Text of the issue in Markdown; empty if nothing is newer."""
+    rows = [(source, source.newer(find_tags(source.repository, source.tag_prefix))) for source in SOURCES]
     lines = [
         f"| [{source.name}](https://github.com/{source.repository}/tags) | {source.tested} | {', '.join(found)} |\n"
         for source, found in rows
@@ -54,10 +54,10 @@ def report(tags: Tags) -> str:
     if not lines:
         return ""
     return (
-        "These releases are newer than what `components/versions.py` says is tested.\n\n"
+        "These releases are newer than the tested versions in `components/airflow_stack/versions.py`.\n\n"
         f"| | tested | newer |\n| --- | --- | --- |\n{''.join(lines)}\n"
-        "Raise the version there, with the day for its packages, and let the pull request run every test. "
-        "This issue closes itself when nothing is newer.\n"
+        "Raise the version there, with the date of its packages; the pull request runs every test. "
+        "This issue is closed when nothing is newer.\n"
     )
 
 
