@@ -157,7 +157,7 @@ def test_a_missing_or_broken_base_is_one_error_message(project: Project, golden:
     for base in ("nowhere", "--output=x", ""):
         done = project.diff("--stack=one", f"--base={base}")
         assert (done.returncode, done.stdout) == (1, ""), base
-        assert "cannot be read from git" in done.stderr
+        assert "git cannot read the base" in done.stderr
     with project.edited("components/airflow_stack/chart/values.py", "import pulumi", "import pulumi, no_such_module"):
         project.git("commit", "--all", "--message", "broken")
     project.git("tag", "broken")

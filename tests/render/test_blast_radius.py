@@ -7,24 +7,27 @@ from pathlib import Path
 import pytest
 
 from airflow_stack.cli.diff.blast_radius import blast_radius
-from airflow_stack.cli.diff.model import Level
-from airflow_stack.cli.diff.object_changes import changes
-from airflow_stack.cli.diff.record_tree import described
-from airflow_stack.cli.diff.renderings import RELEASE, Side, side
+from airflow_stack.cli.diff.model import RenderedStack, Severity
+from airflow_stack.cli.diff.object_changes import object_changes
+from airflow_stack.cli.diff.record_tree import recorded_stack
+from airflow_stack.cli.diff.renderings import rendered_stack
 from airflow_stack.cli.helm import helm_template
+from airflow_stack.cli.pulumi_state import RELEASE
 from airflow_stack.settings.models import Chart
 from tests.support.cases import CONTRACT_CHART, Config, settings
 from tests.support.edits import CELERY, CNPG, DEV, EDITS, LOCAL, PROD
 
 
 @cache
-def _side(config: str, chart: Path) -> Side:
-    description = described(settings(**json.loads(config)), "test")
+def _side(config: str, chart: Path) -> RenderedStack:
+    description = recorded_stack(settings(**json.loads(config)), "test")
     (release,) = (r["inputs"] for r in description["resources"] if r["type"] == RELEASE)
-    return side(description, helm_template(Chart(path=str(chart)), "airflow", release["namespace"], release["values"]))
+    return rendered_stack(
+        description, helm_template(Chart(path=str(chart)), "airflow", release["namespace"], release["values"])
+    )
 
 
-def rendered(config: Config, chart: Path) -> Side:
+def rendered(config: Config, chart: Path) -> RenderedStack:
     """One side of a comparison. The same settings are rendered only once."""
     return _side(json.dumps(config, sort_keys=True), chart)
 
@@ -34,13 +37,13 @@ def test_an_edit_is_reported_with_exactly_its_effects(name: str, chart: Path) ->
     edit = EDITS[name]
     found = blast_radius(rendered(edit.of, chart), rendered(edit.edited(), chart))
     expected = edit.contract if edit.contract and chart == CONTRACT_CHART else edit.reports
-    assert [f"{'! ' * (f.level is Level.DANGEROUS)}{f.text}" for f in found] == expected
+    assert [f"{'! ' * (f.severity is Severity.DANGEROUS)}{f.text}" for f in found] == expected
 
 
 @pytest.mark.parametrize("config", [PROD, DEV, LOCAL, CELERY, CNPG], ids=["prod", "dev", "local", "celery", "cnpg"])
 def test_a_stack_does_not_differ_from_itself(config: Config, chart: Path) -> None:
     again = _side.__wrapped__(json.dumps(config, sort_keys=True), chart)  # rendered again, not from the cache
-    assert changes(rendered(config, chart), again) == []
+    assert object_changes(rendered(config, chart), again) == []
     assert blast_radius(rendered(config, chart), again) == []
 
 
@@ -49,4 +52,4 @@ def test_a_reverted_edit_has_effects_where_the_edit_has(name: str, chart: Path) 
     edit = EDITS[name]
     before, after = rendered(edit.of, chart), rendered(edit.edited(), chart)
     assert bool(blast_radius(after, before)) == bool(blast_radius(before, after))
-    assert bool(changes(after, before)) == bool(changes(before, after))
+    assert bool(object_changes(after, before)) == bool(object_changes(before, after))

@@ -33,7 +33,7 @@ SSH = {"repository": "git@github.com:acme/dags.git"}
 HTTPS = {"repository": "https://github.com/acme/dags.git"}
 
 # Valid secrets of a stack.
-GIVEN = {key: placeholder_secrets.secret(key) for key in SECRETS}
+GIVEN = {key: placeholder_secrets.placeholder(key) for key in SECRETS}
 KEY = GIVEN["gitSshKey"]
 
 # DAG repository that `make up` serves to a stack without one.

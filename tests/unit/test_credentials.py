@@ -8,9 +8,8 @@ from airflow_stack.arguments import AirflowArgs
 from airflow_stack.cli import placeholder_secrets
 from airflow_stack.cli.adopt import inline_secrets, official_chart
 from airflow_stack.cli.adopt.model import Live, merged
-from airflow_stack.cli.diff.model import Finding, Level
-from airflow_stack.cli.diff.renderings import Side
-from airflow_stack.cli.diff.setting_changes import meaning
+from airflow_stack.cli.diff.model import Effect, RenderedStack, Severity
+from airflow_stack.cli.diff.setting_changes import setting_effects
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.credentials import (
     CHART_SECRETS,
@@ -116,11 +115,11 @@ def test_the_names_of_rows_settings_and_values_are_unique() -> None:
 # -- what each command says of it
 
 
-def findings(key: str, field: str, old: object, new: object) -> list[Finding]:
+def findings(key: str, field: str, old: object, new: object) -> list[Effect]:
     """What `diff` says of a credential when one part of a setting changes."""
     whole = settings().model_dump(mode="json", by_alias=True)
-    sides = [Side({**whole, key: {**whole[key], field: value}}, {}) for value in (old, new)]
-    return [each for each in meaning(*sides) if each.kind in ("secret", "database moves")]
+    sides = [RenderedStack({**whole, key: {**whole[key], field: value}}, {}) for value in (old, new)]
+    return [each for each in setting_effects(*sides) if each.kind in ("secret", "database moves")]
 
 
 @pytest.mark.parametrize("field", Rotation.model_fields)
@@ -136,14 +135,14 @@ def test_diff_says_what_every_secret_of_others_means(credential: Credential) -> 
     (found,) = findings("existingSecrets", credential.setting, None, "theirs")
     (back,) = findings("existingSecrets", credential.setting, "theirs", None)
     assert "`theirs`" in found.text or "`Secret theirs`" in found.text, f"no `moved` in {TABLE}"
-    assert found.level == back.level
+    assert found.severity == back.severity
 
 
 def test_what_fails_running_tasks_or_loses_rows_is_dangerous_in_diff() -> None:
     moved = {each.name for each in CREDENTIALS if each.moved.dangerous}
     assert moved == {"fernet_key", "jwt_secret", "broker_url"}
     assert {each.name for each in CREDENTIALS if each.rotated.dangerous} == {"jwt_secret"}
-    assert findings("existingSecrets", "metadataConnection", None, "theirs")[0].level is Level.DANGEROUS
+    assert findings("existingSecrets", "metadataConnection", None, "theirs")[0].severity is Severity.DANGEROUS
 
 
 def test_every_credential_has_a_source_in_adopt_or_a_reason_why_not() -> None:
@@ -199,7 +198,7 @@ def test_a_secret_in_the_values_of_a_stack_or_of_any_release_is_refused(credenti
 
 @pytest.mark.parametrize("credential", SECRETS.values(), ids=by_name)
 def test_a_placeholder_passes_the_check_of_its_secret(credential: Credential) -> None:
-    text = placeholder_secrets.secret(credential.setting)
+    text = placeholder_secrets.placeholder(credential.setting)
     assert text
     if credential.check:
         assert credential.check(text)

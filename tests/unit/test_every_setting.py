@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from airflow_stack.chart.values import chart_values
 from airflow_stack.cli.adopt import official_chart
 from airflow_stack.cli.diff import setting_changes
-from airflow_stack.cli.diff.renderings import Side
+from airflow_stack.cli.diff.model import RenderedStack
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load
@@ -143,8 +143,8 @@ def under(path: str, prefixes: Iterable[str]) -> bool:
 def test_a_changed_setting_changes_the_deployment_and_diff_says_so(path: str) -> None:
     before, after = changed(path)
     if not under(path, setting_changes.IN_OBJECTS):
-        sides = (Side(each.model_dump(mode="json", by_alias=True), {}) for each in (before, after))
-        assert list(setting_changes.meaning(*sides)), (
+        sides = (RenderedStack(each.model_dump(mode="json", by_alias=True), {}) for each in (before, after))
+        assert list(setting_changes.setting_effects(*sides)), (
             f"airflow:{path}: write its sentence in SENTENCES of cli/diff/setting_changes.py"
         )
 

@@ -21,7 +21,9 @@ def record_stack(settings: Settings, stack: str) -> Recording:
     """Resources that the program registers for a stack."""
 
     def program() -> None:
-        secrets = {key: pulumi.Output.secret(placeholder_secrets.secret(key)) for key in required_secrets(settings)}
+        secrets = {
+            key: pulumi.Output.secret(placeholder_secrets.placeholder(key)) for key in required_secrets(settings)
+        }
         Airflow("airflow", arguments(settings, secrets))
 
     return record(program, stack=stack)

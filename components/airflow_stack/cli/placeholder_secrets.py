@@ -1,4 +1,4 @@
-"""What stands for a stack's secrets where it is rendered without them: of the right form, the same in every run, of no use to anybody."""
+"""Placeholders for a stack's secrets: valid in form, the same in every run, and without use elsewhere."""
 
 import base64
 from functools import cache
@@ -13,8 +13,8 @@ _P, _Q, _E = 2**1024 - 105, 2**1024 - 179, 65537
 
 
 @cache
-def secret(key: str) -> str:
-    """A value for one of the stack's secret keys, such as `gitSshKey`."""
+def placeholder(key: str) -> str:
+    """Placeholder for a secret setting, such as `gitSshKey`."""
     match key:
         case FERNET_KEY.setting:
             return base64.urlsafe_b64encode(bytes(32)).decode()
@@ -24,7 +24,7 @@ def secret(key: str) -> str:
             d = pow(_E, -1, (_P - 1) * (_Q - 1))
             crt = rsa.rsa_crt_dmp1(d, _P), rsa.rsa_crt_dmq1(d, _Q), rsa.rsa_crt_iqmp(_P, _Q)
             return _pem(rsa.RSAPrivateNumbers(_P, _Q, d, *crt, rsa.RSAPublicNumbers(_E, _P * _Q)).private_key())
-    return f"made-up {key}"
+    return f"made-up {key}"  # the same in every version, or `diff` would report a changed secret
 
 
 def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:

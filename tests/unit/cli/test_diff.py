@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_stack.cli.diff.compare import Report, compared
-from airflow_stack.cli.diff.model import Level
-from airflow_stack.cli.diff.object_changes import Field, changes, fields, normal
+from airflow_stack.cli.diff.compare import diff_renderings
+from airflow_stack.cli.diff.model import FieldChange, Manifest, RenderedStack, Severity, StackDiff, Totals
+from airflow_stack.cli.diff.object_changes import field_changes, normalized, object_changes
 from airflow_stack.cli.diff.quoting import HIDDEN, clean, code
-from airflow_stack.cli.diff.renderings import Manifest, Side, side
-from airflow_stack.cli.diff.totals import Totals, read_prices, totals
+from airflow_stack.cli.diff.renderings import rendered_stack
+from airflow_stack.cli.diff.totals import price_per_month, read_prices, totals_of
 from airflow_stack.errors import UserError
 from tests.support.cases import ROOT
 from tests.support.golden import Golden
@@ -31,12 +31,12 @@ def manifest(kind: str, name: str, **content: object) -> Manifest:
     return {"kind": kind, "metadata": {"name": name, "namespace": "airflow"}, **content}
 
 
-def a_side(*manifests: Manifest) -> Side:
-    return side({"settings": SETTINGS, "resources": []}, manifests)
+def a_side(*manifests: Manifest) -> RenderedStack:
+    return rendered_stack({"settings": SETTINGS, "resources": []}, manifests)
 
 
-def differing(old: Manifest, new: Manifest) -> tuple[Field, ...]:
-    (change,) = changes(a_side(old), a_side(new))
+def differing(old: Manifest, new: Manifest) -> tuple[FieldChange, ...]:
+    (change,) = object_changes(a_side(old), a_side(new))
     return change.fields
 
 
@@ -46,46 +46,46 @@ def variables(**environment: str) -> Manifest:
 
 def test_a_variable_added_in_front_is_one_change() -> None:
     assert differing(variables(B="1", C="2"), variables(A="0", B="1", C="2")) == (
-        Field("spec.template.spec.containers[second].env[A]", None, "0"),
+        FieldChange("spec.template.spec.containers[second].env[A]", None, "0"),
     )
 
 
 def test_the_order_of_named_things_is_no_change() -> None:
-    assert changes(a_side(variables(A="1", B="2")), a_side(variables(B="2", A="1"))) == []
+    assert object_changes(a_side(variables(A="1", B="2")), a_side(variables(B="2", A="1"))) == []
 
 
 def test_an_option_of_a_configuration_file_is_one_change() -> None:
     old, new = (
         manifest("ConfigMap", "c", data={"airflow.cfg": f"[core]\nparallelism = {n}\nother = %(x)s\n"}) for n in (1, 2)
     )
-    assert differing(old, new) == (Field("data.airflow.cfg.core.parallelism", "1", "2"),)
+    assert differing(old, new) == (FieldChange("data.airflow.cfg.core.parallelism", "1", "2"),)
 
 
 def test_an_added_or_removed_configuration_file_is_one_change() -> None:
     without, there = (
         manifest("ConfigMap", "c", data=data) for data in ({"a.txt": "a"}, {"a.txt": "a", "b.yaml": "b: {c: 1}"})
     )
-    assert differing(without, there) == (Field("data.b.yaml", None, "a file"),)
-    assert differing(there, without) == (Field("data.b.yaml", "a file", None),)
+    assert differing(without, there) == (FieldChange("data.b.yaml", None, "a file"),)
+    assert differing(there, without) == (FieldChange("data.b.yaml", "a file", None),)
 
 
 def test_only_the_changed_lines_of_a_text_are_shown() -> None:
     old, new = (manifest("ConfigMap", "c", data={"known_hosts": f"a\n{line}\nz\n"}) for line in ("b", "c"))
-    assert differing(old, new) == (Field("data.known_hosts", "b", "c"),)
+    assert differing(old, new) == (FieldChange("data.known_hosts", "b", "c"),)
 
 
 def test_checksums_and_the_charts_version_are_not_shown_as_fields() -> None:
     old, new = (
         {"metadata": {"annotations": {"checksum/x": n}, "labels": {"chart": n}}, "spec": {"replicas": n}} for n in "12"
     )
-    assert [field.path for field in fields(normal(old), normal(new))] == ["spec.replicas"]
+    assert [field.path for field in field_changes(normalized(old), normalized(new))] == ["spec.replicas"]
 
 
 def test_a_secret_shows_its_changed_keys_and_no_content() -> None:
     old, new = (manifest("Secret", "s", stringData={"key": value, "same": "x"}) for value in ("canary-1", "canary-2"))
-    assert differing(old, new) == (Field("stringData.key", "[secret]", "[secret]"),)
-    for change in [*changes(a_side(), a_side(new)), *changes(a_side(old), a_side())]:
-        assert change.fields == (Field("keys", None, "key, same"),)
+    assert differing(old, new) == (FieldChange("stringData.key", "[secret]", "[secret]"),)
+    for change in [*object_changes(a_side(), a_side(new)), *object_changes(a_side(old), a_side())]:
+        assert change.fields == (FieldChange("keys", None, "key, same"),)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_variable_named_like_a_secret_is_not_shown(name: str) -> None:
         assert "canary" not in repr(differing(old, new))
         assert HIDDEN in repr(differing(old, new))
     whole = deployment(env=[{"name": name, "value": "canary"}], tty=True)
-    assert "canary" not in repr([*fields(normal({}), normal(whole))])
+    assert "canary" not in repr([*field_changes(normalized({}), normalized(whole))])
 
 
 def test_passwords_in_addresses_and_private_keys_are_not_shown() -> None:
@@ -124,20 +124,20 @@ def test_an_object_of_another_namespace_keeps_its_namespace() -> None:
 
 def test_a_new_stack_is_all_added_and_an_unchanged_stack_is_empty() -> None:
     new = a_side(deployment())
-    assert compared("s", None, new).level is Level.CHANGE
-    assert [change.what for change in compared("s", None, new).objects] == ["added"]
-    assert compared("s", new, new) == Report("s", before=totals(new), after=totals(new))
-    assert compared("s", new, new).level is Level.NONE
+    assert diff_renderings("s", None, new).severity is Severity.CHANGE
+    assert [change.what for change in diff_renderings("s", None, new).objects] == ["added"]
+    assert diff_renderings("s", new, new) == StackDiff("s", before=totals_of(new), after=totals_of(new))
+    assert diff_renderings("s", new, new).severity is Severity.NONE
 
 
 def test_requests_count_every_replica_and_the_largest_step_of_a_pods_start() -> None:
     asked = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
     pod = deployment(resources=asked)
-    assert totals(a_side(pod)) == Totals(
+    assert totals_of(a_side(pod)) == Totals(
         cpu_requests=Decimal("0.2"), memory_requests=Decimal(2 * 2**30), memory_limits=Decimal(4 * 2**30)
     )
     pod["spec"]["template"]["spec"]["initContainers"] = [{"name": "init", "resources": {"requests": {"cpu": "1"}}}]
-    assert totals(a_side(pod)).cpu_requests == 2
+    assert totals_of(a_side(pod)).cpu_requests == 2
 
 
 def test_volumes_count_claims_templates_and_instances() -> None:
@@ -151,14 +151,14 @@ def test_volumes_count_claims_templates_and_instances() -> None:
         ),
         manifest("Cluster", "c", spec={"instances": 2, "storage": {"size": "10Gi"}}),
     )
-    assert totals(found).volumes == Decimal((2 + 6 + 20) * 2**30)
+    assert totals_of(found).volumes == Decimal((2 + 6 + 20) * 2**30)
 
 
 def test_a_price_covers_requests_and_volumes(tmp_path: Path) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text("cpuHour: 0.04\nmemoryGiBHour: 0.005\nstorageGiBMonth: 0.1\nhoursPerMonth: 100\n")
     sums = Totals(cpu_requests=Decimal(2), memory_requests=Decimal(4 * 2**30), volumes=Decimal(10 * 2**30))
-    assert sums.per_month(read_prices(file)) == Decimal("11")
+    assert price_per_month(sums, read_prices(file)) == Decimal("11")
 
 
 def test_the_price_list_in_the_guide_is_valid(tmp_path: Path) -> None:
@@ -184,6 +184,8 @@ def test_a_newly_encrypted_secret_setting_restarts_the_readers_of_its_secret(gol
     pod["spec"]["template"]["metadata"] = {"annotations": {"checksum/airflow-metadata": "x"}}
     own = {"settings": SETTINGS, "resources": []}
     objects = [pod, manifest("Secret", "airflow-metadata", stringData={"connection": "x"})]
-    report = compared("s", side(own, objects), side(own, objects, frozenset({"databasePassword"})))
-    assert [finding.kind for finding in report.findings] == ["secret", "restart"]
-    assert "\n".join(finding.text for finding in report.findings) == golden
+    report = diff_renderings(
+        "s", rendered_stack(own, objects), rendered_stack(own, objects, frozenset({"databasePassword"}))
+    )
+    assert [finding.kind for finding in report.effects] == ["secret", "restart"]
+    assert "\n".join(finding.text for finding in report.effects) == golden

@@ -10,15 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from airflow_stack.cli.diff.compare import Report, compared
-from airflow_stack.cli.diff.model import Finding, dangerous
-from airflow_stack.cli.diff.object_changes import changes
+from airflow_stack.cli.diff.compare import diff_renderings
+from airflow_stack.cli.diff.model import Effect, Manifest, RenderedStack, StackDiff, Totals, dangerous
+from airflow_stack.cli.diff.object_changes import object_changes
 from airflow_stack.cli.diff.quoting import code
 from airflow_stack.cli.diff.render_json import as_json
 from airflow_stack.cli.diff.render_markdown import LIMIT, MARKER, comment
 from airflow_stack.cli.diff.render_terminal import show
-from airflow_stack.cli.diff.renderings import Manifest, Side
-from airflow_stack.cli.diff.totals import Prices, Totals
+from airflow_stack.cli.diff.totals import Prices
 from tests.support.golden import Golden
 
 SETTINGS = {"namespace": "airflow", "executor": "KubernetesExecutor"}
@@ -30,14 +29,14 @@ NASTY = (
 )  # fmt: skip
 
 
-def config_map(**data: str) -> Side:
+def config_map(**data: str) -> RenderedStack:
     manifest: Manifest = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
-    return Side(SETTINGS, {"ConfigMap/c": manifest})
+    return RenderedStack(SETTINGS, {"ConfigMap/c": manifest})
 
 
-def report(old: str, new: str) -> Report:
-    found = compared("prod", config_map(text=old), config_map(text=new))
-    return Report("prod", (*found.findings, dangerous("x", f"From {code(old)} to {code(new)}.")), (), found.objects)
+def report(old: str, new: str) -> StackDiff:
+    found = diff_renderings("prod", config_map(text=old), config_map(text=new))
+    return StackDiff("prod", (*found.effects, dangerous("x", f"From {code(old)} to {code(new)}.")), (), found.objects)
 
 
 def outside_of_code(text: str) -> str:
@@ -64,7 +63,7 @@ def test_a_value_cannot_leave_its_code_span_or_block(value: str) -> None:
 
 @given(st.text(), st.text())
 def test_outside_of_code_a_comment_is_independent_of_values(old: str, new: str) -> None:
-    text = comment([Report("prod", (dangerous("x", f"From {code(old)} to {code(new)}."),))], "main", COMMAND)
+    text = comment([StackDiff("prod", (dangerous("x", f"From {code(old)} to {code(new)}."),))], "main", COMMAND)
     assert "\x1b" not in text
     assert re.sub(r"nothing|`[^`]*`", "", text.splitlines()[-1]).split() == ["-", "🛑", "From", "to", "."]
 
@@ -72,7 +71,7 @@ def test_outside_of_code_a_comment_is_independent_of_values(old: str, new: str) 
 @pytest.mark.parametrize(("lines", "stacks"), [(10, 1), (3000, 1), (3000, 60), (20_000, 3)])
 def test_a_long_comment_fits_and_names_the_command_for_the_rest(lines: int, stacks: int) -> None:
     long = "\n".join(f"line {number}" for number in range(lines))
-    one = compared("prod", config_map(text="old"), config_map(text=long))
+    one = diff_renderings("prod", config_map(text="old"), config_map(text=long))
     text = comment([one] * stacks, "main", COMMAND)
     assert len(text.encode()) <= LIMIT
     assert text.count("<details>") == text.count("</details>")
@@ -81,7 +80,7 @@ def test_a_long_comment_fits_and_names_the_command_for_the_rest(lines: int, stac
 
 
 def test_a_comment_with_too_many_findings_is_cut_at_a_line(golden: Golden) -> None:
-    many = Report("prod", tuple(Finding("x", f"{number} {'happens ' * 50}.") for number in range(1000)))
+    many = StackDiff("prod", tuple(Effect("x", f"{number} {'happens ' * 50}.") for number in range(1000)))
     text = comment([many], "main", COMMAND)
     assert len(text.encode()) <= LIMIT
     assert text.splitlines()[-1] == golden
@@ -102,7 +101,7 @@ def test_a_terminal_shows_the_blast_radius_first_and_folds_long_objects(golden: 
 
 def test_sums_and_prices_before_and_after_are_in_every_format(golden: Golden) -> None:
     after = Totals(cpu_requests=Decimal("0.5"))
-    found = Report("prod", (Finding("x", "Something."),), before=Totals(), after=after)
+    found = StackDiff("prod", (Effect("x", "Something."),), before=Totals(), after=after)
     assert comment([found], "main", COMMAND, PRICES) == golden(name="comment")
     out = io.StringIO()
     show(Console(file=out, width=200), [found], PRICES)
@@ -124,6 +123,6 @@ def test_json_holds_every_finding_and_every_field() -> None:
 
 
 def test_an_unchanged_stack_is_one_row(golden: Golden) -> None:
-    same = compared("prod", config_map(text="a"), config_map(text="a"))
-    assert changes(config_map(text="a"), config_map(text="a")) == []
+    same = diff_renderings("prod", config_map(text="a"), config_map(text="a"))
+    assert object_changes(config_map(text="a"), config_map(text="a")) == []
     assert comment([same], "main", COMMAND) == golden

@@ -56,7 +56,7 @@ def with_passphrase() -> str:
 
 ED25519, EC = ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())
 GOOD = text(ED25519, OPENSSH)
-RSA_PEM = placeholder_secrets.secret("githubAppPrivateKey")
+RSA_PEM = placeholder_secrets.placeholder("githubAppPrivateKey")
 WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505  weak on purpose, and DSA too
 with warnings.catch_warnings(action="ignore"):
     DSA_KEY = dsa.generate_private_key(1024)  # noqa: S505

@@ -1,4 +1,4 @@
-"""The project as it was at a commit: its files in a folder of their own. Nothing of the user's repository is written."""
+"""The files of the project at a commit, in a temporary folder. The user's repository is not changed."""
 
 import os
 import subprocess
@@ -12,17 +12,17 @@ from airflow_stack.errors import UserError
 
 @contextmanager
 def checked_out(root: Path, ref: str) -> Iterator[tuple[Path, str]]:
-    """A temporary folder with the files that the folder `root` of a git repository had at `ref`, and the commit's name.
+    """A temporary folder with the files of the folder `root` at `ref`, and the commit's hash.
 
     Raises:
-        UserError: there is no git, no repository, or no such commit.
+        UserError: git is missing, `root` is in no repository, or there is no such commit.
     """
     commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ref=ref).strip()
     prefix = _git(root, "rev-parse", "--show-prefix", ref=ref).strip("\n")
     with tempfile.TemporaryDirectory(prefix="airflow-stack-diff-") as folder:
         files, index = Path(folder, "files"), Path(folder, "index")
         files.mkdir()
-        # An index of its own: neither the user's index nor a list of work trees is touched, and no `export-ignore` leaves files out.
+        # A separate index leaves the user's index and work trees alone. Unlike `git archive` it ignores `export-ignore`.
         _git(root, "read-tree", f"{commit}:{prefix}", index=index, ref=ref)
         top = Path(_git(root, "rev-parse", "--show-toplevel", ref=ref).strip("\n"))
         _git(top, "checkout-index", "--all", f"--prefix={files}/", index=index, ref=ref)
@@ -36,11 +36,10 @@ def _git(folder: Path, *command: str, ref: str, index: Path | None = None) -> st
             ["git", "-C", str(folder), *command], capture_output=True, text=True, check=False, env=environment
         )
     except FileNotFoundError:
-        raise UserError("git is needed to read the base, and was not found") from None
+        raise UserError("git was not found on PATH; it reads the base") from None
     if done.returncode:
-        said = done.stderr.strip() or "no such commit"
         raise UserError(
-            f"the base {ref!r} cannot be read from git: {said}\n"
-            "Give a commit that is here, such as origin/main; in a shallow clone, `git fetch --depth 1 origin main` first"
+            f"git cannot read the base {ref!r}: {done.stderr.strip() or 'no such commit'}\n"
+            "Name a local commit, such as origin/main; in a shallow clone first run `git fetch --depth 1 origin main`"
         )
     return done.stdout

@@ -1,55 +1,48 @@
-"""The blast radius: what a change would do to a running Airflow, its data and its people. Pure, from two sides.
+"""The blast radius: effects of a change on a running Airflow, its data and its users. Pure.
 
-Facts come from the objects (what restarts, what is replaced), their meaning from the settings (what that does to tasks, users and history).
+Facts come from the objects (restarts, replacements), their meaning from the settings (tasks, users, history).
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from airflow_stack.cli.diff.model import Finding, Level
-from airflow_stack.cli.diff.object_changes import Change, changes, normal
-from airflow_stack.cli.diff.quoting import code, listed
-from airflow_stack.cli.diff.renderings import Side
-from airflow_stack.cli.diff.restarts import Restart, is_workload, part, restarts, template
-from airflow_stack.cli.diff.setting_changes import meaning
-from airflow_stack.cli.diff.storage import protected, storage
 from airflow_stack.cli.immutable_fields import REPLACED_BY_PROVIDER
 
-_TASKS = {"LocalExecutor": "Deployment/airflow-scheduler", "CeleryExecutor": "Deployment/airflow-worker"}
+from .model import Effect, ObjectChange, RenderedStack
+from .object_changes import normalized, object_changes
+from .quoting import code, listed
+from .restarts import Restart, is_workload, pod_template, restarts, short_name
+from .setting_changes import setting_effects
+from .storage import protection_effects, storage_effects
+
+_TASK_WORKLOADS = {"LocalExecutor": "Deployment/airflow-scheduler", "CeleryExecutor": "Deployment/airflow-worker"}
 _JOBS = {
     "Job/airflow-migration-job": "The database migration runs again; the pods wait for it.",
-    "Job/airflow-admin-job": "The user Job runs again: it makes the admin user, or sets its password.",
+    "Job/airflow-admin-job": "The user Job runs again: it creates the admin user, or sets its password.",
 }
 
 
-def blast_radius(before: Side, after: Side) -> list[Finding]:
-    """Everything that a reviewer should know, the dangerous first; empty when nothing at all would happen."""
-    changed = changes(before, after)
-    found = [*meaning(before, after)]
-    moved = before.settings["namespace"] != after.settings["namespace"]
-    if not moved:  # or all of it is new, which has been said
-        found += storage(before, after)
-        found += protected(before, _gone(before, after, changed))
-        found += _workloads(before, after, changed)
-    if not found and changed:
-        found.append(
-            Finding("in place", f"Nothing restarts; changed in place: {listed(code(c.key) for c in changed)}.")
-        )
+def blast_radius(before: RenderedStack, after: RenderedStack) -> list[Effect]:
+    """All effects, the dangerous ones first; empty for two equal renderings."""
+    changes = object_changes(before, after)
+    found = [*setting_effects(before, after)]
+    if before.settings["namespace"] == after.settings["namespace"]:  # otherwise all objects are new
+        found += storage_effects(before, after)
+        found += protection_effects(before, _deleted(changes))
+        found += _workload_effects(before, after, changes)
+    if not found and changes:
+        keys = listed(code(change.key) for change in changes)
+        found.append(Effect("in place", f"Nothing restarts; changed in place: {keys}."))
     if not found and before.settings != after.settings:
-        found.append(Finding("settings", "No object changes, only how the program deploys them (see the settings)."))
-    return sorted(found, key=lambda finding: -finding.level)
+        found.append(Effect("settings", "No object changes, only how the program deploys them (see the settings)."))
+    return sorted(found, key=lambda effect: -effect.severity)
 
 
-def level(findings: list[Finding]) -> Level:
-    """The worst of the findings."""
-    return max((finding.level for finding in findings), default=Level.NONE)
-
-
-def _gone(before: Side, after: Side, changed: list[Change]) -> list[str]:
-    """The program's own objects that are deleted, also those that are made anew after."""
+def _deleted(changes: list[ObjectChange]) -> list[str]:
+    """The objects that are deleted, including those that are replaced."""
     return [
         change.key
-        for change in changed
+        for change in changes
         if change.what == "removed"
         or any(
             field.path.startswith(REPLACED_BY_PROVIDER.get(change.key.partition("/")[0], ())) for field in change.fields
@@ -57,60 +50,59 @@ def _gone(before: Side, after: Side, changed: list[Change]) -> list[str]:
     ]
 
 
-def _workloads(before: Side, after: Side, changed: list[Change]) -> Iterator[Finding]:
-    again = restarts(before, after, changed)
-    grouped: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for restart in again:
-        grouped[restart.because].append(part(restart.workload))
-    for because, parts in sorted(grouped.items(), key=lambda item: item[1]):
-        verb = "restarts" if len(parts) == 1 else "restart"
-        yield Finding("restart", f"{listed(map(code, parts))} {verb}: {listed(because)}.")
-    yield from _new_and_gone(changed)
+def _workload_effects(before: RenderedStack, after: RenderedStack, changes: list[ObjectChange]) -> Iterator[Effect]:
+    restarting = restarts(before, after, changes)
+    by_reasons: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for restart in restarting:
+        by_reasons[restart.reasons].append(short_name(restart.workload))
+    for reasons, names in sorted(by_reasons.items(), key=lambda item: item[1]):
+        verb = "restarts" if len(names) == 1 else "restart"
+        yield Effect("restart", f"{listed(map(code, names))} {verb}: {listed(reasons)}.")
+    yield from _added_and_removed(changes)
     yield from _scaled(before, after)
     yield from _jobs(before, after)
-    yield from _tasks(before, after, again)
+    yield from _tasks(before, after, restarting)
 
 
-def _new_and_gone(changed: list[Change]) -> Iterator[Finding]:
-    workloads = [change for change in changed if is_workload(change.key)]
-    for what, words in (("added", "New"), ("removed", "Removed")):
+def _added_and_removed(changes: list[ObjectChange]) -> Iterator[Effect]:
+    workloads = [change for change in changes if is_workload(change.key)]
+    for what, label in (("added", "New"), ("removed", "Removed")):
         if keys := [code(change.key) for change in workloads if change.what == what]:
-            yield Finding(what, f"{words}: {listed(keys)}.")
+            yield Effect(what, f"{label}: {listed(keys)}.")
 
 
-def _scaled(before: Side, after: Side) -> Iterator[Finding]:
+def _scaled(before: RenderedStack, after: RenderedStack) -> Iterator[Effect]:
     for key in sorted(filter(is_workload, before.objects.keys() & after.objects.keys())):
-        old, new = (int(side.objects[key]["spec"].get("replicas", 1)) for side in (before, after))
+        old, new = (int(rendered.objects[key]["spec"].get("replicas", 1)) for rendered in (before, after))
         if old != new:
-            yield Finding("scale", f"{code(part(key))} goes from {old} to {new} pods.")
+            yield Effect("scale", f"{code(short_name(key))} scales from {old} to {new} pods.")
 
 
-def _jobs(before: Side, after: Side) -> Iterator[Finding]:
+def _jobs(before: RenderedStack, after: RenderedStack) -> Iterator[Effect]:
     for key in sorted(key for key in before.objects.keys() | after.objects.keys() if key.startswith("Job/")):
-        old, new = (side.objects.get(key) for side in (before, after))
+        old, new = (rendered.objects.get(key) for rendered in (before, after))
         if new is None:
-            yield Finding("job", f"The Job {code(key[4:])} is deleted; what it did stays.")
-        elif old is None or normal(template(old)) != normal(template(new)):
-            yield Finding("job", _JOBS.get(key, f"The Job {code(key[4:])} runs again."))
+            yield Effect("job", f"The Job {code(key[4:])} is deleted; its results stay.")
+        elif old is None or normalized(pod_template(old)) != normalized(pod_template(new)):
+            yield Effect("job", _JOBS.get(key, f"The Job {code(key[4:])} runs again."))
 
 
-def _tasks(before: Side, after: Side, again: list[Restart]) -> Iterator[Finding]:
-    """What the restarts do to tasks that run."""
+def _tasks(before: RenderedStack, after: RenderedStack, restarting: list[Restart]) -> Iterator[Effect]:
+    """Effects of the restarts on running tasks."""
     executor = before.settings["executor"]
     if executor != after.settings["executor"]:
-        return  # said by its meaning
-    runs = _TASKS.get(executor)
-    if runs and any(restart.workload.partition("/")[2] == runs.partition("/")[2] for restart in again):
-        seconds = template(before.objects[runs]).get("spec", {}).get("terminationGracePeriodSeconds", 30)
-        text = f"Tasks that run in {code(part(runs))} get {seconds} s to end; then they are killed, and retried where they have retries."
-        yield Finding("tasks", text)
-    old, new = (_task_pod(side) for side in (before, after))
+        return  # the effect of the setting covers it
+    workload = _TASK_WORKLOADS.get(executor)
+    if workload and any(each.workload.partition("/")[2] == workload.partition("/")[2] for each in restarting):
+        seconds = pod_template(before.objects[workload]).get("spec", {}).get("terminationGracePeriodSeconds", 30)
+        name = code(short_name(workload))
+        text = f"Running tasks in {name} have {seconds} s to finish; then they are killed, and retried if they have retries."
+        yield Effect("tasks", text)
+    old, new = (_task_pod(rendered) for rendered in (before, after))
     if executor == "KubernetesExecutor" and old != new:
-        yield Finding(
-            "tasks", "Task pods that run go on as they are; those that start after follow the new pod template."
-        )
+        yield Effect("tasks", "Running task pods continue unchanged; new ones use the new pod template.")
 
 
-def _task_pod(side: Side) -> object:
-    data: Mapping[str, object] = side.objects.get("ConfigMap/airflow-config", {}).get("data") or {}
+def _task_pod(rendered: RenderedStack) -> object:
+    data: Mapping[str, object] = rendered.objects.get("ConfigMap/airflow-config", {}).get("data") or {}
     return data.get("pod_template_file.yaml")

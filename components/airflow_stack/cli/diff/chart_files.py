@@ -1,6 +1,6 @@
-"""The chart of a release as a file: a local one, or one pulled once by Helm and kept.
+"""The chart of a release as a file: a local one, or one that Helm pulls once into the cache.
 
-The cache is keyed by repository and version, for a version of a chart never changes.
+The cache is keyed by repository and version, because a published version of a chart never changes.
 """
 
 import hashlib
@@ -15,19 +15,23 @@ from airflow_stack.errors import UserError
 
 
 def chart_file(release: Mapping[str, Any], tree: Path) -> Path:
-    """The chart that a Release's inputs name, in the tree that they come from.
+    """The chart of a Release.
+
+    Args:
+        release: Inputs of the Release.
+        tree: Folder to which a local chart is relative.
 
     Raises:
-        UserError: Helm is missing, or the chart cannot be pulled.
+        UserError: Helm is missing, or cannot pull the chart.
     """
     chart, version = str(release["chart"]), release.get("version")
     if not version:
         return tree / Path(chart).expanduser()
     repository = (release.get("repositoryOpts") or {}).get("repo")
-    kept = cache_folder() / "charts" / hashlib.sha256(f"{repository} {chart}".encode()).hexdigest()[:16]
-    file = kept / f"{chart.rsplit('/', 1)[-1]}-{version}.tgz"
+    folder = cache_folder() / "charts" / hashlib.sha256(f"{repository} {chart}".encode()).hexdigest()[:16]
+    file = folder / f"{chart.rsplit('/', 1)[-1]}-{version}.tgz"
     if not file.exists():
-        kept.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         _pull([chart, *(["--repo", repository] if repository else []), "--version", version], file)
     return file
 
@@ -41,6 +45,6 @@ def _pull(source: list[str], target: Path) -> None:
         if done.returncode or not pulled:
             raise UserError(
                 f"Helm could not pull the chart {' '.join(source)}:\n{done.stderr.strip()}\n"
-                "Without access to the chart's repository, give a local one: --chart PATH"
+                "Without access to the chart's repository, name a local chart: --chart PATH"
             )
-        pulled[0].replace(target)  # at once, so that another run never sees half a file
+        pulled[0].replace(target)  # atomic, so that a parallel run never sees half a file

@@ -1,4 +1,4 @@
-"""The command `diff`: what was asked for, in the form that was asked for; what is printed is the result alone."""
+"""`airflow-stack diff`. Exit status: 0 no change, 2 a change, 3 a dangerous change, 1 an error. Prints only the result."""
 
 import shlex
 from enum import StrEnum
@@ -9,7 +9,7 @@ import typer
 
 
 class Format(StrEnum):
-    """How the result is written."""
+    """Format of the output."""
 
     TERMINAL = "terminal"
     MARKDOWN = "markdown"
@@ -17,38 +17,38 @@ class Format(StrEnum):
 
 
 def diff(
-    stacks: Annotated[list[str], typer.Option("--stack", "-s", help="Name of a stack; may be given several times.")],
+    stacks: Annotated[list[str], typer.Option("--stack", "-s", help="Name of a stack; may be repeated.")],
     base: Annotated[str, typer.Option("--base", metavar="REF", help="Commit to compare the work tree with.")],
     chart: Annotated[
         Path | None,
-        typer.Option("--chart", envvar="AIRFLOW_CHART", help="Airflow chart for both; left out: each one's own."),
+        typer.Option(
+            "--chart", envvar="AIRFLOW_CHART", help="Local Airflow chart for both. Default: the chart of each."
+        ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How the result is written.")] = Format.TERMINAL,
+    format_: Annotated[Format, typer.Option("--format", help="Format of the output.")] = Format.TERMINAL,
     price_list: Annotated[
-        Path | None, typer.Option("--prices", help="YAML file with what CPU, memory and disk cost.")
+        Path | None, typer.Option("--prices", help="YAML file with prices of CPU, memory and disk.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Fold nothing on the terminal.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Print every line of each object on the terminal.")] = False,
 ) -> None:
-    """Say what the work tree would change; the exit status is 0 for no change, 2 for a change, 3 for a dangerous one, 1 for an error."""
-    from airflow_stack.cli.console import (
-        console,  # what is imported here takes longer than the commands that do without
-    )
-    from airflow_stack.cli.diff import render_markdown, render_terminal
-    from airflow_stack.cli.diff.compare import compare
-    from airflow_stack.cli.diff.render_json import as_json
-    from airflow_stack.cli.diff.totals import read_prices
+    """Show the effects of the work tree's changes; the exit status is 0 without a change, 2 for a change, 3 for a dangerous one, 1 for an error."""
+    from airflow_stack.cli.console import console  # these imports take longer than some commands
+
+    from . import render_markdown, render_terminal
+    from .compare import compare
+    from .render_json import as_json
+    from .totals import read_prices
 
     prices = read_prices(price_list) if price_list else None
     stacks = list(dict.fromkeys(stacks))
-    reports, commit = compare(Path.cwd(), stacks, base, chart)
-    named = commit[:12] if commit.startswith(base) else f"{base} ({commit[:12]})"
-    if form is Format.MARKDOWN:
-        again = shlex.join(
-            ["airflow-stack", "diff", *(f"--stack={stack}" for stack in stacks), f"--base={base}", "--all"]
-        )
-        typer.echo(render_markdown.comment(reports, named, again, prices), nl=False)
-    elif form is Format.JSON:
-        typer.echo(as_json(reports, named, prices))
+    diffs, commit = compare(Path.cwd(), stacks, base, chart)
+    base_name = commit[:12] if commit.startswith(base) else f"{base} ({commit[:12]})"
+    if format_ is Format.MARKDOWN:
+        options = [*(f"--stack={stack}" for stack in stacks), f"--base={base}", "--all"]
+        again = shlex.join(["airflow-stack", "diff", *options])
+        typer.echo(render_markdown.comment(diffs, base_name, again, prices), nl=False)
+    elif format_ is Format.JSON:
+        typer.echo(as_json(diffs, base_name, prices))
     else:
-        render_terminal.show(console, reports, prices, everything=everything)
-    raise typer.Exit(max(report.level for report in reports))
+        render_terminal.show(console, diffs, prices, everything=everything)
+    raise typer.Exit(max(each.severity for each in diffs))

@@ -1,27 +1,26 @@
-"""What the terminal and Markdown show alike: the lines of an object, and the sums with their price."""
+"""Lines that the terminal and Markdown share: objects, fields, and sums with their price."""
 
 from collections.abc import Iterator
 
-from airflow_stack.cli.diff.compare import Report
-from airflow_stack.cli.diff.object_changes import Change, Field
-from airflow_stack.cli.diff.quoting import plural
-from airflow_stack.cli.diff.totals import Prices
+from .model import FieldChange, ObjectChange, Severity, StackDiff
+from .quoting import plural
+from .totals import Prices, labelled, price_per_month
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
-VERDICTS = {0: "no change", 2: "change", 3: "dangerous change"}
+VERDICTS = {Severity.NONE: "no change", Severity.CHANGE: "change", Severity.DANGEROUS: "dangerous change"}
 
 
-def title(change: Change) -> str:
-    """An object's own line."""
+def title(change: ObjectChange) -> str:
+    """Line of an object."""
     note = ": only its checksums, so its pods restart" if change.what == "changed" and not change.fields else ""
     return f"{SIGNS[change.what]} {change.key}{note}"
 
 
-def lines(field: Field) -> Iterator[str]:
-    """The lines of a field, as a diff has them."""
+def lines(field: FieldChange) -> Iterator[str]:
+    """Lines of a field, as in a diff."""
     if field.old is not None and field.new is not None and "\n" not in field.old + field.new:
-        secret = field.old == field.new  # what is hidden looks the same on both sides
-        yield f"! {field.path}: {'changed, not shown' if secret else f'{field.old} -> {field.new}'}"
+        is_hidden = field.old == field.new  # hidden values are equal
+        yield f"! {field.path}: {'changed, not shown' if is_hidden else f'{field.old} -> {field.new}'}"
         return
     for sign, text in (("-", field.old), ("+", field.new)):
         if text:
@@ -30,16 +29,16 @@ def lines(field: Field) -> Iterator[str]:
             yield from (f"{sign}     {line}" for line in ([first, *rest] if rest else []))
 
 
-def sums(report: Report, prices: Prices | None) -> list[tuple[str, str, str]]:
-    """Every sum before and after; the price last."""
-    before, after = report.before.shown(), report.after.shown()
+def sums(diff: StackDiff, prices: Prices | None) -> list[tuple[str, str, str]]:
+    """Label and text before and after of every sum; with prices the price last."""
+    before, after = labelled(diff.before), labelled(diff.after)
     rows = [(label, before[label], after[label]) for label in before]
     if prices:
-        old, new = (f"{side.per_month(prices):.2f} {prices.currency}" for side in (report.before, report.after))
+        old, new = (f"{price_per_month(side, prices):.2f} {prices.currency}" for side in (diff.before, diff.after))
         rows.append(("Price per month", old, new))
     return rows
 
 
-def summary(report: Report) -> str:
-    """How many objects differ."""
-    return plural(len(report.objects), "object") + (" differs" if len(report.objects) == 1 else " differ")
+def summary(diff: StackDiff) -> str:
+    """Number of objects that differ."""
+    return plural(len(diff.objects), "object") + (" differs" if len(diff.objects) == 1 else " differ")

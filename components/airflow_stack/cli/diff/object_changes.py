@@ -1,111 +1,101 @@
-"""What differs between the objects of two sides, field by field.
+"""Differences between the objects of two renderings, field by field.
 
-Lists of named things (containers, variables, ports) are matched by their names and configuration files are read, so that an entry that was added is
-one change. Checksums are no change of their own: they are what another change makes of a pod.
+Lists of named items (containers, variables, ports) are matched by name and configuration files are parsed, so that an added entry is one
+change. A checksum is no change of its own: it only shows that another object changes.
 """
 
 import configparser
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from airflow_stack.cli.diff.quoting import HIDDEN, clean, is_secret_name, shown
-from airflow_stack.cli.diff.renderings import Manifest, Side
+from airflow_stack.cli import fast_yaml
 
-SECRET = "[secret]"  # noqa: S105  what is shown of one
-Path = tuple[str, ...]
+from .model import FieldChange, Manifest, ObjectChange, RenderedStack
+from .quoting import HIDDEN, clean, is_secret_name, shown
+
+SECRET = "[secret]"  # noqa: S105  shown instead of a secret value
+_FieldPath = tuple[str, ...]
 _ABSENT = object()
 _CHECKSUM = re.compile(r"^checksum/")
 _VERSION_LABELS = {"chart", "helm.sh/chart"}
-_NAMES = ("name", "mountPath", "containerPort", "secretName", "host")
+_ITEM_NAMES = ("name", "mountPath", "containerPort", "secretName", "host")
 
 
-@dataclass(frozen=True)
-class Field:
-    """One field that differs; `None` where there is none."""
-
-    path: str
-    old: str | None
-    new: str | None
-
-
-@dataclass(frozen=True)
-class Change:
-    """One object that is not the same on both sides."""
-
-    key: str
-    what: str
-    """`added`, `removed` or `changed`."""
-    fields: tuple[Field, ...] = field(default=())
-
-
-def changes(before: Side, after: Side) -> list[Change]:
-    """Every object that differs, those of one kind together; a change of checksums alone is a change without fields."""
-    old, new = _normal(before), _normal(after)
+def object_changes(before: RenderedStack, after: RenderedStack) -> list[ObjectChange]:
+    """Every object that differs, sorted by kind and name. If only checksums differ, the change has no fields."""
+    old, new = _normalized_objects(before), _normalized_objects(after)
     found = []
     for key in sorted(old.keys() | new.keys()):
         if key not in old or key not in new:
-            there = new.get(key, old.get(key, {}))
-            found.append(Change(key, "added" if key in new else "removed", tuple(_summary(key, there))))
+            manifest = new.get(key, old.get(key, {}))
+            found.append(ObjectChange(key, "added" if key in new else "removed", tuple(_summary(key, manifest))))
         elif old[key] != new[key]:
-            found.append(Change(key, "changed", tuple(fields(old[key], new[key], secret=key.startswith("Secret/")))))
+            changes = field_changes(old[key], new[key], secret=key.startswith("Secret/"))
+            found.append(ObjectChange(key, "changed", tuple(changes)))
     return found
 
 
-def fields(old: object, new: object, *, secret: bool = False, settings: bool = False) -> Iterator[Field]:
-    """The fields that differ between two normal manifests, or settings; checksums and chart versions aside."""
+def field_changes(old: object, new: object, *, secret: bool = False, settings: bool = False) -> Iterator[FieldChange]:
+    """The fields that differ, without checksums and chart versions.
+
+    Args:
+        old: Normalized manifest or settings.
+        new: The same after the change.
+        secret: Whether it is the manifest of a Secret.
+        settings: Whether these are settings.
+    """
     for path, left, right in _differences(old, new, ()):
         if _is_noise(path):
             continue
         if secret and path[0] in ("data", "stringData"):
-            yield Field(_dotted(path), *(None if side is _ABSENT else SECRET for side in (left, right)))
+            yield FieldChange(_dotted(path), *(None if side is _ABSENT else SECRET for side in (left, right)))
         else:
-            yield _field(path, left, right, settings=settings)
+            yield _field_change(path, left, right, settings=settings)
 
 
-def checksums(old: object, new: object) -> list[str]:
-    """The names of the checksums that differ; one that only one side has is another way of reading, not another content."""
+def changed_checksums(old: object, new: object) -> list[str]:
+    """Names of the checksums that differ. One that exists on one side only tells nothing about content."""
     both = (path for path, *values in _differences(old, new, ()) if _ABSENT not in values)
     return sorted({path[-1].removeprefix("checksum/") for path in both if path and _CHECKSUM.match(path[-1])})
 
 
-def normal(value: Any) -> Any:  # noqa: ANN401  any part of any manifest
-    """The value with lists of named things as maps; what is empty is left out."""
+def normalized(value: Any) -> Any:  # noqa: ANN401  any part of any manifest
+    """The value with lists of named items as maps, and without empty values."""
     if isinstance(value, Mapping):
-        # In order: a map of the engine's has none.
-        inner = sorted((str(key), normal(part)) for key, part in value.items())
+        # Sorted, because the engine's maps have no order.
+        inner = sorted((str(key), normalized(part)) for key, part in value.items())
         return {key: part for key, part in inner if part not in (None, {}, [])}
     if isinstance(value, list):
-        for name in _NAMES:
+        for name in _ITEM_NAMES:
             names = [str(item[name]) for item in value if isinstance(item, Mapping) and name in item]
             if value and len(set(names)) == len(value):
-                return {f"[{key}]": normal(item) for key, item in zip(names, value, strict=True)}
-        return [normal(item) for item in value]
+                return {f"[{key}]": normalized(item) for key, item in zip(names, value, strict=True)}
+        return [normalized(item) for item in value]
     return value
 
 
-def _normal(side: Side) -> dict[str, Any]:
-    """The manifests by key; the stack's own namespace goes without saying."""
-    home = side.settings.get("namespace")
+def _normalized_objects(rendered: RenderedStack) -> dict[str, Any]:
+    """The manifests by key, without the stack's own namespace in each."""
+    home = rendered.settings.get("namespace")
     found = {}
-    for key, manifest in side.objects.items():
+    for key, manifest in rendered.objects.items():
         metadata = {k: v for k, v in manifest["metadata"].items() if k != "namespace" or v != home}
         whole = {**manifest, "metadata": metadata}
         if manifest["kind"] == "ConfigMap":
-            whole["data"] = {name: _read(name, text) for name, text in (manifest.get("data") or {}).items()}
-        found[key] = normal(whole)
+            whole["data"] = {name: _parsed(name, text) for name, text in (manifest.get("data") or {}).items()}
+        found[key] = normalized(whole)
     return found
 
 
-def _read(name: str, text: str) -> object:
-    """A configuration file as what it says; other text as it is."""
+def _parsed(name: str, text: str) -> object:
+    """The content of a configuration file; other text as it is."""
     try:
         if name.endswith((".yaml", ".yml")):
-            return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+            return fast_yaml.load(text)
         if name.endswith(".cfg"):
             parser = configparser.RawConfigParser(strict=False)
             parser.read_string(text)
@@ -115,14 +105,14 @@ def _read(name: str, text: str) -> object:
     return text
 
 
-def _differences(old: object, new: object, path: Path) -> Iterator[tuple[Path, object, object]]:
+def _differences(old: object, new: object, path: _FieldPath) -> Iterator[tuple[_FieldPath, object, object]]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() | new.keys()):
             yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
     elif old is _ABSENT or new is _ABSENT:
         there = new if old is _ABSENT else old
         if isinstance(there, Mapping) and not path[-1].startswith("[") and path[:-1] != ("data",):
-            for key, value in there.items():  # each entry by its own name, but a named thing and a file as one
+            for key, value in there.items():  # each entry on its own, but a named item or a file as one
                 left, right = (_ABSENT, value) if old is _ABSENT else (value, _ABSENT)
                 yield from _differences(left, right, (*path, key))
         else:
@@ -131,21 +121,21 @@ def _differences(old: object, new: object, path: Path) -> Iterator[tuple[Path, o
         yield path, old, new
 
 
-def _is_noise(path: Path) -> bool:
+def _is_noise(path: _FieldPath) -> bool:
     return bool(_CHECKSUM.match(path[-1])) or (path[-2:-1] == ("labels",) and path[-1] in _VERSION_LABELS)
 
 
-def _field(path: Path, old: object, new: object, *, settings: bool) -> Field:
+def _field_change(path: _FieldPath, old: object, new: object, *, settings: bool) -> FieldChange:
     name = next((step.strip("[]") for step in reversed(path) if step != "value"), "")
-    # A name says that a value is secret only where people name values themselves.
-    theirs = "env" in path or path[0] == "data" or (settings and path[0] in ("environment", "values"))
-    named = name if theirs and "valueFrom" not in path else ""
+    # A name marks a secret only where users choose the names.
+    chosen_by_user = "env" in path or path[0] == "data" or (settings and path[0] in ("environment", "values"))
+    named = name if chosen_by_user and "valueFrom" not in path else ""
     if isinstance(old, str) and isinstance(new, str) and ("\n" in old or "\n" in new) and not is_secret_name(named):
-        return Field(_dotted(path), *_lines(clean(old), clean(new)))
+        return FieldChange(_dotted(path), *_changed_lines(clean(old), clean(new)))
     texts = [None if value is _ABSENT else _text(value, named) for value in (old, new)]
     if path[:-1] == ("data",) and _ABSENT in (old, new):
         texts = [None if text is None else "a file" for text in texts]
-    return Field(_dotted(path), *texts)
+    return FieldChange(_dotted(path), *texts)
 
 
 def _text(value: object, name: str) -> str:
@@ -154,25 +144,26 @@ def _text(value: object, name: str) -> str:
     return shown(value, name)
 
 
-def _lines(old: str, new: str) -> tuple[str, str]:
+def _changed_lines(old: str, new: str) -> tuple[str, str]:
     """The lines that only one of two texts has."""
     compared = list(difflib.ndiff(old.splitlines(), new.splitlines()))
-    kept = ["\n".join(line[2:] for line in compared if line[:1] == sign) for sign in "-+"]
-    return kept[0], kept[1]
+    lines = ["\n".join(line[2:] for line in compared if line[:1] == sign) for sign in "-+"]
+    return lines[0], lines[1]
 
 
-def _dotted(path: Path) -> str:
+def _dotted(path: _FieldPath) -> str:
     return clean("".join(step if step.startswith("[") else f".{step}" for step in path).lstrip("."))
 
 
-def _summary(key: str, manifest: Manifest) -> Iterator[Field]:
-    """Of an object that is new or gone: what it would take to know it again."""
+def _summary(key: str, manifest: Manifest) -> Iterator[FieldChange]:
+    """The main fields of an added or removed object."""
     spec = manifest.get("spec", {})
     template = spec.get("template", {}).get("spec", {}) if isinstance(spec, Mapping) else {}
     if key.startswith("Secret/"):
-        yield Field("keys", None, ", ".join(sorted({**manifest.get("data", {}), **manifest.get("stringData", {})})))
+        keys = sorted({**manifest.get("data", {}), **manifest.get("stringData", {})})
+        yield FieldChange("keys", None, ", ".join(keys))
     for path, value in (("spec.replicas", spec.get("replicas")), ("spec.resources", spec.get("resources"))):
         if value is not None:
-            yield Field(path, None, shown(value))
+            yield FieldChange(path, None, shown(value))
     for name, container in template.get("containers", {}).items():
-        yield Field(f"containers{name}.image", None, shown(container.get("image", "")))
+        yield FieldChange(f"containers{name}.image", None, shown(container.get("image", "")))

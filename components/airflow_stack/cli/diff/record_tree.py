@@ -1,7 +1,7 @@
-"""Runs in a tree of the project, with that tree's own program, and writes down what each stack registers.
+"""Runs the program of a project tree, and writes the resources of each stack to a file.
 
-A process of its own because two versions of one program cannot share an interpreter. It takes of the tree only what `airflow-stack render` is
-made of: `stack_file.settings` and `render.record_stack`. Contents of Secrets leave it as digests.
+It runs in a process of its own, because two versions of one program cannot share an interpreter. It uses only two functions of the tree:
+`stack_file.settings` and `manifests.record_stack`. Contents of Secrets leave it as digests.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 
-def described(settings: Any, stack: str) -> dict[str, Any]:  # noqa: ANN401  the tree's own type
-    """A stack's settings, and what the program registers for it."""
+def recorded_stack(settings: Any, stack: str) -> dict[str, Any]:  # noqa: ANN401  the tree's own type
+    """Settings of a stack, and the resources that the program registers for it."""
     from airflow_stack.cli.manifests import record_stack
 
     resources = [
@@ -29,7 +29,7 @@ def described(settings: Any, stack: str) -> dict[str, Any]:  # noqa: ANN401  the
 
 
 def _without_secrets(inputs: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
-    """What a preview would show, and of a Secret's values a digest, by which a change is seen."""
+    """Inputs without secrets. Values of a Secret become digests, which show a change."""
     if inputs.get("kind") != "Secret":
         return shown
     parts = {part: inputs[part] for part in ("data", "stringData") if part in inputs}
@@ -41,7 +41,7 @@ def _digest(value: object) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the stacks of the current folder to a file; of one whose settings are wrong, why."""
+    """Write the stacks of the current folder to a file; for one with wrong settings, the message."""
     target, chart, *stacks = arguments
     from airflow_stack.cli import stack_file
     from airflow_stack.errors import UserError
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
         except UserError as error:
             found[stack] = {"problem": str(error)}
         else:
-            found[stack] = described(settings, stack)
+            found[stack] = recorded_stack(settings, stack)
     Path(target).write_text(json.dumps(found))
 
 

@@ -1,23 +1,29 @@
-"""The reports as JSON."""
+"""The comparison as JSON."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from airflow_stack.cli.diff.compare import Report
-from airflow_stack.cli.diff.layout import VERDICTS
-from airflow_stack.cli.diff.totals import Prices
+from .layout import VERDICTS
+from .model import StackDiff
+from .totals import Prices, price_per_month
 
 
-def as_json(reports: Sequence[Report], base: str, prices: Prices | None = None) -> str:
-    """The reports, for programs; quantities are CPUs and bytes as text, which is exact."""
+def as_json(diffs: Sequence[StackDiff], base: str, prices: Prices | None = None) -> str:
+    """The results for programs. Quantities are CPUs and bytes, as text to be exact."""
     stacks = []
-    for report in reports:
-        stack = asdict(report) | {"level": VERDICTS[report.level]}
-        for finding in stack["findings"]:
-            finding["level"] = VERDICTS[finding["level"]]
+    for diff in diffs:
+        stack = {
+            "stack": diff.stack,
+            "findings": [
+                {"kind": effect.kind, "text": effect.text, "level": VERDICTS[effect.severity]}
+                for effect in diff.effects
+            ],
+            **{name: asdict(diff)[name] for name in ("settings", "objects", "before", "after")},
+            "level": VERDICTS[diff.severity],
+        }
         if prices:
-            costs = {side: str(getattr(report, side).per_month(prices)) for side in ("before", "after")}
+            costs = {side: str(price_per_month(getattr(diff, side), prices)) for side in ("before", "after")}
             stack["price"] = {"currency": prices.currency, **costs}
         stacks.append(stack)
     return json.dumps({"base": base, "stacks": stacks}, indent=2, default=str, ensure_ascii=False)

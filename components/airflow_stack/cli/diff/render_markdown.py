@@ -1,43 +1,43 @@
-"""The reports as one comment of a pull request: the same text for the same change, within GitHub's limit, and inert.
+"""The comparison as one comment of a pull request, within GitHub's limit.
 
-Values stand in code spans and fenced blocks alone, where GitHub makes no link, mention or HTML of them; the marker on top lets the comment be found
-and updated.
+The same change gives the same text. Values are only in code spans and fenced blocks, where GitHub creates no link, mention or HTML. The
+marker at the top identifies the comment for updates.
 """
 
 from collections.abc import Sequence
 from html import escape
 
-from airflow_stack.cli.diff.compare import Report
-from airflow_stack.cli.diff.layout import VERDICTS, lines, summary, sums, title
-from airflow_stack.cli.diff.object_changes import Change
-from airflow_stack.cli.diff.quoting import clean, code
-from airflow_stack.cli.diff.totals import Prices
+from .layout import VERDICTS, lines, summary, sums, title
+from .model import ObjectChange, Severity, StackDiff
+from .quoting import clean, code
+from .totals import Prices
 
 MARKER = "<!-- airflow-stack diff -->"
 LIMIT = 65_536
-"""Characters of a GitHub comment; bytes are counted here, which are never fewer."""
-_SIGNS = {0: "✅", 2: "🔶", 3: "🛑"}
-# Lines of one object, longest first: the first with which all of it fits is taken.
-_LINES = (1000, 200, 60, 20, 5, 0)
+"""Most characters of a GitHub comment. Bytes are counted here, which are never fewer."""
+_SIGNS = {Severity.NONE: "✅", Severity.CHANGE: "🔶", Severity.DANGEROUS: "🛑"}
+# Most lines of one object: the first number with which the whole comment fits.
+_MAX_LINES = (1000, 200, 60, 20, 5, 0)
+_MAX_LINE_CHARACTERS = 2000
 
 
-def comment(reports: Sequence[Report], base: str, command: str, prices: Prices | None = None) -> str:
+def comment(diffs: Sequence[StackDiff], base: str, command: str, prices: Prices | None = None) -> str:
     """The comment.
 
     Args:
-        reports: One for each stack.
-        base: What is compared with.
-        command: The command that shows what is cut off here.
-        prices: The price list, where there is one.
+        diffs: The results, one for each stack.
+        base: Name of the base.
+        command: Command that shows the parts that are cut here.
+        prices: Price list, if there is one.
     """
-    for most in _LINES:
-        text = _comment(reports, base, command, prices, most)
+    for most in _MAX_LINES:
+        text = _comment(diffs, base, command, prices, most)
         if _size(text) <= LIMIT:
             return text
-    pointer = f"\n\nCut here; all of it: {code(command)}\n"
+    pointer = f"\n\nCut here; complete: {code(command)}\n"
     kept: list[str] = []
     room = LIMIT - _size(pointer)
-    for line in _comment(reports, base, command, prices, None).splitlines(keepends=True):
+    for line in _comment(diffs, base, command, prices, None).splitlines(keepends=True):
         room -= _size(line)
         if room < 0:
             break
@@ -49,40 +49,40 @@ def _size(text: str) -> int:
     return len(text.encode())
 
 
-def _comment(reports: Sequence[Report], base: str, command: str, prices: Prices | None, most: int | None) -> str:
-    parts = [MARKER, f"### What this change does to each stack, compared with {code(base)}", *_overview(reports)]
-    for report in reports:
-        if report.findings:
-            parts += _stack(report, prices, most, command)
+def _comment(diffs: Sequence[StackDiff], base: str, command: str, prices: Prices | None, most: int | None) -> str:
+    parts = [MARKER, f"### Effects of this change on each stack, compared with {code(base)}", *_overview(diffs)]
+    for diff in diffs:
+        if diff.effects:
+            parts += _stack(diff, prices, most, command)
     return "\n".join(parts) + "\n"
 
 
-def _overview(reports: Sequence[Report]) -> list[str]:
+def _overview(diffs: Sequence[StackDiff]) -> list[str]:
     rows = [
-        f"| {code(report.stack)} | {_SIGNS[report.level]} {VERDICTS[report.level]} | {summary(report)} |"
-        for report in reports
+        f"| {code(diff.stack)} | {_SIGNS[diff.severity]} {VERDICTS[diff.severity]} | {summary(diff)} |"
+        for diff in diffs
     ]
     return ["", "| Stack | | Objects |", "| --- | --- | --- |", *rows]
 
 
-def _stack(report: Report, prices: Prices | None, most: int | None, command: str) -> list[str]:
-    parts = ["", f"#### {code(report.stack)}", ""]
-    parts += [f"- {'🛑 ' if finding.level == 3 else ''}{finding.text}" for finding in report.findings]
-    if report.before != report.after:
+def _stack(diff: StackDiff, prices: Prices | None, most: int | None, command: str) -> list[str]:
+    parts = ["", f"#### {code(diff.stack)}", ""]
+    parts += [f"- {'🛑 ' if effect.severity is Severity.DANGEROUS else ''}{effect.text}" for effect in diff.effects]
+    if diff.before != diff.after:
         parts += ["", "| | before | after |", "| --- | ---: | ---: |"]
-        parts += [f"| {label} | {code(old)} | {code(new)} |" for label, old, new in sums(report, prices)]
+        parts += [f"| {label} | {code(old)} | {code(new)} |" for label, old, new in sums(diff, prices)]
     if most is None:
         return parts
-    if report.settings:
-        body = [line for field in report.settings for line in lines(field)]
-        parts += _folded("Settings that change", _cut(body, most, command))
-    if report.objects:
-        body = [line for change in report.objects for line in _object(change, most, command)]
-        parts += _folded(summary(report), body)
+    if diff.settings:
+        body = [line for field in diff.settings for line in lines(field)]
+        parts += _folded("Changed settings", _cut(body, most, command))
+    if diff.objects:
+        body = [line for change in diff.objects for line in _object(change, most, command)]
+        parts += _folded(summary(diff), body)
     return parts
 
 
-def _object(change: Change, most: int, command: str) -> list[str]:
+def _object(change: ObjectChange, most: int, command: str) -> list[str]:
     body = [line for field in change.fields for line in lines(field)]
     return [clean(title(change)), *(f"{line[0]} {line[1:]}" for line in _cut(body, most, command))]
 
@@ -94,7 +94,7 @@ def _cut(body: list[str], most: int, command: str) -> list[str]:
 
 
 def _short(line: str) -> str:
-    return line if len(line) <= 2000 else f"{line[:2000]}…"
+    return line if len(line) <= _MAX_LINE_CHARACTERS else f"{line[:_MAX_LINE_CHARACTERS]}…"
 
 
 def _folded(heading: str, body: list[str]) -> list[str]:

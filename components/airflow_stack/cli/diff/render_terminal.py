@@ -1,4 +1,4 @@
-"""The reports on a terminal: the blast radius first, then the sums, then the objects, folded unless all is asked for."""
+"""The comparison on a terminal: effects, settings, sums, objects. Objects are folded, unless `--all` is set."""
 
 from collections.abc import Sequence
 
@@ -6,43 +6,42 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_stack.cli.diff.compare import Report
-from airflow_stack.cli.diff.layout import VERDICTS, lines, summary, sums, title
-from airflow_stack.cli.diff.object_changes import Change
-from airflow_stack.cli.diff.quoting import clean
-from airflow_stack.cli.diff.totals import Prices
+from .layout import VERDICTS, lines, summary, sums, title
+from .model import ObjectChange, Severity, StackDiff
+from .quoting import clean
+from .totals import Prices
 
-_STYLES = {0: "green", 2: "yellow", 3: "bold red"}
-_SIGNS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow"}
+_STYLES = {Severity.NONE: "green", Severity.CHANGE: "yellow", Severity.DANGEROUS: "bold red"}
+_SIGN_STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "yellow"}
 _FOLDED_LINES = 6
 
 
-def show(console: Console, reports: Sequence[Report], prices: Prices | None, *, everything: bool = False) -> None:
-    """Print the reports."""
-    for report in reports:
-        _print(console, f"{report.stack}: {VERDICTS[report.level]}", _STYLES[report.level])
-        for finding in report.findings:
-            console.print(_sentence(finding.text, _STYLES[finding.level]), soft_wrap=not console.is_terminal)
-        if report.settings:
+def show(console: Console, diffs: Sequence[StackDiff], prices: Prices | None, *, everything: bool = False) -> None:
+    """Print the results."""
+    for diff in diffs:
+        _print(console, f"{diff.stack}: {VERDICTS[diff.severity]}", _STYLES[diff.severity])
+        for effect in diff.effects:
+            console.print(_sentence(effect.text, _STYLES[effect.severity]), soft_wrap=not console.is_terminal)
+        if diff.settings:
             _print(console, "\nSettings", "bold")
-            for field in report.settings:
+            for field in diff.settings:
                 for line in lines(field):
-                    _print(console, f"  {line}", _SIGNS.get(line[:1], ""))
-        if report.before != report.after:
-            console.print(_table(report, prices))
-        if report.objects:
-            _print(console, f"\n{summary(report)}", "bold")
-            for change in report.objects:
+                    _print(console, f"  {line}", _SIGN_STYLES.get(line[:1], ""))
+        if diff.before != diff.after:
+            console.print(_table(diff, prices))
+        if diff.objects:
+            _print(console, f"\n{summary(diff)}", "bold")
+            for change in diff.objects:
                 _object(console, change, everything=everything)
         console.print()
 
 
-def _object(console: Console, change: Change, *, everything: bool) -> None:
-    _print(console, f"  {clean(title(change))}", _SIGNS[title(change)[0]])
+def _object(console: Console, change: ObjectChange, *, everything: bool) -> None:
+    _print(console, f"  {clean(title(change))}", _SIGN_STYLES[title(change)[0]])
     body = [line for field in change.fields for line in lines(field)]
     most = len(body) if everything else _FOLDED_LINES
     for line in body[:most]:
-        _print(console, f"      {line}", _SIGNS.get(line[:1], ""))
+        _print(console, f"      {line}", _SIGN_STYLES.get(line[:1], ""))
     if len(body) > most:
         _print(console, f"      … {len(body) - most} more (--all)", "dim")
 
@@ -58,8 +57,8 @@ def _sentence(text: str, style: str) -> Text:
     return sentence
 
 
-def _table(report: Report, prices: Prices | None) -> Table:
+def _table(diff: StackDiff, prices: Prices | None) -> Table:
     table = Table("", "before", "after", box=None, padding=(0, 2))
-    for label, before, after in sums(report, prices):
+    for label, before, after in sums(diff, prices):
         table.add_row(label, before, after, style="bold" if before != after else "dim")
     return table

@@ -1,7 +1,4 @@
-"""The two renderings of each stack: as it was at the base, and as it is in the work tree, each by its own tree's program.
-
-Owns processes and Helm; what is compared later are plain `Side`s. Needs no cluster, no Pulumi login and no secrets.
-"""
+"""Renders stacks of a project tree with the tree's own program. Needs no cluster, no Pulumi login and no secrets."""
 
 import json
 import os
@@ -13,63 +10,58 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airflow_stack.cli.pulumi_state import RELEASE
 from airflow_stack.cli.recording import with_name
 from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.errors import UserError
 
-Manifest = dict[str, Any]
-RELEASE = "kubernetes:helm.sh/v3:Release"
-_INSIDE = Path(__file__).with_name("record_tree.py")
+from .model import Manifest, RenderedStack
+
+_RECORD_TREE = Path(__file__).with_name("record_tree.py")
+# The rollout Job runs with every change of the release, and the protection protects other objects. Neither changes anything itself.
+_WITHOUT_EFFECT = ("-rollout-job", "-protection")
 
 
 @dataclass(frozen=True)
-class Side:
-    """One rendering of one stack."""
-
-    settings: Mapping[str, Any]
-    """Every setting as a stack file names it, defaults filled in; no secrets."""
-    objects: Mapping[str, Manifest]
-    """Manifests by `Kind/name`; of a Secret's values there are digests."""
-    protected: frozenset[str] = frozenset()
-    """The objects that Pulumi refuses to delete."""
-    released: frozenset[str] = frozenset()
-    """The objects that are Helm's."""
-    renewed: frozenset[str] = frozenset()
-    """The secret settings whose encrypted text is not the base's."""
-
-
-@dataclass(frozen=True)
-class Tree:
-    """One checkout of the project."""
+class ProjectTree:
+    """The files of the project in one version."""
 
     folder: Path
     name: str
+    """Name in messages."""
     stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings and resources of each stack, as `record_tree.py` writes them."""
 
     def has(self, stack: str) -> bool:
-        """Whether there is such a stack."""
+        """Whether the tree has the file of a stack."""
         return (self.folder / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml").is_file()
 
 
-# One runs again with every change of the release, the other is protected with all the rest; neither changes anything itself.
-_FOLLOWERS = ("-rollout-job", "-protection")
+def rendered_stack(
+    recorded: Mapping[str, Any], released: Iterable[Manifest], reencrypted: frozenset[str] = frozenset()
+) -> RenderedStack:
+    """One rendering.
 
-
-def side(described: Mapping[str, Any], released: Iterable[Manifest], renewed: frozenset[str] = frozenset()) -> Side:
-    """A rendering, from what the program registered and what Helm made of the release."""
+    Args:
+        recorded: Settings and resources, as `record_tree.py` writes them.
+        released: Manifests of the Helm release.
+        reencrypted: Secret settings with another encrypted text than in the base.
+    """
     own = [
-        (with_name(r["inputs"], r["name"]), r["protect"])
-        for r in described["resources"]
-        if r["type"].startswith("kubernetes:") and r["type"] != RELEASE and not r["name"].endswith(_FOLLOWERS)
+        (with_name(resource["inputs"], resource["name"]), resource["protect"])
+        for resource in recorded["resources"]
+        if resource["type"].startswith("kubernetes:")
+        and resource["type"] != RELEASE
+        and not resource["name"].endswith(_WITHOUT_EFFECT)
     ]
-    charts = {_key(manifest): manifest for manifest in released}
-    objects = {**{_key(manifest): manifest for manifest, _ in own}, **charts}
-    return Side(
-        settings=described["settings"],
-        objects=_renewed(objects, renewed) if renewed else objects,
+    of_chart = {_key(manifest): manifest for manifest in released}
+    objects = {**{_key(manifest): manifest for manifest, _ in own}, **of_chart}
+    return RenderedStack(
+        settings=recorded["settings"],
+        objects=_with_new_secrets(objects, reencrypted) if reencrypted else objects,
         protected=frozenset(_key(manifest) for manifest, is_protected in own if is_protected),
-        released=frozenset(charts),
-        renewed=renewed,
+        released=frozenset(of_chart),
+        reencrypted=reencrypted,
     )
 
 
@@ -77,26 +69,26 @@ def _key(manifest: Manifest) -> str:
     return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
-def _renewed(objects: Mapping[str, Manifest], settings: frozenset[str]) -> dict[str, Manifest]:
-    """The objects as new contents of the given secrets leave them: the made-up ones are the same on both sides."""
+def _with_new_secrets(objects: Mapping[str, Manifest], settings: frozenset[str]) -> dict[str, Manifest]:
+    """The objects as if these secrets had changed. Their placeholders are the same in both renderings."""
     changed = [credential for credential in CREDENTIALS if credential.setting in settings]
     secrets = {name for credential in changed for name in (credential.secret, *credential.copies)}
     found: dict[str, Manifest] = json.loads(json.dumps(objects))
     for key, manifest in found.items():
         for part in ("data", "stringData"):
             if key.startswith("Secret/") and key.removeprefix("Secret/") in secrets and part in manifest:
-                manifest[part] = {name: f"{digest} renewed" for name, digest in manifest[part].items()}
+                manifest[part] = {name: f"{digest} changed" for name, digest in manifest[part].items()}
         annotations = manifest.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations") or {}
         for name in secrets & {name.removeprefix("checksum/") for name in annotations}:
-            annotations[f"checksum/{name}"] += " renewed"
+            annotations[f"checksum/{name}"] += " changed"
     return found
 
 
-def described(trees: Sequence[Tree], stacks: Sequence[str], chart: Path | None) -> list[Tree]:
-    """What the program of each tree registers for its stacks; the trees work at the same time.
+def recorded(trees: Sequence[ProjectTree], stacks: Sequence[str], chart: Path | None) -> list[ProjectTree]:
+    """The trees with the resources of their stacks. The trees are recorded in parallel.
 
     Raises:
-        UserError: a tree's program fails, or settings of a stack are wrong.
+        UserError: the program of a tree fails, or settings of a stack are wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
         started = [
@@ -110,10 +102,10 @@ def described(trees: Sequence[Tree], stacks: Sequence[str], chart: Path | None) 
         ]
 
 
-def _start(tree: Tree, stacks: Sequence[str], chart: Path | None, target: Path) -> "subprocess.Popen[str]":
-    # -P: the folder of the script holds modules of ours, which the tree's program must not find before its own.
+def _start(tree: ProjectTree, stacks: Sequence[str], chart: Path | None, target: Path) -> "subprocess.Popen[str]":
+    # -P keeps the script's folder off sys.path: its modules must not shadow those of the tree's program.
     return subprocess.Popen(
-        [sys.executable, "-P", str(_INSIDE), str(target), str(chart or ""), *stacks],
+        [sys.executable, "-P", str(_RECORD_TREE), str(target), str(chart or ""), *stacks],
         cwd=tree.folder,
         env={**os.environ, "PYTHONPATH": str(tree.folder / "components")},
         stdout=subprocess.DEVNULL,
@@ -122,15 +114,15 @@ def _start(tree: Tree, stacks: Sequence[str], chart: Path | None, target: Path) 
     )
 
 
-def _read(tree: Tree, target: Path, status: int, errors: str) -> Tree:
+def _read(tree: ProjectTree, target: Path, status: int, errors: str) -> ProjectTree:
     if status:
         reason = (errors.strip().splitlines() or ["no reason given"])[-1].replace(str(tree.folder), ".")
         raise UserError(
             f"the program of {tree.name} cannot be rendered: {reason}\n"
-            "`airflow-stack render` in a checkout of it shows more; a base from before that command cannot be compared with"
+            "`airflow-stack render` in a checkout of it shows more; a base without that command cannot be compared"
         )
     found = json.loads(target.read_text())
-    for description in found.values():
-        if problem := description.get("problem"):
+    for stack in found.values():
+        if problem := stack.get("problem"):
             raise UserError(f"{tree.name}: {problem.replace(str(tree.folder), '.')}")
-    return Tree(tree.folder, tree.name, found)
+    return ProjectTree(tree.folder, tree.name, found)

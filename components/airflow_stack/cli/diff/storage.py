@@ -1,8 +1,8 @@
-"""What happens to volumes, and to the data on them: pure, from the two sides.
+"""Effects on volumes and their data. Pure.
 
-What Kubernetes and Pulumi do with a changed claim: a claim may only grow, and only where its StorageClass allows it
-(https://kubernetes.io/docs/concepts/storage/persistent-volumes/); its class and access modes replace it
-(pulumi-kubernetes, provider/pkg/provider/diff.go). Claim templates replace a StatefulSet, while the claims it has made stay as they are.
+A claim may only grow, and only if its StorageClass allows it (https://kubernetes.io/docs/concepts/storage/persistent-volumes/). A change of
+its class or access modes replaces it (pulumi-kubernetes, provider/pkg/provider/diff.go). A change of claim templates replaces a StatefulSet,
+while its existing claims stay as they are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,17 +12,18 @@ from typing import Any
 
 from lightkube.utils.quantity import parse_quantity
 
-from airflow_stack.cli.diff.model import Finding, dangerous
-from airflow_stack.cli.diff.quoting import code
-from airflow_stack.cli.diff.renderings import Manifest, Side
 from airflow_stack.cli.immutable_fields import REFUSED_BY_KUBERNETES, REPLACED_BY_PROVIDER
+
+from .model import Effect, Manifest, RenderedStack, dangerous
+from .quoting import code
 
 
 @dataclass(frozen=True)
 class Volume:
-    """Volumes of one kind that an object asks for."""
+    """Volumes of one claim of an object."""
 
     name: str
+    """Key of the object, and name of a claim template."""
     count: int
     size: str
     storage_class: str | None
@@ -34,9 +35,9 @@ class Volume:
         return parse_quantity(self.size) or Decimal()
 
 
-def volumes(side: Side) -> dict[str, Volume]:
-    """Every volume that a side asks for, by object and claim."""
-    return {volume.name: volume for key, manifest in side.objects.items() for volume in _volumes(key, manifest)}
+def volumes(rendered: RenderedStack) -> dict[str, Volume]:
+    """Every volume of a rendering, by name."""
+    return {volume.name: volume for key, manifest in rendered.objects.items() for volume in _volumes(key, manifest)}
 
 
 def _volumes(key: str, manifest: Manifest) -> Iterator[Volume]:
@@ -57,39 +58,37 @@ def _claim(name: str, count: int, spec: Mapping[str, Any]) -> Volume:
     return Volume(name, count, size, spec.get("storageClassName"), tuple(spec.get("accessModes") or ()))
 
 
-def storage(before: Side, after: Side) -> Iterator[Finding]:
-    """What is found about the volumes and their data."""
+def storage_effects(before: RenderedStack, after: RenderedStack) -> Iterator[Effect]:
+    """Effects on the volumes and their data."""
     old, new = volumes(before), volumes(after)
     for name in sorted(old.keys() | new.keys()):
         if name in old and name in new:
             yield from _changed(old[name], new[name])
         elif name in old:
-            yield _gone(name, old[name])
+            yield _removed(name, old[name])
         else:
-            yield Finding("volume", f"A volume of {code(new[name].size)} is made for {code(name)}.")
+            yield Effect("volume", f"A volume of {code(new[name].size)} is created for {code(name)}.")
     for key in sorted(before.objects.keys() & after.objects.keys()):
         if key.startswith("StatefulSet/"):
             yield from _replaced(key, before, after)
 
 
-def _gone(name: str, volume: Volume) -> Finding:
+def _removed(name: str, volume: Volume) -> Effect:
+    size = code(volume.size)
     if name.startswith("StatefulSet/"):
-        text = f"{code(name)} goes; its volume of {code(volume.size)} stays behind, unused, until somebody deletes the claim."
-        return dangerous("data", text)
-    return dangerous("data", f"{code(name)} is deleted, and all data on its volume of {code(volume.size)} with it.")
+        return dangerous("data", f"{code(name)} is deleted; its volume of {size} stays, unused, until its claim is deleted by hand.")  # fmt: skip
+    return dangerous("data", f"{code(name)} is deleted, with all data on its volume of {size}.")
 
 
-def _changed(old: Volume, new: Volume) -> Iterator[Finding]:
+def _changed(old: Volume, new: Volume) -> Iterator[Effect]:
     name, sizes = code(new.name), f"from {code(old.size)} to {code(new.size)}"
     template = new.name.startswith("StatefulSet/")
     if new.bytes > old.bytes:
-        stays = " The volume that is there stays as it is: raise its claim by hand too." if template else ""
-        yield Finding(
-            "volume grows", f"{name} grows {sizes}, which its StorageClass must allow (allowVolumeExpansion).{stays}"
-        )
+        existing = " The existing volume keeps its size: enlarge its claim by hand too." if template else ""
+        yield Effect("volume grows", f"{name} grows {sizes}, if its StorageClass allows it (allowVolumeExpansion).{existing}")  # fmt: skip
     if new.bytes < old.bytes:
-        ends = "the volume that is there keeps its size" if template else "the update fails"
-        yield dangerous("volume shrinks", f"{name} is to shrink {sizes}: Kubernetes shrinks no volume, so {ends}.")
+        result = "the existing volume keeps its size" if template else "the update fails"
+        yield dangerous("volume shrinks", f"{name} would shrink {sizes}, which Kubernetes does not allow: {result}.")
     for what, left, right in (
         ("StorageClass", old.storage_class, new.storage_class),
         ("access modes", old.modes, new.modes),
@@ -97,31 +96,28 @@ def _changed(old: Volume, new: Volume) -> Iterator[Finding]:
         if left != right:
             was, then = (code(", ".join(v) if isinstance(v, tuple) else v or "the default") for v in (left, right))
             if template:
-                ends = "a volume that is there stays where it is, and only a new one would follow."
+                result = "the existing volume stays as it is, and only a new volume gets the new value."
             elif new.name.startswith("Cluster/"):
-                ends = "instances that are there keep their volumes; the operator moves no data."
+                result = "existing instances keep their volumes; the operator moves no data."
             else:
-                ends = "the claim is deleted and made anew once no pod uses it, and all data on it is lost."
-            yield dangerous("volume replaced", f"The {what} of {name} changes from {was} to {then}: {ends}")
+                result = "the claim is deleted and recreated once no pod uses it, and all data on it is lost."
+            yield dangerous("volume replaced", f"The {what} of {name} changes from {was} to {then}: {result}")
 
 
-def _replaced(key: str, before: Side, after: Side) -> Iterator[Finding]:
-    old, new = (side.objects[key].get("spec", {}) for side in (before, after))
+def _replaced(key: str, before: RenderedStack, after: RenderedStack) -> Iterator[Effect]:
+    old, new = (rendered.objects[key].get("spec", {}) for rendered in (before, after))
     immutable = (REFUSED_BY_KUBERNETES if key in after.released else REPLACED_BY_PROVIDER)["StatefulSet"]
     fields = [name for name in (path.removeprefix("spec.") for path in immutable) if old.get(name) != new.get(name)]
     if not fields:
         return
+    changed = code(", ".join(fields))
     if key in after.released:
-        text = f"{code(key)} cannot change {code(', '.join(fields))}: Helm's upgrade fails until the StatefulSet is deleted by hand."
-        yield dangerous("refused", text)
+        yield dangerous("refused", f"{code(key)} cannot change {changed}: Helm's upgrade fails until the StatefulSet is deleted by hand.")  # fmt: skip
     else:
-        yield dangerous(
-            "replaced",
-            f"{code(key)} is deleted and made anew ({code(', '.join(fields))} changes): it is away meanwhile.",
-        )
+        yield dangerous("replaced", f"{code(key)} is deleted and recreated, because {changed} changes: an outage meanwhile.")  # fmt: skip
 
 
-def protected(before: Side, gone: list[str]) -> Iterator[Finding]:
-    """What Pulumi will refuse, because it is protected and would be deleted."""
-    for key in sorted(before.protected & set(gone)):
+def protection_effects(before: RenderedStack, deleted: list[str]) -> Iterator[Effect]:
+    """Deletions that Pulumi refuses, because the objects are protected."""
+    for key in sorted(before.protected & set(deleted)):
         yield dangerous("protected", f"{code(key)} is protected: `pulumi up` stops before it deletes it.")

@@ -1,4 +1,4 @@
-"""The key or token with which `doctor` asks a git host: the stack's own, as `up` would use it."""
+"""The key or token of a stack, as `pulumi up` would use it."""
 
 import base64
 import json
@@ -28,51 +28,49 @@ _SECONDS = 20
 
 
 class GitCredentials:
-    """The credentials of one stack.
+    """The git credentials of one stack.
 
     Args:
-        settings: The stack's settings.
-        secret: Reads one of its secrets; raises `CheckError` where it is not set.
-        state: Reads its state with secrets decrypted.
+        settings: Settings of the stack.
+        secret: Reads a secret setting; raises `CheckError` if it is not set.
+        state: Reads the state of the stack, with secrets decrypted.
     """
 
     def __init__(self, settings: Settings, secret: Callable[[str], str], state: Callable[[], State]) -> None:
         self._settings, self._secret, self._state = settings, secret, state
 
     def give(self, probe: GitProbe, name: str = "") -> str:
-        """Give a probe what it shows to the repository of this name, and say what that is.
+        """Give a probe the credential for the repository of this name; returns the name of the credential.
 
         Raises:
-            CheckError: there is nothing to show, or it cannot be used.
+            CheckError: there is no credential, or it is not usable.
         """
         dags = self._settings.dags
         match dags.authentication:
             case GitAuthentication.SSH_KEY:
-                _use(probe, self._secret(GIT_SSH_KEY.setting), GIT_SSH_KEY.command)
-                return f"airflow:{GIT_SSH_KEY.setting}, whose public half is {probe.public_key}"
+                _use_key(probe, self._secret(GIT_SSH_KEY.setting), GIT_SSH_KEY.command)
+                return f"airflow:{GIT_SSH_KEY.setting}, with the public half {probe.public_key}"
             case GitAuthentication.GENERATED_SSH_KEY:
-                _use(probe, self._generated(name), "raise airflow:rotation.gitSshKey, and run `pulumi up`")
-                return f"the stack's own key, whose public half is {probe.public_key}"
+                _use_key(probe, self._generated(name), "raise airflow:rotation.gitSshKey, and run `pulumi up`")
+                return f"the stack's own key, with the public half {probe.public_key}"
             case GitAuthentication.TOKEN:
                 token = self._secret(GIT_TOKEN.setting)
                 if not token.isprintable() or " " in token:
-                    raise CheckError(
-                        f"airflow:{GIT_TOKEN.setting} has a blank or a line break in it", GIT_TOKEN.command
-                    )
+                    raise CheckError(f"airflow:{GIT_TOKEN.setting} contains a space or a line break", GIT_TOKEN.command)
                 probe.use_token(dags.username, token)
                 return f"airflow:{GIT_TOKEN.setting}, for user {dags.username!r}"
             case GitAuthentication.GITHUB_APP if dags.github_app:
                 probe.use_token("x-access-token", self._of_app(dags, dags.github_app))
                 return "a token of the GitHub App"
-        return "none is needed"
+        return "none needed"
 
     def _generated(self, name: str) -> str:
-        """The key that `up` would use: the oldest generation that is kept."""
+        """The key that `pulumi up` would use: the oldest kept generation."""
         if key := generated_key(self._state(), name, self._settings.rotation.git_ssh_key_dropped + 1):
             return key
         raise CheckError(
-            "the next `pulumi up` makes the key",
-            "add it to the repository as a read-only deploy key then, and run this again",
+            "the next `pulumi up` generates the key",
+            "then add it to the repository as a read-only deploy key, and run this command again",
             Status.SKIPPED,
         )
 
@@ -86,12 +84,12 @@ class GitCredentials:
             with httpx2.Client(timeout=_SECONDS) as client:
                 return installation_token(client, base, app, key)
         except httpx2.HTTPError as error:
-            message = f"{base} does not answer: {error or type(error).__name__}"
-            raise CheckError(message, "open the way to it, or correct airflow:dags.githubApp.baseUrl") from None
+            message = f"{base} does not answer: {str(error) or type(error).__name__}"
+            raise CheckError(message, "allow the connection, or correct airflow:dags.githubApp.baseUrl") from None
 
 
 def generated_key(state: State, name: str, generation: int) -> str | None:
-    """The generated key for the repository of this name, from a decrypted state."""
+    """The generated key for the repository of this name in a decrypted state."""
     resource = f"::airflow-git-{f'bundle-{name}-' if name else ''}ssh-key-{generation}"
     for each in resources(state):
         if each["type"] == _TLS_KEY and each["urn"].endswith(resource) and not each.get("delete"):
@@ -103,18 +101,24 @@ def generated_key(state: State, name: str, generation: int) -> str | None:
 def installation_token(client: httpx2.Client, base: str, app: GithubApp, key: str) -> str:
     """A token of an App's installation (docs.github.com, "Generating an installation access token for a GitHub App").
 
+    Args:
+        client: HTTP client.
+        base: URL of the API.
+        app: Settings of the App.
+        key: Private key of the App.
+
     Raises:
-        CheckError: GitHub refuses; the cause.
+        CheckError: GitHub refuses.
     """
     url = f"{base}/app/installations/{app.installation_id}/access_tokens"
     headers = {"Authorization": f"Bearer {_jwt(app, key)}", "Accept": "application/vnd.github+json"}
     answer = client.post(url, headers=headers)
     if answer.status_code == 401:
-        way_out = f"set airflow:dags.githubApp and airflow:{GITHUB_APP_PRIVATE_KEY.setting} of one and the same App"
-        raise CheckError("GitHub does not take the key for this App's (401)", way_out)
+        fix = f"set airflow:dags.githubApp and airflow:{GITHUB_APP_PRIVATE_KEY.setting} of the same App"
+        raise CheckError("GitHub refuses the key for this App (401)", fix)
     if answer.status_code == 404:
-        way_out = "correct it: the number at the end of the address of the installation's page"
-        raise CheckError(f"the App has no installation {app.installation_id}", way_out)
+        fix = "correct it: the number at the end of the URL of the installation's page"
+        raise CheckError(f"the App has no installation {app.installation_id}", fix)
     if not answer.is_success:
         raise CheckError(f"GitHub answers {answer.status_code}", "see the page of the App's installation")
     return str(answer.json()["token"])
@@ -126,7 +130,7 @@ def _jwt(app: GithubApp, key: str) -> str:
     signed = ".".join(_encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
     private = load_pem_private_key(key.encode(), None)
     if not isinstance(private, RSAPrivateKey):
-        raise TypeError("the check of a GitHub App's key passes RSA keys only")
+        raise TypeError("the check of a GitHub App's key accepts only RSA keys")
     return f"{signed}.{_encoded(private.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
@@ -134,10 +138,10 @@ def _encoded(text: bytes) -> str:
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def _use(probe: GitProbe, key: str, way_out: str) -> None:
+def _use_key(probe: GitProbe, key: str, fix: str) -> None:
     try:
         probe.use_key(GIT_SSH_KEY.usable(key))
     except UnusableKeyError as error:
         raise CheckError(f"the key {error.reason}", error.way_out) from None
     except ValueError as error:
-        raise CheckError(f"ssh does not take the key: {error}", way_out) from None
+        raise CheckError(f"ssh refuses the key: {error}", fix) from None

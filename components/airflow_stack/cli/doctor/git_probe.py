@@ -1,6 +1,6 @@
-"""git and ssh as the pods run them, asked from here: one key or token, known host keys only, nothing of the user's own configuration.
+"""Runs git and ssh like the pods: with one key or token, known host keys only, and without the user's configuration.
 
-A key is in a file of `folder` that only its owner can read, for ssh takes no other; a token is in the environment of git alone.
+The key is in a file of `folder` that only its owner can read, as ssh requires. The token is only in git's environment.
 """
 
 import os
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from airflow_stack.cli.kubernetes_client import CONNECT_SECONDS
 from airflow_stack.errors import UserError
 
-CONNECT_SECONDS = 10
 _SECONDS = 60
-_PASSED_ON = ("PATH", "TMPDIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_KEPT_VARIABLES = ("PATH", "TMPDIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_ADDS_NOTHING = (
+_UNINFORMATIVE = (
     "fatal: Could not read from remote repository.",
     "Please make sure you have the correct access rights",
     "and the repository exists.",
@@ -27,19 +27,21 @@ _ASKPASS = '#!/bin/sh\ncase "$1" in Username*) echo "$DOCTOR_USERNAME" ;; *) ech
 
 @dataclass(frozen=True)
 class GitOutput:
-    """What git said."""
+    """Result of a command of git or ssh."""
 
     ok: bool
     stdout: str
     stderr: str
+    """Without lines that name no cause, and without the token."""
 
 
 @dataclass
 class GitProbe:
-    """Asks one repository."""
+    """Runs git on one repository."""
 
     url: str
     folder: Path
+    """Empty folder for the key, the known hosts and a copy of the repository."""
     env: Mapping[str, str]
     known_hosts: str = ""
     public_key: str = field(default="", init=False)
@@ -47,36 +49,37 @@ class GitProbe:
     _key: Path | None = field(default=None, init=False)
     _token: tuple[str, str] | None = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
+        """Write the known hosts."""
         (self.folder / "known_hosts").write_text(self.known_hosts)
 
     def use_key(self, key: str) -> None:
-        """Show this key from now on.
+        """Use this key from now on.
 
         Raises:
-            ValueError: ssh cannot use it; the message is ssh's own.
+            ValueError: ssh refuses the key; the message is ssh's own.
         """
         self._key = self.folder / "key"
         self._key.touch(mode=0o600)
         self._key.write_text(key)
-        answer = self._run(["ssh-keygen", "-y", "-P", "", "-f", str(self._key)], {})
-        if not answer.ok:
-            raise ValueError(answer.stderr.replace(str(self._key), "it"))
-        self.public_key = answer.stdout.strip()
+        output = self._run(["ssh-keygen", "-y", "-P", "", "-f", str(self._key)], {})
+        if not output.ok:
+            raise ValueError(output.stderr.replace(str(self._key), "it"))
+        self.public_key = output.stdout.strip()
 
     def use_token(self, username: str, token: str) -> None:
-        """Show this token from now on."""
+        """Use this token from now on."""
         askpass = self.folder / "askpass"
         askpass.write_text(_ASKPASS)
         askpass.chmod(0o700)
         self._token = username, token
 
     def refs(self, *, anonymous: bool = False) -> GitOutput:
-        """Ask for all refs, `anonymous` without the key or token."""
+        """List all refs; `anonymous`: without the key or token."""
         return self._git("ls-remote", self.url, anonymous=anonymous)
 
     def fetch(self, ref: str) -> GitOutput:
-        """Fetch one commit without the content of its files."""
+        """Fetch one commit without the contents of its files."""
         self._git("init", "--quiet", "--bare", "--template=", "repository")
         self._git("-C", "repository", "config", "remote.origin.url", self.url)
         return self._git(
@@ -84,9 +87,9 @@ class GitProbe:
         )
 
     def files(self) -> list[str]:
-        """The paths in the commit that was fetched."""
-        answer = self._git("-C", "repository", "ls-tree", "-r", "-z", "--name-only", "FETCH_HEAD")
-        return answer.stdout.split("\0")[:-1]
+        """Paths of the files in the fetched commit."""
+        output = self._git("-C", "repository", "ls-tree", "-r", "-z", "--name-only", "FETCH_HEAD")
+        return output.stdout.split("\0")[:-1]
 
     def _git(self, *arguments: str, anonymous: bool = False) -> GitOutput:
         env = {"GIT_SSH_COMMAND": self._ssh(anonymous=anonymous), "GIT_SSH_VARIANT": "ssh", "GIT_TERMINAL_PROMPT": "0"}
@@ -101,40 +104,36 @@ class GitProbe:
         options = ["BatchMode=yes", "StrictHostKeyChecking=yes", f'UserKnownHostsFile="{self.folder / "known_hosts"}"']
         options += ["GlobalKnownHostsFile=/dev/null", "IdentitiesOnly=yes", "IdentityAgent=none"]
         options += [f"ConnectTimeout={CONNECT_SECONDS}", "ServerAliveInterval=10", "ServerAliveCountMax=2"]
-        shown = self._key and not anonymous
-        options += [f'IdentityFile="{self._key}"' if shown else "PubkeyAuthentication=no"]
+        use_key = self._key and not anonymous
+        options += [f'IdentityFile="{self._key}"' if use_key else "PubkeyAuthentication=no"]
         return shlex.join(["ssh", "-F", "/dev/null", *(word for option in options for word in ("-o", option))])
 
     def _run(self, command: list[str], env: Mapping[str, str]) -> GitOutput:
-        own = {key: self.env[key] for key in (*_PASSED_ON, *_PROXIES, *map(str.upper, _PROXIES)) if key in self.env}
-        own |= {"LC_ALL": "C", "HOME": str(self.folder), **env}
+        names = (*_KEPT_VARIABLES, *_PROXIES, *map(str.upper, _PROXIES))
+        kept = {name: self.env[name] for name in names if name in self.env}
         try:
             process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=own,
+                env={**kept, "LC_ALL": "C", "HOME": str(self.folder), **env},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                start_new_session=True,  # ssh, too, ends with it
+                start_new_session=True,  # so that a timeout ends ssh too
             )
         except FileNotFoundError:
-            raise UserError(
-                f"{command[0]} is needed and was not found on PATH; install git and the OpenSSH client"
-            ) from None
+            raise UserError(f"{command[0]} was not found on PATH; install git and the OpenSSH client") from None
         try:
-            out, said = process.communicate(timeout=_SECONDS)
+            stdout, stderr = process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired:
-            said = f"no answer within {_SECONDS} seconds"
-            return GitOutput(False, "", said)
+            return GitOutput(False, "", f"no answer within {_SECONDS} seconds")
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
         if self._token:
-            said = said.replace(self._token[1], "[secret]")
-        return GitOutput(
-            process.returncode == 0, out, "\n".join(line for line in said.splitlines() if line not in _ADDS_NOTHING)
-        )
+            stderr = stderr.replace(self._token[1], "[secret]")
+        informative = "\n".join(line for line in stderr.splitlines() if line not in _UNINFORMATIVE)
+        return GitOutput(process.returncode == 0, stdout, informative)
