@@ -7,7 +7,7 @@ import pytest
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.cli import placeholder_secrets
 from airflow_stack.cli.adopt import inline_secrets, official_chart
-from airflow_stack.cli.adopt.model import Live, merged
+from airflow_stack.cli.adopt.model import InstalledRelease, merge
 from airflow_stack.cli.diff.model import Effect, RenderedStack, Severity
 from airflow_stack.cli.diff.setting_changes import setting_effects
 from airflow_stack.cli.manifests import record_stack
@@ -152,12 +152,12 @@ def test_every_credential_has_a_source_in_adopt_or_a_reason_why_not() -> None:
 
 @pytest.mark.parametrize("credential", [each for each in EXISTING if each.chart_value], ids=by_name)
 def test_a_secret_that_a_release_names_is_kept(credential: Credential) -> None:
-    values = merged(BASE, nested(credential.chart_value, "theirs"))
+    values = merge(BASE, nested(credential.chart_value, "theirs"))
     if credential is GIT_TOKEN:
         values["dags"]["gitSync"]["repo"] = HTTPS["repository"]
-    adoption = official_chart.adopt(values, running(values))
+    adoption = official_chart.convert(values, running(values))
     assert adoption.settings["existingSecrets"][credential.setting] == "theirs"
-    assert not [stop for stop in adoption.stops if "theirs" in stop]
+    assert not [stop for stop in adoption.blockers if "theirs" in stop]
 
 
 @pytest.mark.parametrize(("credential", "path"), INLINE)
@@ -177,9 +177,9 @@ def test_a_secret_in_the_values_of_a_release_is_replaced_by_a_name_or_removed(
 @pytest.mark.parametrize("path", [path for each in CHART_SECRETS for path in each.plain_text if each is not POSTGRESQL])
 def test_a_secret_in_a_values_file_becomes_a_secret_of_the_stack_or_is_reported(path: str) -> None:
     def said(values: dict[str, Any]) -> set[str]:
-        adoption = official_chart.adopt(merged(BASE, values))
+        adoption = official_chart.convert(merge(BASE, values))
         assert CANARY not in str(adoption)
-        return {*adoption.secrets.values(), *adoption.advice, *adoption.stops}
+        return {*adoption.secrets.values(), *adoption.notes, *adoption.blockers}
 
     found = said(nested(path, {"mine": {"data": CANARY}} if path == "extraSecrets" else CANARY))
     assert found - said({}), f"no source in adopt for {path}: a rule in cli/adopt, or `dropped` in {TABLE}"
@@ -204,11 +204,11 @@ def test_a_placeholder_passes_the_check_of_its_secret(credential: Credential) ->
         assert credential.check(text)
 
 
-def running(values: dict[str, Any]) -> Live:
+def running(values: dict[str, Any]) -> InstalledRelease:
     """A release with every Secret that the chart can make, and one that holds all keys."""
     keys = {each.secret: frozenset(each.keys) for each in CREDENTIALS}
-    return Live(
-        release="airflow",
+    return InstalledRelease(
+        name="airflow",
         namespace="data",
         revision=1,
         chart="airflow",

@@ -1,1 +1,1 @@
-"""The `airflow-stack` command line: what can be known about a stack without deploying it."""
+"""The command `airflow-stack`: a folder for each command (command, model, render), and modules that commands share."""

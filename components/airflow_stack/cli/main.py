@@ -1,4 +1,4 @@
-"""The commands of `airflow-stack`. Results go to standard output, everything else to standard error."""
+"""Assembles the commands of `airflow-stack`."""
 
 import typer
 
@@ -20,16 +20,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich would read [secret] as markup
-    help=__doc__,
+    help="Check, compare, promote and repair stacks of Airflow. Results go to standard output, everything else to standard error.",
 )
 app.add_typer(dags_commands)
 for command in (adopt, diff, promote, rollback, check, render, status, logs, doctor, recover):
     app.command()(command)
-
-
-@app.callback()
-def _commands() -> None:
-    """Check, compare, deploy and repair stacks of Airflow."""
 
 
 def main() -> None:

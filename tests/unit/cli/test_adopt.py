@@ -29,7 +29,7 @@ from airflow_stack.cli.adopt import (
     render,
     takeover_steps,
 )
-from airflow_stack.cli.adopt.model import Adoption, Live, looks_secret
+from airflow_stack.cli.adopt.model import Adoption, InstalledRelease, looks_secret
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import record
 from airflow_stack.credentials import usable_fernet_keys
@@ -81,11 +81,11 @@ SECRETS = {
 }
 
 
-def running(values: dict[str, Any] | None = None, **changed: Any) -> Live:
+def running(values: dict[str, Any] | None = None, **changed: Any) -> InstalledRelease:
     """A release with the chart's own API secret, JWT secret and connection."""
     made = ("airflow-api-secret-key", "airflow-jwt-secret", "airflow-metadata")
-    found = Live(
-        release="airflow",
+    found = InstalledRelease(
+        name="airflow",
         namespace="data",
         revision=3,
         chart="airflow",
@@ -99,8 +99,8 @@ def running(values: dict[str, Any] | None = None, **changed: Any) -> Live:
     return replace(found, **changed)
 
 
-def adopted(found: Live) -> Adoption:
-    adoption = official_chart.adopt(found.values, found)
+def adopted(found: InstalledRelease) -> Adoption:
+    adoption = official_chart.convert(found.values, found)
     official_chart.check_release(found, adoption)
     return adoption
 
@@ -225,8 +225,8 @@ def test_values_of_the_community_chart_are_translated_where_possible(golden: Gol
     }
     assert community_chart.is_community(values)
     assert not community_chart.is_community(BY_NAME)
-    adoption = community_chart.adopt(values)
-    assert adoption.stops == []
+    adoption = community_chart.convert(values)
+    assert adoption.blockers == []
     assert adoption.settings["dags"] == {
         "repository": "git@github.com:acme/dags.git",
         "branch": "master",
@@ -243,8 +243,8 @@ def test_values_of_the_community_chart_are_translated_where_possible(golden: Gol
     assert adoption.settings["environment"] == {"AIRFLOW__CORE__PARALLELISM": "16"}
     assert adoption.settings["images"]["airflow"]["repository"] == "acme/airflow"
     assert adoption.secrets.keys() == {"fernetKey", "databasePassword", "gitSshKey"}
-    assert "\n".join(adoption.advice) == golden
-    assert render.to_correct(adoption) == []
+    assert "\n".join(adoption.notes) == golden
+    assert render.settings_problems(adoption) == []
     assert CANARY not in str(adoption)
 
 
@@ -269,7 +269,7 @@ def test_other_names_and_defaults_of_the_community_chart_are_translated(golden: 
         "serviceAccount": {"annotations": {"example.com/role": "airflow"}},
         "ingress": {"enabled": True, "web": {"host": "a.example.com", "tls": {"enabled": True, "secretName": "cert"}}},
     }  # fmt: skip
-    adoption = community_chart.adopt(values)
+    adoption = community_chart.convert(values)
     assert adoption.settings["images"]["pullSecrets"] == ["pull"]
     assert adoption.settings["dags"]["tag"] == "v1"
     assert adoption.settings["database"]["external"] == {
@@ -281,15 +281,17 @@ def test_other_names_and_defaults_of_the_community_chart_are_translated(golden: 
     assert adoption.settings["ingress"]["tlsSecret"] == "cert"
     assert adoption.settings["rotation"] == {"fernetGiven": True}
     assert "\n".join(f"{key}: {source}" for key, source in adoption.secrets.items()) == golden(name="secrets")
-    assert "\n".join(adoption.advice) == golden(name="advice")
+    assert "\n".join(adoption.notes) == golden(name="advice")
 
 
 def test_an_existing_database_without_its_fernet_key_gives_advice(golden: Golden) -> None:
     for adoption in (
-        official_chart.adopt({**BY_NAME, "fernetKeySecretName": None, "data": {"metadataConnection": {"host": "db"}}}),
-        community_chart.adopt({"airflow": {}, "postgresql": {"enabled": False}}),
+        official_chart.convert(
+            {**BY_NAME, "fernetKeySecretName": None, "data": {"metadataConnection": {"host": "db"}}}
+        ),
+        community_chart.convert({"airflow": {}, "postgresql": {"enabled": False}}),
     ):
-        assert next(line for line in adoption.advice if line.startswith("fernetKey")) == golden(name="both charts")
+        assert next(line for line in adoption.notes if line.startswith("fernetKey")) == golden(name="both charts")
         assert "rotation" not in adoption.settings
 
 
@@ -377,10 +379,10 @@ def test_values_of_a_wrong_type_give_settings_and_advice_or_one_message(
 
 def test_the_branch_that_git_sync_follows_is_kept(golden: Golden) -> None:
     def dags(**git_sync: str) -> tuple[dict[str, Any], str]:
-        adoption = official_chart.adopt(
+        adoption = official_chart.convert(
             {**BY_NAME, "dags": {"gitSync": {**GIT_SYNC, "repo": "https://github.com/acme/dags.git", **git_sync}}}
         )
-        return adoption.settings["dags"], adoption.advice[0]
+        return adoption.settings["dags"], adoption.notes[0]
 
     followed, advice = dags(branch="v2-2-stable", ref="main")
     assert followed["branch"] == "v2-2-stable"
@@ -410,7 +412,7 @@ def test_missing_settings_come_from_a_stack_file(run: Any, tmp_path: Path, golde
 
 def test_the_secrets_of_a_release_are_referenced_and_not_copied() -> None:
     adoption = adopted(running({**BY_NAME, "executor": "CeleryExecutor"}))
-    assert adoption.stops == []
+    assert adoption.blockers == []
     assert adoption.secrets == {}
     assert adoption.settings["existingSecrets"] == {
         "fernetKey": "my-fernet",
@@ -424,7 +426,7 @@ def test_the_secrets_of_a_release_are_referenced_and_not_copied() -> None:
     assert adoption.settings["namespace"] == "data"
     assert adoption.settings["createNamespace"] is False
     assert adoption.settings["admin"] == {"create": False}
-    assert render.to_correct(adoption) == []
+    assert render.settings_problems(adoption) == []
 
 
 def test_the_charts_own_database_stays_part_of_the_release() -> None:
@@ -434,11 +436,11 @@ def test_the_charts_own_database_stays_part_of_the_release() -> None:
         "enabled": True,
         "auth": {"existingSecret": "airflow-postgresql"},
     }
-    assert render.to_correct(adoption) == []
+    assert render.settings_problems(adoption) == []
 
 
 UNSAFE = {
-    "another name": running(release="my-airflow"),
+    "another name": running(name="my-airflow"),
     "Airflow 2": running(airflow_version="2.10.5"),
     "MySQL": running(connections={"airflow-metadata": "mysql"}),
     "a missing Secret": running(secrets={}),
@@ -451,7 +453,7 @@ UNSAFE = {
 
 @pytest.mark.parametrize("name", UNSAFE)
 def test_a_release_that_would_lose_something_is_refused(name: str, golden: Golden) -> None:
-    stops = adopted(UNSAFE[name]).stops
+    stops = adopted(UNSAFE[name]).blockers
     assert stops
     assert "\n".join(stops) == golden
 
@@ -469,7 +471,7 @@ def test_secrets_in_the_values_are_moved_by_helm_before_the_import() -> None:
         "defaultUser\\.password": "null",
         "apiSecretKeySecretName": "airflow-api-secret-key",  # the upgrade would make a new one
     }
-    command = inline_secrets.keep(found, named) + inline_secrets.upgrade(found, named)
+    command = inline_secrets.keep_command(found, named) + inline_secrets.upgrade_command(found, named)
     assert "secret/airflow-api-secret-key secret/airflow-jwt-secret helm.sh/resource-policy=keep" in command
     assert "--reset-then-reuse-values --set 'jwtSecret=null' --set 'jwtSecretName=airflow-jwt-secret'" in command
     assert CANARY not in command
@@ -530,15 +532,15 @@ def test_removed_added_and_immutable_objects_are_reported(golden: Golden) -> Non
         return {"kind": "StatefulSet", "metadata": {"name": name}, "spec": {"volumeClaimTemplates": [claim]}}
 
     deployment = {"kind": "Deployment", "metadata": {"name": "airflow-triggerer"}, "spec": {}}
-    found = first_update.compare(
+    found = first_update.first_update(
         [stateful("airflow-triggerer", "1Gi"), stateful("airflow-redis", "1Gi")],
         [deployment, stateful("airflow-redis", "2Gi")],
     )
     assert found.removed == [("StatefulSet", "airflow-triggerer")]
-    assert found.made == [("Deployment", "airflow-triggerer")]
+    assert found.created == [("Deployment", "airflow-triggerer")]
     assert found.left_behind == ["logs-airflow-triggerer-*"]
     assert len(found.refused) == 1
-    assert render.first_up(found, []) == golden
+    assert render.first_update_list(found, []) == golden
 
 
 def helm_record(version: int, status: str, **content: Any) -> dict[str, Any]:
@@ -589,7 +591,7 @@ def test_helms_record_is_read_and_only_names_and_keys_of_secrets(golden: Golden)
 def test_a_release_with_secrets_in_its_values_is_refused(
     run: Any, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
-    monkeypatch.setattr(installed_release, "read", lambda *_: running({**BY_NAME, "fernetKey": CANARY}))
+    monkeypatch.setattr(installed_release, "read_release", lambda *_: running({**BY_NAME, "fernetKey": CANARY}))
     status, out, err = run("--release", "airflow", "--namespace", "data", "--chart", str(CONTRACT_CHART))
     assert (status, out) == (1, "")
     assert "--set 'fernetKey=null' --set 'fernetKeySecretName=airflow-fernet-key'" in err
@@ -613,13 +615,13 @@ def test_a_release_with_another_manager_is_refused_until_that_lets_go(
 ) -> None:
     manifest = [{"kind": "Secret", "metadata": {"name": "airflow-metadata", "labels": {label: "airflow"}}}]
     found = running(managers=frozenset({manager}), manifest=manifest)
-    stops = adopted(found).stops
+    stops = adopted(found).blockers
     assert bool(stops) is foreign
     if foreign:
         assert "\n".join(stops) == golden
     adoption = Adoption()
     official_chart.check_release(found, adoption, let_go=True)
-    assert adoption.stops == []
+    assert adoption.blockers == []
 
 
 def test_the_manager_of_a_release_is_read_and_argo_cd_is_recognized(golden: Golden) -> None:

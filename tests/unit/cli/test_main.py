@@ -197,3 +197,10 @@ def test_the_installed_command_is_this_one() -> None:
     wrong = subprocess.run([command, "check", "--stack", "none"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "Traceback" not in wrong.stderr
+
+
+def test_the_list_of_commands_needs_neither_pulumi_nor_kubernetes() -> None:
+    slow = {"pulumi", "lightkube", "pydantic", "cryptography", "httpx2"}
+    code = f"import sys, airflow_stack.cli.main; sys.exit(', '.join({slow} & sys.modules.keys()) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

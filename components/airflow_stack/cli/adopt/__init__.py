@@ -1,5 +1,4 @@
-"""Takes over an Airflow that was installed by Helm by hand, or turns a values file into stack settings.
+"""`airflow-stack adopt`: takes over an Airflow that was installed with Helm, or turns a values file into stack settings.
 
-Pure but for `live.py`, which reads a cluster, and `command.py`. Nothing here changes a cluster or a stack, and no secret is written or shown:
-what is to be done is told as steps for a person to take.
+Changes neither a cluster nor a stack, and neither writes nor prints a secret: it prints the steps for a person.
 """

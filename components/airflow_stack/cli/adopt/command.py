@@ -1,174 +1,172 @@
-"""The command `airflow-stack adopt`. Its exit status: 0 safe to go on by the steps, 2 written but not safe yet, 1 an error."""
+"""`airflow-stack adopt`. Exit status: 0 safe to continue with the printed steps, 2 written but not safe yet, 1 an error."""
 
 import json
 import os
 import re
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
-from airflow_stack.cli.adopt.model import Given, merged, plain
-from airflow_stack.credentials import SECRETS
 from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
-    from airflow_stack.cli.adopt.model import Adoption, Live
+    from .model import Adoption, InstalledRelease
+    from .takeover_steps import Step
 
 _NOT_SAFE = 2
-_MOST_BYTES = 2**20
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def adopt(
-    release: Annotated[str, typer.Option("--release", help="Release that was installed by `helm install`.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "airflow",
+    release: Annotated[str, typer.Option("--release", help="Release that was installed with `helm install`.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the release.")] = "airflow",
     values: Annotated[
-        Path | None, typer.Option("--values", exists=True, dir_okay=False, help="Values file, without a cluster.")
+        Path | None,
+        typer.Option("--values", exists=True, dir_okay=False, help="Values file; needs no cluster."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Stack file to write, Pulumi.<stack>.yaml; left out: printed.")
+        Path | None,
+        typer.Option("--output", "-o", help="Stack file to write, Pulumi.<stack>.yaml. Default: standard output."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     chart: Annotated[
-        Path | None, typer.Option("--chart", envvar="AIRFLOW_CHART", help="Local Airflow chart, packed or a folder.")
+        Path | None,
+        typer.Option("--chart", envvar="AIRFLOW_CHART", help="Local Airflow chart, a .tgz or a folder."),
     ] = None,
     context: Annotated[str | None, typer.Option("--context", help="Context in the kubeconfig.")] = None,
     settings: Annotated[
         Path | None,
         typer.Option(
-            "--with",
-            exists=True,
-            dir_okay=False,
-            help="Stack file of yours whose settings win, such as one written before.",
+            "--with", exists=True, dir_okay=False, help="Stack file whose settings win, such as an edited earlier one."
         ),
     ] = None,
     let_go: Annotated[
-        bool, typer.Option("--let-go", help="What managed the release until now, such as Flux, was stopped.")
+        bool, typer.Option("--let-go", help="Confirm that the release's other manager, such as Flux, was stopped.")
     ] = False,
     value: Annotated[
-        str, typer.Option("--value", metavar="PATH", help="Print one value of the file, for a pipe alone.")
+        str, typer.Option("--value", metavar="PATH", help="Only print one value of the values file, into a pipe.")
     ] = "",
 ) -> None:
-    """Turn an Airflow that was installed by Helm, or a values file, into the settings of a stack, and say step by step how to take it over."""
+    """Turn a Helm release of Airflow, or a values file, into the settings of a stack, and print the steps of the takeover."""
     if bool(release) == bool(values):
-        raise UserError(
-            "give either --release and --namespace, for an Airflow that runs, or --values, for a values file"
-        )
+        raise UserError("name either a release (--release and --namespace) or a values file (--values)")
     if output and not re.fullmatch(r"Pulumi\.[\w.-]+\.yaml", output.name):
-        raise UserError(f"--output {output}: is not the name of a stack file, Pulumi.<stack>.yaml")
+        raise UserError(f"--output {output}: a stack file has a name of the form Pulumi.<stack>.yaml")
     stack = output.name.removeprefix("Pulumi.").removesuffix(".yaml") if output else "<stack>"
     for file in [output, *([_import_file(output, stack)] if release else [])] if output and not force else []:
         if file.exists():
-            raise UserError(f"{file} exists already; --force writes over it")
-    from airflow_stack.cli.adopt.installed_release import read
+            raise UserError(f"{file} exists; --force overwrites it")
+    from .installed_release import read_release
+    from .values_file import print_value, read_settings, read_values
 
+    if values and value:
+        print_value(read_values(values), value)
+        return
+    own = read_settings(settings) if settings else {}
     if values:
-        given = _read(values)
-        if value:
-            _print_value(given, value)
-            return
-        safe = _values(given, values, _own(settings), output, stack)
+        is_safe = _adopt_values(read_values(values), values, own, output, stack)
     else:
-        found = read(release, namespace, context, os.environ)
-        own = {**({"chart": {"path": str(chart)}} if chart else {}), **_own(settings)}
-        safe = _release(found, own, output, stack, let_go=let_go)
-    if not safe:
+        installed = read_release(release, namespace, context, os.environ)
+        own = {**({"chart": {"path": str(chart)}} if chart else {}), **own}
+        is_safe = _adopt_release(installed, own, output, stack, let_go=let_go)
+    if not is_safe:
         raise typer.Exit(_NOT_SAFE)
 
 
-def _values(given: dict[str, Any], file: Path, own: dict[str, Any], output: Path | None, stack: str) -> bool:
-    from airflow_stack.cli.adopt import community_chart, official_chart, render, takeover_steps
+def _adopt_values(values: dict[str, Any], file: Path, own: dict[str, Any], output: Path | None, stack: str) -> bool:
+    from . import community_chart, official_chart, render, takeover_steps
+    from .model import merge
 
-    adoption = community_chart.adopt(given) if community_chart.is_community(given) else official_chart.adopt(given)
-    adoption.settings = merged(adoption.settings, own)
-    source = f"--values {file.name}"
-    _write(render.stack_file(adoption.settings, source), output)
-    stops = [*adoption.stops, *render.to_correct(adoption)]
-    _say(render.told("Not taken over as it was, or to know", adoption.advice))
-    _say(render.told("To be put right before `pulumi up`", stops))
-    todo = [
-        ("make the stack", f"pulumi stack init {stack}"),
+    chart = community_chart if community_chart.is_community(values) else official_chart
+    adoption = chart.convert(values)
+    adoption.settings = merge(adoption.settings, own)
+    _write(render.stack_file(adoption.settings, f"--values {file.name}"), output)
+    blockers = [*adoption.blockers, *render.settings_problems(adoption)]
+    _print(render.titled_list("Changed, or good to know", adoption.notes))
+    _print(render.titled_list("To correct before `pulumi up`", blockers))
+    steps = [
+        ("create the stack", f"pulumi stack init {stack}"),
         *takeover_steps.set_secrets(adoption.secrets, f"--values {file}", stack),
+        ("review it", f"airflow-stack check --stack {stack} && pulumi preview --stack {stack}"),
     ]
-    _say(
-        "Next:\n"
-        + render.steps(
-            [*todo, ("look at it", f"airflow-stack check --stack {stack} && pulumi preview --stack {stack}")]
-        )
-    )
-    return not stops
+    _print("Next:\n" + render.numbered_steps(steps))
+    return not blockers
 
 
-def _release(found: "Live", own: dict[str, Any], output: Path | None, stack: str, *, let_go: bool) -> bool:
-    from airflow_stack.cli.adopt import community_chart, inline_secrets, official_chart, render
+def _adopt_release(
+    release: "InstalledRelease", own: dict[str, Any], output: Path | None, stack: str, *, let_go: bool
+) -> bool:
+    from . import community_chart, inline_secrets, official_chart, render
+    from .model import merge
 
-    release, namespace = found.release, found.namespace
-    if community_chart.is_community(found.values):
+    name, namespace = release.name, release.namespace
+    if community_chart.is_community(release.values):
         raise UserError(
-            f"release {release!r} is of the community chart, whose objects have other names and labels: it cannot be adopted in place. "
-            f"`helm get values {release} --namespace {namespace} > values.yaml` and `airflow-stack adopt --values values.yaml` turn its values into a stack"
+            f"release {name!r} is of the community chart. Its objects have other names and labels, so it cannot be adopted in place. "
+            f"Turn its values into a stack: `helm get values {name} --namespace {namespace} > values.yaml`, then `airflow-stack adopt --values values.yaml`"
         )
     chart = str(own.get("chart", {}).get("path", ""))
-    if named := inline_secrets.replacements(found):
+    if replaced := inline_secrets.replacements(release):
+        keep, upgrade = (
+            inline_secrets.keep_command(release, replaced),
+            inline_secrets.upgrade_command(release, replaced, chart),
+        )
         raise UserError(
-            "the release's values hold secrets in plain text, which the import would copy into the state. Let Helm name their Secrets instead, then "
-            f"adopt again; the pods roll once, and no key changes:\n\n{inline_secrets.keep(found, named)}{inline_secrets.upgrade(found, named, chart)}\n"
+            "the release's values contain secrets in plain text, which the import would copy into the state. Let Helm name their Secrets instead, then "
+            f"adopt again; the pods roll once, and no key changes:\n\n{keep}{upgrade}\n"
         )
-    adoption = official_chart.adopt(found.values, found)
-    official_chart.check_release(found, adoption, let_go=let_go)
-    adoption.settings = merged(adoption.settings, own)
-    source = f"--release {release} --namespace {namespace}"
-    _write(render.stack_file(adoption.settings, source), output)
-    problems = render.to_correct(adoption)
-    _say(
-        f"Release {release} in namespace {namespace}: chart {found.chart_version}, Airflow {found.airflow_version}, revision {found.revision}\n"
-    )
-    _say(render.told("Not taken over as it was, or to know", adoption.advice))
-    todo = [] if problems or adoption.stops else _steps(found, adoption, output, stack)
-    stops = [*adoption.stops, *problems]
-    _say(render.told("NOT SAFE YET. To be put right first", stops))
-    if not stops:
-        _say("Steps, in this order:\n" + render.steps(todo))
-        _say(
-            "The preview is to show the Release updated, a few resources created, and nothing replaced or deleted. If it does not: "
-            f"`pulumi stack rm --force {stack}` forgets the stack and touches nothing in the cluster."
+    adoption = official_chart.convert(release.values, release)
+    official_chart.check_release(release, adoption, let_go=let_go)
+    adoption.settings = merge(adoption.settings, own)
+    _write(render.stack_file(adoption.settings, f"--release {name} --namespace {namespace}"), output)
+    wrong = render.settings_problems(adoption)
+    versions = f"chart {release.chart_version}, Airflow {release.airflow_version}, revision {release.revision}"
+    _print(f"Release {name} in namespace {namespace}: {versions}\n")
+    _print(render.titled_list("Changed, or good to know", adoption.notes))
+    steps = [] if wrong or adoption.blockers else _takeover_steps(release, adoption, output, stack)
+    blockers = [*adoption.blockers, *wrong]
+    _print(render.titled_list("NOT SAFE YET. To correct first", blockers))
+    if not blockers:
+        _print("Steps, in this order:\n" + render.numbered_steps(steps))
+        _print(
+            "The preview must show an update of the Release, a few created resources, and no replaced or deleted one. Otherwise run "
+            f"`pulumi stack rm --force {stack}`: it forgets the stack and changes nothing in the cluster."
         )
-    return not stops
+    return not blockers
 
 
-def _steps(found: "Live", adoption: "Adoption", output: Path | None, stack: str) -> list[tuple[str, str]]:
-    from airflow_stack.cli.adopt import render, takeover_steps
-    from airflow_stack.cli.adopt.first_update import compare
+def _takeover_steps(release: "InstalledRelease", adoption: "Adoption", output: Path | None, stack: str) -> "list[Step]":
     from airflow_stack.cli.helm import helm_template
     from airflow_stack.cli.manifests import record_stack
+    from airflow_stack.cli.pulumi_state import RELEASE
     from airflow_stack.inputs.validation import load
+
+    from . import render, takeover_steps
+    from .first_update import first_update
 
     settings = load(stack, adoption.settings, set(), secrets_required=False)
     recording = record_stack(settings, stack)
-    inputs = recording.only("kubernetes:helm.sh/v3:Release").inputs
-    changes = compare(found.manifest, helm_template(settings.chart, inputs["name"], found.namespace, inputs["values"]))
-    adoption.stops += [f"{refused}; keep the old value in airflow:values" for refused in changes.refused]
-    _say(render.first_up(changes, takeover_steps.kept(found, adoption)))
+    inputs = recording.only(RELEASE).inputs
+    manifest = helm_template(settings.chart, inputs["name"], release.namespace, inputs["values"])
+    update = first_update(release.manifest, manifest)
+    adoption.blockers += [f"{refused}; keep the old value in airflow:values" for refused in update.refused]
+    _print(render.first_update_list(update, takeover_steps.secrets_to_keep(release, adoption)))
     file = _import_file(output, stack)
-    text = json.dumps(takeover_steps.import_file(recording, found), indent=2) + "\n"
-    make = f"pulumi stack init {stack}"
+    text = json.dumps(takeover_steps.import_file(recording, release), indent=2) + "\n"
+    create = f"pulumi stack init {stack}"
     if output:
         file.write_text(text)
     else:
-        make += f" && cat > {file.name} <<'JSON'\n{text}JSON"
+        create += f" && cat > {file.name} <<'JSON'\n{text}JSON"
     return [
-        *takeover_steps.before_import(found, adoption, changes.removed),
-        ("make the stack", make),
+        *takeover_steps.before_import(release, adoption, update.removed),
+        ("create the stack", create),
         (
-            "let Pulumi know the release",
+            "import the release",
             f"pulumi import --file {file} --yes --protect=false --generate-code=false --stack {stack}",
         ),
-        ("look at what the first up does", f"pulumi preview --diff --stack {stack}"),
-        ("do it", f"pulumi up --stack {stack}"),
+        ("review the first update", f"pulumi preview --diff --stack {stack}"),
+        ("run it", f"pulumi up --stack {stack}"),
     ]
 
 
@@ -176,56 +174,14 @@ def _import_file(output: Path | None, stack: str) -> Path:
     return (output.parent if output else Path()) / f"adopt-{stack.strip('<>')}.json"
 
 
-def _own(file: Path | None) -> dict[str, Any]:
-    """The settings in a stack file, secrets aside."""
-    config = Given(_read(file)).part("config") if file else {}
-    own = {key.removeprefix("airflow:"): value for key, value in config.items() if key.startswith("airflow:")}
-    return {key: value for key, value in own.items() if key not in SECRETS}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    if file.stat().st_size > _MOST_BYTES:
-        raise UserError(f"{file} is larger than 1 MiB, more than Helm could keep")
-    try:
-        documents = list(yaml.load_all(file.read_text(), Loader=_LOADER)) or [{}]
-    except (yaml.YAMLError, ValueError, RecursionError):  # whose message may show a secret
-        raise UserError(f"{file} is not YAML") from None
-    if len(documents) > 1:
-        raise UserError(f"{file} holds {len(documents)} documents with --- between them; give a file with one")
-    given = plain(documents[0] or {}, str(file))
-    if not isinstance(given, dict):
-        raise UserError(f"{file} is not a values file: there is no object at its top")
-    return given
-
-
-def _print_value(given: object, path: str) -> None:
-    """One value to standard output; texts that hold YAML are gone into."""
-    if sys.stdout.isatty():
-        raise UserError("--value prints a secret: pipe it on, as in `... | pulumi config set --secret ...`")
-    for step in _steps_of(given, path):
-        with suppress(yaml.YAMLError, ValueError, RecursionError):
-            given = yaml.load(given, Loader=_LOADER) if isinstance(given, str) else given  # noqa: S506  a safe one
-        given = given.get(step) if isinstance(given, dict) else None
-    if not isinstance(given, str | int) or isinstance(given, bool):
-        raise UserError(f"--value {path}: there is no such text in the file")
-    sys.stdout.write(str(given))
-
-
-def _steps_of(given: object, path: str) -> list[str]:
-    from airflow_stack.cli.adopt.community_chart import is_community
-
-    theirs = {"fernetKey": "airflow.fernetKey", "data.metadataConnection.pass": "externalDatabase.password"}
-    return (theirs.get(path, path) if isinstance(given, dict) and is_community(given) else path).split(".")
-
-
 def _write(text: str, output: Path | None) -> None:
     if output:
         output.write_text(text)
-        _say(f"wrote {output}")
+        _print(f"wrote {output}")
     else:
         typer.echo(text, nl=False)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     if text:
         typer.echo(text, err=True)

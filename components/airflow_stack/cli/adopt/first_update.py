@@ -1,4 +1,4 @@
-"""What the first `up` does to the objects of a release, by its manifest and the one that the stack renders."""
+"""Effects of the first `up` on the objects of a release, from its manifest and the stack's. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,28 +6,29 @@ from typing import Any
 
 from airflow_stack.cli.immutable_fields import REFUSED_BY_KUBERNETES
 
-_Object = tuple[str, str]
+_ObjectKey = tuple[str, str]
+"""Kind and name."""
 
-# Of other kinds the API server fills in immutable fields, so that two manifests may differ and yet mean the same.
+# In other kinds the API server sets defaults of immutable fields, so two manifests may differ without an effect.
 _COMPARED = ("Deployment", "PersistentVolumeClaim", "StatefulSet")
 _CLAIM_FIELDS = ("accessModes", "storageClassName", "resources")
 
 
 @dataclass(frozen=True)
-class Changes:
+class FirstUpdate:
     """Objects by kind and name."""
 
-    removed: list[_Object]
-    made: list[_Object]
+    removed: list[_ObjectKey]
+    created: list[_ObjectKey]
     refused: list[str]
-    """What Kubernetes would refuse to change: the upgrade fails on it."""
+    """Changes that Kubernetes refuses: the upgrade fails."""
     left_behind: list[str]
-    """Volumes that nothing uses any more and nobody deletes."""
+    """Volumes that are no longer used and not deleted."""
 
 
-def compare(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Changes:
-    """What changes from one manifest to another."""
-    old, new = _by_name(before), _by_name(after)
+def first_update(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> FirstUpdate:
+    """Compare two manifests."""
+    old, new = _by_key(before), _by_key(after)
     removed = sorted(old.keys() - new.keys())
     refused = [
         f"{kind} {name}: its {field} cannot be changed"
@@ -37,10 +38,10 @@ def compare(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Change
         if _comparable(old[kind, name], field) != _comparable(new[kind, name], field)
     ]
     left = [claim for kind, name in removed if kind == "StatefulSet" for claim in _claims(old[kind, name], name)]
-    return Changes(removed, sorted(new.keys() - old.keys()), refused, left)
+    return FirstUpdate(removed, sorted(new.keys() - old.keys()), refused, left)
 
 
-def _by_name(manifest: list[dict[str, Any]]) -> dict[_Object, dict[str, Any]]:
+def _by_key(manifest: list[dict[str, Any]]) -> dict[_ObjectKey, dict[str, Any]]:
     return {(each["kind"], each["metadata"]["name"]): each for each in manifest}
 
 

@@ -1,6 +1,6 @@
-"""Reads a release from a cluster: Helm's own record of it, and the Secrets beside it. Changes nothing.
+"""Reads a release from a cluster: Helm's record of it, and the Secrets of its namespace. Changes nothing.
 
-Of the Secrets only names and keys leave this module, and of a metadata connection its dialect.
+Only names and keys of the Secrets leave this module, and the dialect of a metadata connection.
 """
 
 import base64
@@ -11,32 +11,36 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import yaml
-
-from airflow_stack.cli.adopt.model import Live
+from airflow_stack.cli import fast_yaml
 from airflow_stack.cli.kubernetes_client import KubernetesClient, KubernetesObject, select_context
 from airflow_stack.credentials import METADATA_CONNECTION
 from airflow_stack.errors import UserError
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from .model import InstalledRelease
 
 
-def read(release: str, namespace: str, context: str | None, env: Mapping[str, str]) -> Live:
-    """A release as it is deployed.
+def read_release(release: str, namespace: str, context: str | None, env: Mapping[str, str]) -> InstalledRelease:
+    """Read a deployed release.
+
+    Args:
+        release: Name of the release.
+        namespace: Its namespace.
+        context: Context in the kubeconfig; None: the current one.
+        env: Environment with KUBECONFIG and HOME.
 
     Raises:
-        UserError: there is none, or the cluster cannot be asked.
+        UserError: there is no such release, or the cluster is not readable.
     """
     client = KubernetesClient(select_context(None, context, env))
     secrets = client.list_objects(f"/api/v1/namespaces/{namespace}/secrets")
     return of_secrets(release, namespace, secrets)
 
 
-def of_secrets(release: str, namespace: str, secrets: Sequence[KubernetesObject]) -> Live:
-    """A release by all Secrets of its namespace.
+def of_secrets(release: str, namespace: str, secrets: Sequence[KubernetesObject]) -> InstalledRelease:
+    """The release in the Secrets of its namespace.
 
     Raises:
-        UserError: none of them is Helm's record of a release that is deployed, or an operation on it runs.
+        UserError: none of them is Helm's record of the deployed release, or an operation on it is pending.
     """
     records, others = [], {}
     for secret in secrets:
@@ -45,24 +49,24 @@ def of_secrets(release: str, namespace: str, secrets: Sequence[KubernetesObject]
         else:
             others[secret["metadata"]["name"]] = secret.get("data") or {}
     names = {_label(secret, "name") for secret in secrets if secret.get("type") == "helm.sh/release.v1"}
-    kept = _deployed(release, namespace, records, names, secrets)
-    record = _record(kept)
+    newest = _deployed(release, namespace, records, names, secrets)
+    record = _record(newest)
     chart = record["chart"]["metadata"]
-    return Live(
-        release=release,
+    return InstalledRelease(
+        name=release,
         namespace=namespace,
         revision=record["version"],
         chart=chart["name"],
         chart_version=chart["version"],
         airflow_version=chart.get("appVersion", ""),
         values=record.get("config") or {},
-        manifest=[each for each in yaml.load_all(record["manifest"], Loader=_LOADER) if each],
+        manifest=[each for each in fast_yaml.load_all(record["manifest"]) if each],
         secrets={name: frozenset(data) for name, data in others.items()},
         connections={
             name: _dialect(data[url]) for name, data in others.items() if (url := METADATA_CONNECTION.key) in data
         },
         other_releases=tuple(sorted(names - {release, ""})),
-        managers=_managers(kept),
+        managers=_managers(newest),
     )
 
 
@@ -79,27 +83,27 @@ def _deployed(
 ) -> KubernetesObject:
     if pending := [each for each in records if _label(each, "status").startswith("pending-")]:
         raise UserError(
-            f"Helm takes an operation on release {release!r} for running ({_label(pending[0], 'status')}); let it end, or `helm rollback {release} "
+            f"an operation on release {release!r} is pending ({_label(pending[0], 'status')}); wait until it has ended, or run `helm rollback {release} "
             f"--namespace {namespace}`"
         )
     deployed = [each for each in records if _label(each, "status") == "deployed"]
     if not deployed:
-        there = f"; there are {', '.join(sorted(names - {''}))}" if names - {""} else ""
+        others = f"; releases: {', '.join(sorted(names - {''}))}" if names - {""} else ""
         if any(manager.startswith("argocd") for secret in secrets for manager in _managers(secret)):
-            there += ". Argo CD deploys into it, and leaves no record of Helm's: what it deploys cannot be adopted in place, but its values can (--values)"
+            others += ". Argo CD deploys into it without a record of Helm: its deployment cannot be adopted in place, but its values can be converted (--values)"
         raise UserError(
-            f"namespace {namespace!r} has no release {release!r} that Helm deployed{there}; `helm list --all-namespaces` shows all"
+            f"namespace {namespace!r} has no release {release!r} that Helm deployed{others}; `helm list --all-namespaces` shows all"
         )
     return max(deployed, key=lambda each: int(_label(each, "version") or 0))
 
 
 def _record(secret: KubernetesObject) -> dict[str, Any]:
-    """Helm's record: JSON, gzipped, in Base64, in the Base64 of every Secret."""
+    """Helm's record: JSON, gzipped, in Base64, in the Base64 of the Secret."""
     try:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         record: dict[str, Any] = json.loads(gzip.decompress(packed))
     except (KeyError, ValueError, OSError, EOFError, zlib.error):
-        raise UserError("Helm's record of the release cannot be read; does `helm status` know it?") from None
+        raise UserError("Helm's record of the release is not readable; check it with `helm status`") from None
     return record
 
 

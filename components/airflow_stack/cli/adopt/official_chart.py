@@ -1,7 +1,7 @@
-"""Values of the official chart as stack settings. Pure; what a live release adds to them is in `Live`.
+"""Converts values of the official chart to settings of a stack. Pure.
 
-The defaults named here are those of chart 1.22.0 (values.yaml). Of a live release the Secrets stay as they are and are named
-(`airflow:existingSecrets`), so that no key is copied and none changes; of a values file alone, what it holds inline becomes stack secrets.
+Defaults are those of chart 1.22.0 (values.yaml). The Secrets of a release are kept and named (`airflow:existingSecrets`), so that no key is
+copied and none changes. Inline secrets of a values file become stack secrets.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,14 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack.chart.check import TOP_LEVEL_KEYS
 from airflow_stack.choices import Executor
-from airflow_stack.cli.adopt.credential_settings import broker, database, keys
-from airflow_stack.cli.adopt.dag_settings import dags
-from airflow_stack.cli.adopt.model import Adoption, Given, Live, merged, without_secrets
-from airflow_stack.cli.adopt.other_managers import managed_by_others
-from airflow_stack.cli.adopt.workload_settings import environment, ingress, logs, workloads
 from airflow_stack.credentials import CHART_SECRETS, CREDENTIALS, FLOWER, RESULT_BACKEND, WEBSERVER_SECRET_KEY
 from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION
+
+from .credential_settings import convert_broker, convert_database, convert_keys
+from .dag_settings import convert_dags
+from .model import Adoption, ChartValues, InstalledRelease, merge, without_secrets
+from .other_managers import managed_by_others
+from .workload_settings import convert_environment, convert_ingress, convert_logs, convert_workloads
 
 ROWS = {"web.title": "config.api.instance_name"}
 """Chart value that becomes a setting as it is, by the setting's path."""
@@ -35,146 +36,148 @@ WITHOUT_SOURCE = {
     "rotation.gitSshKeyDropped": "counts from 0",
 }
 """Settings, each with those below it, that no chart value has, and why."""
-# What the program decides otherwise, and what happens to it.
+# Chart values that have no setting, because the program decides differently.
 _DROPPED = {path: each.dropped for each in CHART_SECRETS if each.dropped for path in each.inline} | {
-    "migrateDatabaseJob": "the program migrates the database by a Job of its own, before the pods start",
-    "createUserJob": "the chart's Job goes; users are rows of the database and stay",
-    "webserver.defaultUser": "the chart's Job goes; users are rows of the database and stay",
+    "migrateDatabaseJob": "the program migrates the database with its own Job, before the pods start",
+    "createUserJob": "the chart's Job is removed; users are rows of the database and stay",
+    "webserver.defaultUser": "the chart's Job is removed; users are rows of the database and stay",
     "webserverSecretKeySecretName": WEBSERVER_SECRET_KEY.dropped,
     "data.resultBackendSecretName": RESULT_BACKEND.dropped,
-    "pgbouncer": "PgBouncer goes: Airflow 3 connects to the database directly; see that it takes enough connections",
+    "pgbouncer": "PgBouncer is removed: Airflow 3 connects to the database directly; check its limit of connections",
     "triggerer.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
     "workers.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
     "workers.celery.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
     "flower.username": FLOWER.dropped,
-    "useStandardNaming": "is always on; with a release named airflow it changes no name",
+    "useStandardNaming": "is always on; for a release named airflow it changes no name",
 }
 
 
-def adopt(values: Mapping[str, Any], live: Live | None = None) -> Adoption:
-    """What becomes of a chart's values, and of a release where one runs.
+def convert(raw: Mapping[str, Any], release: InstalledRelease | None = None) -> Adoption:
+    """Settings of a stack for values of the official chart.
 
     Args:
-        values: The values that were given to the chart, defaults left out.
-        live: The release, if there is one; without it nothing is known of its Secrets and data.
+        raw: The values, without defaults.
+        release: The release with these values; None for a values file, whose Secrets and data are unknown.
     """
-    given, adoption = Given(values), Adoption()
-    if live and live.namespace != "airflow":
-        adoption.put("namespace", live.namespace)
-    executor = given.text("executor", Executor.CELERY.value)
+    values, adoption = ChartValues(raw), Adoption()
+    if release and release.namespace != "airflow":
+        adoption.set("namespace", release.namespace)
+    executor = values.take_text("executor", Executor.CELERY.value)
     if executor in list(Executor):
-        adoption.put("executor", executor)
+        adoption.set("executor", executor)
     else:
-        adoption.stops.append(f"executor: {executor!r} is not supported; supported are {', '.join(Executor)}")
-    _images(given, adoption, live)
-    dags(given, adoption, live)
-    database(given, adoption, live)
-    keys(given, adoption, live)
+        adoption.blockers.append(f"executor: {executor!r} is not supported; use one of {', '.join(Executor)}")
+    _images(values, adoption, release)
+    convert_dags(values, adoption, release)
+    convert_database(values, adoption, release)
+    convert_keys(values, adoption, release)
     if executor == Executor.CELERY:
-        broker(given, adoption, live)
-    _admin(given, adoption, live)
-    environment(given, adoption, live)
-    workloads(given, adoption)
-    ingress(given, adoption)
-    logs(given, adoption, live)
-    adoption.put("labels", given.part("labels"))
+        convert_broker(values, adoption, release)
+    _admin(values, adoption, release)
+    convert_environment(values, adoption, release)
+    convert_workloads(values, adoption)
+    convert_ingress(values, adoption)
+    convert_logs(values, adoption, release)
+    adoption.set("labels", values.take_object("labels"))
     for setting, chart_value in ROWS.items():
-        adoption.put(setting, given.text(chart_value).replace("%%", "%"))  # airflow.cfg is read with interpolation
-    if not live:  # the namespace stays whose it is, and the quota the chart's
-        adoption.put("quota", given.part("quotas"))
+        adoption.set(
+            setting, values.take_text(chart_value).replace("%%", "%")
+        )  # airflow.cfg is read with interpolation
+    if not release:  # an existing namespace keeps its owner, and the release its quota
+        adoption.set("quota", values.take_object("quotas"))
     for path, reason in _DROPPED.items():
-        adoption.drop(path, given.take(path), reason)
-    for name in given.part("extraSecrets"):
-        adoption.advice.append(
-            f"extraSecrets.{name}: make this Secret beside the stack, or leave the one that is there"
-        )
+        adoption.drop(path, values.take(path), reason)
+    for name in values.take_object("extraSecrets"):
+        adoption.notes.append(f"extraSecrets.{name}: create this Secret yourself, or keep the existing one")
     for path in ("fullnameOverride", "nameOverride"):
-        if given.take(path):
-            adoption.stops.append(
-                f"{path}: the program's release and objects are named airflow, so those under other names would be replaced"
+        if values.take(path):
+            adoption.blockers.append(
+                f"{path}: the program names release and objects airflow, so objects with other names would be replaced"
             )
-    _rest(given, adoption)
+    _rest(values, adoption)
     return adoption
 
 
-def _images(given: Given, adoption: Adoption, live: Live | None) -> None:
-    running = live.airflow_version if live else ""
+def _images(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
+    running = release.airflow_version if release else ""
     repository, tag, digest = (
-        given.text(f"images.airflow.{part}") or given.text(f"defaultAirflow{part.capitalize()}")
+        values.take_text(f"images.airflow.{part}") or values.take_text(f"defaultAirflow{part.capitalize()}")
         for part in ("repository", "tag", "digest")
     )
     tag = tag or running
-    adoption.put("images.airflow.repository", repository)
-    adoption.put("images.airflow.tag", tag if digest or tag != AIRFLOW_VERSION else None)
-    adoption.put("images.airflow.digest", digest)
-    version = given.text("airflowVersion") or running or tag.partition("-")[0]
+    adoption.set("images.airflow.repository", repository)
+    adoption.set("images.airflow.tag", tag if digest or tag != AIRFLOW_VERSION else None)
+    adoption.set("images.airflow.digest", digest)
+    version = values.take_text("airflowVersion") or running or tag.partition("-")[0]
     if version and not (tag or AIRFLOW_VERSION).startswith(version):
-        adoption.put("images.airflow.version", version)
+        adoption.set("images.airflow.version", version)
     if version.startswith(("1.", "2.")):
-        adoption.stops.append(
-            f"Airflow {version}: the program runs Airflow 3; upgrade with the chart that you have, then adopt"
+        adoption.blockers.append(
+            f"Airflow {version}: the program runs Airflow 3; upgrade with your current chart first, then adopt"
         )
     for name in ("gitSync", "statsd", "redis"):
         for part in ("repository", "tag"):
-            adoption.put(f"images.{name}.{part}", given.take(f"images.{name}.{part}"))
-    pull = [each.text("name") for each in given.items("imagePullSecrets")]
-    adoption.put("images.pullSecrets", [name for name in [*pull, given.text("registry.secretName")] if name])
+            adoption.set(f"images.{name}.{part}", values.take(f"images.{name}.{part}"))
+    pull = [each.take_text("name") for each in values.take_objects("imagePullSecrets")]
+    adoption.set("images.pullSecrets", [name for name in [*pull, values.take_text("registry.secretName")] if name])
 
 
-def _admin(given: Given, adoption: Adoption, live: Live | None) -> None:
-    user = {**given.part("webserver.defaultUser"), **given.part("createUserJob.defaultUser")}
-    if live:
+def _admin(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
+    user = {**values.take_object("webserver.defaultUser"), **values.take_object("createUserJob.defaultUser")}
+    if release:
         adoption.settings["admin"] = {"create": False}
         return
     for key in ("username", "email", "firstName", "lastName"):
-        adoption.put(f"admin.{key}", user.get(key))
+        adoption.set(f"admin.{key}", user.get(key))
     adoption.drop(
         "createUserJob.defaultUser.password", user.get("password"), "the password is generated: output adminPassword"
     )
-    given.part("createUserJob")
+    values.take_object("createUserJob")
 
 
-def _rest(given: Given, adoption: Adoption) -> None:
-    """What no rule took: unknown to the chart, a secret, or for `airflow:values`."""
-    left = given.left()
-    for key in sorted(left.keys() - TOP_LEVEL_KEYS):
-        why = (
-            "is one key with a dot in it, so it never set anything"
+def _rest(values: ChartValues, adoption: Adoption) -> None:
+    """The remaining values: unknown to the chart, a secret, or for `airflow:values`."""
+    rest = values.remaining()
+    for key in sorted(rest.keys() - TOP_LEVEL_KEYS):
+        reason = (
+            "is one key with a dot in it, so it never had an effect"
             if "." in key
-            else "is not a value of the chart, which never read it"
+            else "is not a value of the chart, so it never had an effect"
         )
         more = (
-            "; the chart's first user has the password admin, change it"
+            "; the chart's first user has the password admin: change it"
             if key.lower().startswith("defaultuser")
             else ""
         )
-        adoption.drop(key, left.pop(key), why + more)
-    kept, secret = without_secrets(merged(left, adoption.settings.pop("values", {})))
-    adoption.stops += [
-        f"{path}: looks like a secret and stands in plain text; put it into a Secret and name that in airflow:environmentFrom"
+        adoption.drop(key, rest.pop(key), reason + more)
+    kept, secret = without_secrets(merge(rest, adoption.settings.pop("values", {})))
+    adoption.blockers += [
+        f"{path}: looks like a secret in plain text; put it into a Secret and name that in airflow:environmentFrom"
         for path in secret
     ]
-    if kept := Given(kept).left():
+    if kept := ChartValues(kept).remaining():
         adoption.settings["values"] = kept
-        adoption.advice.append(f"airflow:values holds what has no setting, merged last: {', '.join(sorted(kept))}")
-
-
-def check_release(live: Live, adoption: Adoption, *, let_go: bool = False) -> None:
-    """What the chart's version, the release's name and who manages it mean for an `up`."""
-    adoption.stops += () if let_go else managed_by_others(live)
-    if live.release != "airflow":
-        adoption.stops.append(
-            f"the release is named {live.release!r} and the program's airflow: Helm cannot rename one, so this is a move, not an adoption. "
-            "Beside it, in another namespace: the same database (airflow:database.external) and the same Fernet key (airflow:fernetKey); "
-            "scale the old scheduler to 0 first, and uninstall it at the end"
+        adoption.notes.append(
+            f"airflow:values has the values without a setting, merged last: {', '.join(sorted(kept))}"
         )
-    version = live.chart_version.partition("-")[0]
+
+
+def check_release(release: InstalledRelease, adoption: Adoption, *, let_go: bool = False) -> None:
+    """Check the release's other managers, its name, and the version of its chart."""
+    adoption.blockers += () if let_go else managed_by_others(release)
+    if release.name != "airflow":
+        adoption.blockers.append(
+            f"the release is named {release.name!r}, and the program's airflow. Helm cannot rename a release, so install the stack next to it, in another "
+            "namespace, with the same database (airflow:database.external) and the same Fernet key (airflow:fernetKey). Scale the old scheduler to 0 "
+            "first, and uninstall the old release at the end"
+        )
+    version = release.chart_version.partition("-")[0]
     if version != CHART_VERSION:
-        adoption.advice.append(
-            f"chart {live.chart_version}: the first up also moves the release to chart {CHART_VERSION}; Airflow stays at {live.airflow_version}"
+        adoption.notes.append(
+            f"chart {release.chart_version}: the first `pulumi up` also upgrades the release to chart {CHART_VERSION}; Airflow stays at {release.airflow_version}"
         )
-    if live.other_releases:
-        adoption.advice.append(
-            f"namespace {live.namespace}: is shared with the Helm releases {', '.join(live.other_releases)}, which are left alone"
+    if release.other_releases:
+        adoption.notes.append(
+            f"namespace {release.namespace}: is shared with the Helm releases {', '.join(release.other_releases)}, which are left alone"
         )
-    adoption.put("createNamespace", False)
+    adoption.set("createNamespace", False)

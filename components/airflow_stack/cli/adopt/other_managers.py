@@ -1,23 +1,23 @@
-"""What else keeps a release as it is: two of them would undo each other's changes, and the other may uninstall it at the end."""
+"""Other tools that manage a release. Two managers would revert each other's changes, and the other one may uninstall the release."""
 
 from collections.abc import Iterator
 
-from airflow_stack.cli.adopt.model import Live
+from .model import InstalledRelease
 
-_FLUX = "helm.toolkit.fluxcd.io/name"  # Flux puts it on every object of a release
-# Who wrote Helm's record, by the beginning of its field manager, which is the program's name; and how it lets go.
-_LET_GO = {
-    "helm-controller": "Flux: `flux suspend helmrelease <name>`, and delete the HelmRelease where it is declared only once it is suspended, or Flux uninstalls the release",
-    "pulumi": "Pulumi: a stack has it already. If that is this program's, it is adopted; if not, `pulumi state delete <urn>` of the Release in that stack, and take it "
-    "out of that program",
-    "terraform": "Terraform: `terraform state rm <address>` of its helm_release, and take that out of the configuration",
+_FLUX = "helm.toolkit.fluxcd.io/name"  # a label that Flux sets on every object of a release
+# By the beginning of the field manager of Helm's record, which is the program's name: how to stop it.
+_STOP = {
+    "helm-controller": "Flux: run `flux suspend helmrelease <name>`. Delete the declared HelmRelease only while it is suspended, or Flux uninstalls the release",
+    "pulumi": "Pulumi: another stack has it already. If that is this program's stack, it is adopted. Otherwise run `pulumi state delete <urn>` for the "
+    "Release in that stack, and remove it from that program",
+    "terraform": "Terraform: run `terraform state rm <address>` for its helm_release, and remove it from the configuration",
 }
 
 
-def managed_by_others(live: Live) -> Iterator[str]:
-    """Why the release is not free, and what to do first."""
-    labelled = any(_FLUX in (each["metadata"].get("labels") or {}) for each in live.manifest)
-    managers = live.managers | ({"helm-controller"} if labelled else set())
-    for program, way_out in _LET_GO.items():
+def managed_by_others(release: InstalledRelease) -> Iterator[str]:
+    """The other managers, and how to stop each."""
+    labelled = any(_FLUX in (each["metadata"].get("labels") or {}) for each in release.manifest)
+    managers = release.managers | ({"helm-controller"} if labelled else set())
+    for program, fix in _STOP.items():
         if any(manager.startswith(program) for manager in managers):
-            yield f"the release is managed by {way_out}. Then run this again with --let-go"
+            yield f"the release is managed by {fix}. Then run this command again with --let-go"

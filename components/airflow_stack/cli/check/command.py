@@ -16,10 +16,11 @@ def check(
         bool, typer.Option("--policy", help="List every policy, and whether the stack complies with it.")
     ] = False,
 ) -> None:
-    """Check the settings of a stack and the policies: no cluster, no Pulumi, no secrets are needed."""
-    from airflow_stack.cli.check import render  # Pulumi's SDK takes half a second to import
-    from airflow_stack.cli.check.evaluate import check_stack
+    """Check the settings and policies of a stack, without a cluster, Pulumi or secrets."""
     from airflow_stack.policies.model import Level
+
+    from . import render  # Pulumi's SDK takes half a second to import
+    from .evaluate import check_stack
 
     checked = check_stack(Path.cwd(), stack, chart)
     if policy:

@@ -31,7 +31,7 @@ def diff(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Print every line of each object on the terminal.")] = False,
 ) -> None:
-    """Show the effects of the work tree's changes; the exit status is 0 without a change, 2 for a change, 3 for a dangerous one, 1 for an error."""
+    """Show the effects of the work tree's changes; exit status 0: no change, 2: a change, 3: a dangerous change, 1: an error."""
     from airflow_stack.cli.console import console  # these imports take longer than some commands
 
     from . import render_markdown, render_terminal

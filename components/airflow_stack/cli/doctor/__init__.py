@@ -1,1 +1,1 @@
-"""`airflow-stack doctor`: what would make `pulumi up` fail. Changes nothing."""
+"""`airflow-stack doctor`: checks before `pulumi up`. Changes nothing."""
