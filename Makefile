@@ -15,7 +15,7 @@ LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --univ
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz golden lint bench bench-real pictures generate released lock clean
+.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz mutants golden lint bench bench-real pictures generate released lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ golden: setup ## Rewrite the golden files with the current messages, all or thos
 
 fuzz: setup ## Test 10,000 arbitrary stack configurations
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py
+
+mutants: setup ## Change a sample of places, and list the changes that no unit test notices: N=300 SEED=1
+	@$(BIN)/python -m tools.mutants --number $(or $(N),300) --seed $(or $(SEED),1)
 
 lint: setup ## Check style, types and workflows
 	@$(BIN)/ruff check .
