@@ -78,6 +78,12 @@ def test_a_secret_in_the_values_is_refused(golden: Golden) -> None:
         ({"fullnameOverride": "x"}, "airflow:namespace"),
         ({"env": [{"name": "A", "value": "b"}]}, "airflow:environment"),
         ({"secret": []}, "airflow:environmentFrom"),
+        ({"airflowVersion": "3.2.0"}, "airflow:images"),
+        ({"dags": {"gitSync": {"repo": "https://github.com/acme/dags.git"}}}, "airflow:dags.repository"),
+        ({"dags": {"gitSync": {"enabled": False}}}, "airflow:dags.delivery"),
+        ({"nameOverride": "x"}, "airflow:namespace"),
+        ({"useStandardNaming": True}, "airflow:namespace"),
+        ({"migrateDatabaseJob": {"enabled": True}}, "airflow:images"),
     ],
     ids=str,
 )

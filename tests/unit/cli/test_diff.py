@@ -189,3 +189,47 @@ def test_a_newly_encrypted_secret_setting_restarts_the_readers_of_its_secret(gol
     )
     assert [finding.kind for finding in report.effects] == ["secret", "restart"]
     assert "\n".join(finding.text for finding in report.effects) == golden
+
+
+def consequences(before: RenderedStack, after: RenderedStack) -> str:
+    return "\n".join(finding.text for finding in diff_renderings("s", before, after).effects)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"image": "c"},
+        {"args": ["scheduler"]},
+        {"resources": {"requests": {"cpu": "1"}}},
+        {"volumeMounts": [{"name": "dags", "mountPath": "/dags"}]},
+        {"ports": [{"name": "ui", "containerPort": 8080}]},
+        {"livenessProbe": {"timeoutSeconds": 5}},
+        {"securityContext": {"privileged": False}},
+        {"env": [{"name": "A", "value": "1"}]},
+        {"env": [{"name": "GITSYNC_PERIOD", "value": "5s"}]},
+        {"env": [{"name": "GITSYNC_PERIOD", "value": "5s"}, {"name": "A", "value": "1"}]},
+        {"env": [{"name": "A", "value": "1"}], "image": "c", "tty": True},
+        {"tty": True},
+    ],
+    ids=lambda changed: " ".join(changed) + "".join(f" {variable['name']}" for variable in changed.get("env", [])),
+)
+def test_a_restart_has_the_reason_that_a_pod_differs(changed: dict[str, object], golden: Golden) -> None:
+    assert consequences(a_side(deployment()), a_side(deployment(**changed))) == golden
+
+
+def test_a_sidecar_or_a_label_restarts_a_pod_and_another_number_of_pods_does_not(golden: Golden) -> None:
+    more, labelled, scaled = deployment(), deployment(), deployment()
+    more["spec"]["template"]["spec"]["containers"].append({"name": "third"})
+    labelled["spec"]["template"]["metadata"] = {"labels": {"team": "data"}}
+    scaled["spec"]["replicas"] = 3
+    for name, new in (("sidecar", more), ("label", labelled), ("scaled", scaled)):
+        assert consequences(a_side(deployment()), a_side(new)) == golden(name=name)
+
+
+def test_running_tasks_get_the_seconds_of_the_pod_that_runs_them(golden: Golden) -> None:
+    local = {"settings": {**SETTINGS, "executor": "LocalExecutor"}, "resources": []}
+    for name, more in (("own", {"terminationGracePeriodSeconds": 600}), ("of Kubernetes", {})):
+        pods = deployment(), deployment(image="c")
+        for pod in pods:
+            pod["spec"]["template"]["spec"].update(more)
+        assert consequences(*(rendered_stack(local, [pod]) for pod in pods)) == golden(name=name)
