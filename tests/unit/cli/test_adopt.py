@@ -157,6 +157,13 @@ def test_one_value_is_printed_to_a_pipe_and_never_to_a_terminal(
     assert CANARY not in out + err
 
 
+def test_a_password_of_digits_is_printed_like_any_other_and_a_switch_is_none(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("data: {metadataConnection: {pass: 4711, sslmode: true}}")
+    assert run("--values", "values.yaml", "--value", "data.metadataConnection.pass") == (0, "4711", "")
+    status, out, _ = run("--values", "values.yaml", "--value", "data.metadataConnection.sslmode")
+    assert (status, out) == (1, "")
+
+
 def test_an_existing_stack_file_is_overwritten_only_with_force(run: Any, tmp_path: Path, golden: Golden) -> None:
     file = tmp_path / "Pulumi.prod.yaml"
     file.write_text("mine")

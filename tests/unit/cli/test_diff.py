@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from airflow_stack.cli.diff.compare import diff_renderings
 from airflow_stack.cli.diff.model import FieldChange, Manifest, RenderedStack, Severity, StackDiff, Totals
 from airflow_stack.cli.diff.object_changes import field_changes, normalized, object_changes
-from airflow_stack.cli.diff.quoting import HIDDEN, clean, code
+from airflow_stack.cli.diff.quoting import HIDDEN, clean, code, shown
 from airflow_stack.cli.diff.renderings import rendered_stack
 from airflow_stack.cli.diff.totals import price_per_month, read_prices, totals_of
 from airflow_stack.errors import UserError
@@ -115,6 +115,12 @@ def test_a_shown_value_neither_ends_its_code_span_nor_controls_a_terminal(value:
     assert text == "nothing" or (text[0] == text[-1] == "`" and "`" not in text[1:-1])
     assert "\n" not in text
     assert all(c.isprintable() or c == " " for c in text)
+
+
+@pytest.mark.parametrize("value", ["canary", 4711, 47.11], ids=str)
+def test_a_secret_is_hidden_whether_it_is_text_or_a_number(value: object) -> None:
+    assert shown(value, "DB_PASSWORD") == HIDDEN
+    assert str(value) not in shown({"name": "DB_PASSWORD", "value": value})
 
 
 def test_an_object_of_another_namespace_keeps_its_namespace() -> None:

@@ -31,7 +31,7 @@ def clean(text: str) -> str:
 
 def shown(value: object, name: str = "") -> str:
     """A value as text, maps and lists as JSON. Values with a secret's name are hidden."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+    if _holds_text(value):
         return HIDDEN if is_secret_name(name) else clean(str(value))
     return clean(json.dumps(_without_secrets(value, name), ensure_ascii=False))
 
@@ -44,7 +44,12 @@ def _without_secrets(value: object, name: str) -> object:
         }
     if isinstance(value, list):
         return [_without_secrets(inner, name) for inner in value]
-    return HIDDEN if isinstance(value, str) and value and is_secret_name(name) else value
+    return HIDDEN if _holds_text(value) and is_secret_name(name) else value
+
+
+def _holds_text(value: object) -> bool:
+    """Whether a value is a text or a number, such as a password of digits, and not empty."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
 
 
 def code(value: object) -> str:
