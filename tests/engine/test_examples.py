@@ -119,7 +119,7 @@ def test_a_wrong_secret_is_named_as_an_input_and_never_shown(checkout: Path, ope
     stack = open_stack("dev", project)
     for text, told in (
         (public, "gitSshKey\n        is set, but nothing uses it"),
-        (public.replace("https://github.com/acme", "git@github.com:acme"), "gitSshKey is no private key; give one in"),
+        (public.replace("https://github.com/acme", "git@github.com:acme"), "gitSshKey is no"),
     ):
         program.write_text(text)
         refused = stack.preview()
