@@ -201,32 +201,26 @@ def test_each_team_has_its_own_namespace_label_quota_and_key(
 ) -> None:
     stack = open_stack("dev", examples / "teams")
     teams = {"ingest": "40", "reports": "30", "science": "80"}
-    try:
-        comes_up_and_stays(stack)
-        outputs = stack.outputs(secrets=True)
-        assert len({outputs[team]["deployKey"] for team in teams}) == 3
-        for team, pods in teams.items():
-            assert labels(client, f"airflow-{team}")["team"] == team
-            quota = client.get(ResourceQuota, "airflow", namespace=f"airflow-{team}")
-            assert quota.spec
-            assert (quota.spec.hard or {})["pods"] == pods
-            running = client.list(Pod, namespace=f"airflow-{team}", labels={"component": "scheduler", "team": team})
-            assert list(running)
-    finally:
-        goes(stack)
+    comes_up_and_stays(stack)
+    outputs = stack.outputs(secrets=True)
+    assert len({outputs[team]["deployKey"] for team in teams}) == 3
+    for team, pods in teams.items():
+        assert labels(client, f"airflow-{team}")["team"] == team
+        quota = client.get(ResourceQuota, "airflow", namespace=f"airflow-{team}")
+        assert quota.spec
+        assert (quota.spec.hard or {})["pods"] == pods
+        running = client.list(Pod, namespace=f"airflow-{team}", labels={"component": "scheduler", "team": team})
+        assert list(running)
 
 
 def test_company_labels_are_on_every_object(open_stack: OpenStack, examples: Path, client: Client) -> None:
     stack = open_stack("dev", examples / "transforms")
-    try:
-        comes_up_and_stays(stack)
-        namespace = "airflow-labelled"
-        secrets = [each for each in client.list(Secret, namespace=namespace) if each.type != "helm.sh/release.v1"]
-        found = [each.metadata for each in secrets]
-        found += [each.metadata for each in client.list(Deployment, namespace=namespace)]
-        assert len(found) > 6
-        for metadata in [*found, client.get(Namespace, namespace).metadata]:
-            assert metadata
-            assert (metadata.labels or {}).get("example.com/cost-center") == "4711", metadata.name
-    finally:
-        goes(stack)
+    comes_up_and_stays(stack)
+    namespace = "airflow-labelled"
+    secrets = [each for each in client.list(Secret, namespace=namespace) if each.type != "helm.sh/release.v1"]
+    found = [each.metadata for each in secrets]
+    found += [each.metadata for each in client.list(Deployment, namespace=namespace)]
+    assert len(found) > 6
+    for metadata in [*found, client.get(Namespace, namespace).metadata]:
+        assert metadata
+        assert (metadata.labels or {}).get("example.com/cost-center") == "4711", metadata.name

@@ -20,11 +20,11 @@ from sandbox.sandbox_stack import SandboxStack
 ROOT = Path(__file__).parents[2]
 CHART = os.environ.get("AIRFLOW_CHART") or str(ROOT / "sandbox" / "chart")
 OpenStack = Callable[..., SandboxStack]
-# Setting of the available chart in each language, inserted before the setting of DAGs.
+# The available chart and a namespace of its own in each language, inserted before the setting of DAGs.
 PROGRAMS = {
-    "python": ("__main__.py", f'"chart": {{"path": "{CHART}"}},\n'),
-    "yaml": ("Pulumi.yaml", f'chart: {{path: "{CHART}"}}\n'),
-    "typescript": ("index.ts", f'chart: {{ path: "{CHART}" }},\n'),
+    "python": ("__main__.py", f'"chart": {{"path": "{CHART}"}}, "namespace": "example-python",\n'),
+    "yaml": ("Pulumi.yaml", f'chart: {{path: "{CHART}"}}\n\\1namespace: example-yaml\n'),
+    "typescript": ("index.ts", f'chart: {{ path: "{CHART}" }}, namespace: "example-typescript",\n'),
 }
 
 
@@ -42,7 +42,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copied(example: str, checkout: Path) -> Path:
-    """Copy of the example with the available chart."""
+    """Copy of the example with the available chart and a namespace of its own."""
     project = checkout / "examples" / example
     shutil.copytree(ROOT / "examples" / example, project, ignore=shutil.ignore_patterns("node_modules", "sdks"))
     file, chart = PROGRAMS[example]
@@ -87,14 +87,14 @@ def test_an_example_is_deployed_unchanged_and_destroyed(
         assert preview.changes["same"] > 20, "an empty preview would be unchanged too"
         assert stack.outputs() == {"url": "http://localhost:8080", "adminPassword": "[secret]"}
         assert len(stack.outputs(secrets=True)["adminPassword"]) > 12
-        namespace = client.get(Namespace, "airflow")
+        namespace = client.get(Namespace, f"example-{example}")
         assert namespace.metadata
         assert (namespace.metadata.labels or {})["team"] == "data"
     finally:
         gone = stack.destroy()
     assert gone.ok, gone.output
     assert stack.export()["deployment"].get("resources", []) == []
-    assert "airflow" not in {found.metadata.name for found in client.list(Namespace) if found.metadata}
+    assert f"example-{example}" not in {found.metadata.name for found in client.list(Namespace) if found.metadata}
 
 
 def test_wrong_inputs_are_named_and_nothing_is_created(checkout: Path, open_stack: OpenStack) -> None:

@@ -92,13 +92,9 @@ def test_the_stacks_of_this_project_pass(name: str, prepared: Opened, pack: str)
 
 def test_a_compliant_stack_is_deployed_and_the_next_preview_is_unchanged(prepared: Opened, pack: str) -> None:
     stack = prepared("dev", {})
-    try:
-        deployed = up(stack, pack)
-        assert deployed.ok, deployed.output
-        assert set(stack.preview("--policy-pack", pack).changes) == {"same"}
-    finally:
-        stack.unprotect()
-        assert stack.destroy().ok
+    deployed = up(stack, pack)
+    assert deployed.ok, deployed.output
+    assert set(stack.preview("--policy-pack", pack).changes) == {"same"}
 
 
 def test_a_stack_sets_enforcement_level_and_environment_unless_they_are_overridden(

@@ -28,23 +28,26 @@ RollOut = Callable[..., list[str]]
 ROLLOUT = "airflow-rollout-job"
 
 
+NAMESPACES = {name: f"stacks-{name}" for name in ("dev", "staging", "prod")}
+
+
 @pytest.fixture(scope="module")
-def up(open_stack: OpenStack) -> Iterator[Open]:
-    """Deploy a stack with changed settings, and destroy it after the test."""
-    opened: dict[tuple[str, str], SandboxStack] = {}
+def deployed(open_stack: OpenStack, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Deploy a stack on first use. The next test gets it as it is, or deployed again if a test failed."""
+    stacks: dict[str, SandboxStack] = {}
+    failed: dict[str, int] = {}
 
-    def bring_up(
-        name: str, changes: dict[str, Any] | None = None, secrets: dict[str, str] | None = None
-    ) -> SandboxStack:
-        place = (name, (changes or {}).get("airflow:namespace", ""))
-        stack = opened.get(place) or opened.setdefault(place, open_stack(name))
-        prepare(stack, changes or {}, secrets or {})
-        result = stack.up()
-        assert result.ok, result.output
-        return stack
+    def deploy(name: str) -> SandboxStack:
+        if failed.get(name) != request.session.testsfailed:
+            stack = stacks.get(name) or stacks.setdefault(name, open_stack(name))
+            prepare(stack, {"airflow:namespace": NAMESPACES[name]}, {})
+            result = stack.up()
+            assert result.ok, result.output
+            failed[name] = request.session.testsfailed
+        return stacks[name]
 
-    yield bring_up
-    for stack in opened.values():
+    yield deploy
+    for stack in stacks.values():
         stack.unprotect()
         gone = stack.destroy()
         assert gone.ok, gone.output
@@ -86,15 +89,17 @@ def last_changes(stack: SandboxStack) -> dict[str, str]:
     return {resource["urn"]: resource["modified"] for resource in resources if resource["custom"]}
 
 
-@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
-def test_a_stack_is_created_unchanged_and_destroyed(name: str, up: Open, client: Client, roll_out: RollOut) -> None:
-    stack = up(name)
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_a_stack_is_created_unchanged_and_destroyed(
+    name: str, deployed: Open, client: Client, roll_out: RollOut
+) -> None:
+    stack = deployed(name)
     preview = stack.preview("--diff")
     assert preview.ok, preview.output
     assert set(preview.changes) == {"same"}, preview.output
     assert preview.changes["same"] > 20, "an empty preview would be unchanged too"
     outputs = stack.outputs()
-    namespace = {"dev": "airflow", "staging": "airflow-staging", "prod": "airflow-prod"}[name]
+    namespace = NAMESPACES[name]
     assert outputs["namespace"] == namespace
     assert outputs["dagRef"] == {"dev": "main", "staging": "main", "prod": "release"}[name]
     assert roll_out(namespace) == []
@@ -104,15 +109,15 @@ def test_a_stack_is_created_unchanged_and_destroyed(name: str, up: Open, client:
     }
 
 
-def test_refresh_finds_nothing_to_change(up: Open) -> None:
-    stack = up("dev")
+def test_refresh_finds_nothing_to_change(deployed: Open) -> None:
+    stack = deployed("dev")
     refreshed = stack.refresh()
     assert refreshed.ok, refreshed.output
     assert set(refreshed.changes) == {"same"}, refreshed.output
 
 
-def test_another_branch_updates_only_the_release(up: Open) -> None:
-    stack = up("dev")
+def test_another_branch_updates_only_the_release(deployed: Open) -> None:
+    stack = deployed("dev")
     configure(stack, {"airflow:dags.branch": "develop"})
     preview = stack.preview("--diff")
     assert touched(preview) == {"update": {"airflow-release"}}, preview.output
@@ -120,8 +125,8 @@ def test_another_branch_updates_only_the_release(up: Open) -> None:
     assert touched(stack.up()) == {"update": {"airflow-release"}}
 
 
-def test_a_new_jwt_generation_changes_its_secret_and_the_release(up: Open) -> None:
-    stack = up("dev")
+def test_a_new_jwt_generation_changes_its_secret_and_the_release(deployed: Open) -> None:
+    stack = deployed("dev")
     configure(stack, {"airflow:rotation.jwt": 2})
     changed = stack.up()
     assert changed.ok, changed.output
@@ -131,8 +136,8 @@ def test_a_new_jwt_generation_changes_its_secret_and_the_release(up: Open) -> No
     }, changed.output
 
 
-def test_a_new_admin_password_reruns_the_user_job_and_does_not_change_the_release(up: Open) -> None:
-    stack = up("dev")
+def test_a_new_admin_password_reruns_the_user_job_and_does_not_change_the_release(deployed: Open) -> None:
+    stack = deployed("dev")
     before = stack.outputs(secrets=True)["adminPassword"]
     configure(stack, {"airflow:rotation.adminPassword": 2})
     changed = stack.up()
@@ -142,10 +147,10 @@ def test_a_new_admin_password_reruns_the_user_job_and_does_not_change_the_releas
     assert stack.outputs(secrets=True)["adminPassword"] != before
 
 
-def test_a_misspelt_chart_value_is_refused_before_any_change(up: Open) -> None:
-    stack = up("dev")
-    before = last_changes(stack)
-    configure(stack, {"airflow:values": {"schedulr": {"replicas": 2}}, "airflow:dags.branch": "develop"})
+def test_a_misspelt_chart_value_is_refused_before_any_change(deployed: Open) -> None:
+    stack = deployed("dev")
+    before, settings = last_changes(stack), stack.config_file.read_text()
+    configure(stack, {"airflow:values": {"schedulr": {"replicas": 2}}, "airflow:dags.branch": "other"})
     refused = stack.up()
     assert not refused.ok
     assert "airflow:values.schedulr" in refused.output
@@ -153,14 +158,15 @@ def test_a_misspelt_chart_value_is_refused_before_any_change(up: Open) -> None:
     assert "Traceback" not in refused.output
     assert refused.output.count("error:") == refused.output.count("error: stack 'dev' has 1 setting to correct")
     assert last_changes(stack) == before
+    stack.config_file.write_text(settings)
 
 
 def test_after_a_failed_rollout_the_previous_pods_keep_serving_and_the_next_upgrade_recovers(
-    up: Open, client: Client, roll_out: RollOut
+    deployed: Open, client: Client, roll_out: RollOut
 ) -> None:
-    stack = up("dev")
-    assert roll_out("airflow") == []
-    serving = ready_pods(client, "dag-processor")
+    stack = deployed("dev")
+    assert roll_out(NAMESPACES["dev"]) == []
+    serving = ready_pods(client, "dag-processor", NAMESPACES["dev"])
     assert serving
     configure(stack, {"airflow:images.gitSync.tag": "does-not-exist"})
     changed = stack.up()
@@ -168,17 +174,17 @@ def test_after_a_failed_rollout_the_previous_pods_keep_serving_and_the_next_upgr
     assert any(urn.endswith(f"::{ROLLOUT}") for urn in changed.steps["create-replacement"]), (
         "the rollout is awaited again"
     )
-    hindered = roll_out("airflow", patience=2)
+    hindered = roll_out(NAMESPACES["dev"], patience=2)
     assert any("airflow-dag-processor" in line and "ImagePullBackOff" in line for line in hindered), hindered
-    assert ready_pods(client, "dag-processor") == serving
+    assert ready_pods(client, "dag-processor", NAMESPACES["dev"]) == serving
     configure(stack, {"airflow:images": {}})
     recovered = stack.up()
     assert recovered.ok, recovered.output
-    assert roll_out("airflow") == []
+    assert roll_out(NAMESPACES["dev"]) == []
     assert set(stack.preview().changes) == {"same"}
 
 
-def ready_pods(client: Client, component: str, namespace: str = "airflow") -> set[str]:
+def ready_pods(client: Client, component: str, namespace: str) -> set[str]:
     """Names of the ready pods of a component."""
     pods = client.list(Pod, namespace=namespace, labels={"component": component})
     return {
@@ -195,35 +201,30 @@ def test_a_failed_migration_fails_up_with_its_log_and_the_next_up_recovers(open_
     fails = {"SANDBOX_JOB_FAILS": "relation dag_run is locked"}
     prepare(stack, {"airflow:namespace": "other", "airflow:environment": fails}, {})
     failed = stack.up()
-    try:
-        assert not failed.ok
-        assert "relation dag_run is locked" in failed.output, failed.output
-        assert "airflow-release" not in failed.output, "the release is unchanged"
-        assert "Traceback" not in failed.output, "Pulumi interrupts the program"
-        configure(stack, {"airflow:environment": {}})
-        recovered = stack.up()
-        assert recovered.ok, recovered.output
-    finally:
-        assert stack.destroy().ok
+    assert not failed.ok
+    assert "relation dag_run is locked" in failed.output, failed.output
+    assert "airflow-release" not in failed.output, "the release is unchanged"
+    assert "Traceback" not in failed.output, "Pulumi interrupts the program"
+    configure(stack, {"airflow:environment": {}})
+    recovered = stack.up()
+    assert recovered.ok, recovered.output
 
 
-def test_destroy_of_a_protected_stack_stops_before_any_deletion(up: Open, client: Client) -> None:
-    stack = up("prod")
+def test_destroy_of_a_protected_stack_stops_before_any_deletion(deployed: Open, client: Client) -> None:
+    stack = deployed("prod")
     before = held(stack)
-    serving = ready_pods(client, "scheduler", "airflow-prod")
+    serving = ready_pods(client, "scheduler", NAMESPACES["prod"])
     mistaken = stack.destroy()
     assert not mistaken.ok
     assert "airflow-protection" in mistaken.output
     assert "protect" in mistaken.output
     assert held(stack) == before
-    assert ready_pods(client, "scheduler", "airflow-prod") >= serving
+    assert ready_pods(client, "scheduler", NAMESPACES["prod"]) >= serving
     assert set(stack.preview().changes) == {"same"}
 
 
-def test_the_commands_of_the_output_remove_a_protected_stack(open_stack: OpenStack) -> None:
-    stack = open_stack("prod")
-    prepare(stack, {"airflow:namespace": "to-destroy"}, {})
-    assert stack.up().ok
+def test_the_commands_of_the_output_remove_a_protected_stack(deployed: Open) -> None:
+    stack = deployed("prod")
     assert stack.outputs()["toDestroy"] == "pulumi config set airflow:protect false && pulumi up && pulumi destroy"
     configure(stack, {"airflow:protect": False})
     freed = stack.up()
@@ -241,46 +242,80 @@ def held(stack: SandboxStack) -> set[tuple[str, str]]:
 CANARY = "canary-7f3a"
 
 
-@pytest.mark.parametrize("authentication", ["sshKey", "token", "githubApp"])
-def test_no_secret_appears_in_plain_text_anywhere(authentication: str, up: Open, client: Client) -> None:
-    key, secret, dags = {
-        "sshKey": ("gitSshKey", GIVEN["gitSshKey"], AUTHENTICATIONS["ssh-key"]),
-        "token": ("gitToken", f"{CANARY}-token", AUTHENTICATIONS["token"]),
-        "githubApp": ("githubAppPrivateKey", GIVEN["githubAppPrivateKey"], AUTHENTICATIONS["github-app"]),
-    }[authentication]
-    given = {f"airflow:{key}": secret, "airflow:databasePassword": f"{CANARY}-database/@%"}
-    changes: dict[str, Any] = {
-        "airflow:executor": "CeleryExecutor",
-        "airflow:dags": dags,
-        "airflow:namespace": (namespace := f"canary-{authentication.lower()}"),
-    }
-    stack = up("staging", changes, given)
-    again = [stack.preview("--diff", "--show-sames"), stack.run("config", "--config-file", str(stack.config_file))]
-    configure(stack, {f"airflow:rotation.{key}": 2 for key in ("fernet", "jwt", "apiSecret", "redisPassword")})
-    again += [stack.preview("--diff"), stack.up("--diff"), stack.preview("-v=9"), stack.refresh("--diff")]
-    again.append(stack.run("stack", "--show-ids", "--show-urns", "--stack", stack.name))
+NEW_KEYS = {f"airflow:rotation.{key}": 2 for key in ("fernet", "jwt", "apiSecret", "redisPassword")}
 
-    secrets = secret_contents(client, namespace) | generated(stack)
-    assert len(secrets) >= 12, "including generated secrets"
-    assert any(CANARY in secret for secret in secrets), "the canaries are in use"
-    assert max(secret.splitlines(), key=len) in secrets, "the key is in use"
-    helm = client.list(Secret, namespace=namespace, labels={"owner": "helm"})
-    seen = {
-        "the output of Pulumi": "\n".join(result.output for result in again),
+
+def test_no_secret_appears_in_plain_text_anywhere(open_stack: OpenStack, client: Client) -> None:
+    stack = open_stack("staging")
+    secrets: set[str] = set()
+    seen: dict[str, str] = {}
+
+    def look(results: list[PulumiResult], secret: str) -> None:
+        """Collect the current secrets, and the texts that must not contain them."""
+        for result in results:
+            assert result.ok, result.output
+        found = secret_contents(client, CANARY) | generated(stack)
+        assert len(found) >= 12, "including generated secrets"
+        assert any(f"{CANARY}-database" in each for each in found), "the canaries are in use"
+        assert max(secret.splitlines(), key=len) in found, "the key is in use"
+        secrets.update(found)
+        for where, text in places(stack, client, results).items():
+            assert text, f"nothing was read from {where}"
+            seen[where] = "\n".join([seen.get(where, ""), text])
+
+    git(stack, "ssh-key", gitSshKey=GIVEN["gitSshKey"])
+    results = [stack.up(), stack.preview("--diff", "--show-sames")]
+    look(results, GIVEN["gitSshKey"])
+
+    git(stack, "token", gitToken=f"{CANARY}-token")
+    configure(stack, NEW_KEYS)
+    results = [stack.preview("--diff"), stack.up("--diff")]
+    look(results, f"{CANARY}-token")
+
+    git(stack, "github-app", githubAppPrivateKey=GIVEN["githubAppPrivateKey"])
+    configure(stack, NEW_KEYS)
+    results = [stack.preview("-v=9"), stack.up(), stack.refresh("--diff")]
+    look(results, GIVEN["githubAppPrivateKey"])
+
+    assert "release" in unpacked(seen["the Helm release"]), "the release is unpacked"
+    for where, text in seen.items():
+        assert leaks(secrets, text) == set(), f"in {where}"
+
+
+def git(stack: SandboxStack, authentication: str, **secrets: str) -> None:
+    """Configure the authentication at the git host, and an executor with every kind of generated secret."""
+    changes = {
+        "airflow:executor": "CeleryExecutor",
+        "airflow:dags": AUTHENTICATIONS[authentication],
+        "airflow:namespace": CANARY,
+    }
+    secrets["databasePassword"] = f"{CANARY}-database/@%"
+    prepare(stack, changes, {f"airflow:{key}": value for key, value in secrets.items()})
+    content = yaml.safe_load(stack.config_file.read_text())
+    for key in {"gitSshKey", "gitToken", "githubAppPrivateKey"} - secrets.keys():
+        content["config"].pop(f"airflow:{key}", None)  # of the authentication before
+    stack.config_file.write_text(yaml.safe_dump(content))
+
+
+def places(stack: SandboxStack, client: Client, results: list[PulumiResult]) -> dict[str, str]:
+    """Every text that could contain a secret, by place."""
+    results = [
+        *results,
+        stack.run("config", "--config-file", str(stack.config_file)),
+        stack.run("stack", "--show-ids", "--show-urns", "--stack", stack.name),
+    ]
+    helm = client.list(Secret, namespace=CANARY, labels={"owner": "helm"})
+    backend = stack.config_file.parent / "pulumi"
+    return {
+        "the output of Pulumi": "\n".join(result.output for result in results),
         "the exported state": json.dumps(stack.export()),
         "the stack file": stack.config_file.read_text(),
         "the Helm release": "\n".join((secret.data or {})["release"] for secret in helm),
-        "the pods": json.dumps([pod.to_dict() for pod in client.list(Pod, namespace=namespace)]),
+        "the pods": json.dumps([pod.to_dict() for pod in client.list(Pod, namespace=CANARY)]),
         "the backend's files": "\n".join(
-            file.read_text(errors="replace")
-            for file in (stack.config_file.parent / "pulumi").rglob("*")
-            if file.is_file()
+            file.read_text(errors="replace") for file in backend.rglob("*") if file.is_file()
         ),
     }
-    assert "release" in unpacked(seen["the Helm release"]), "the release is unpacked"
-    for where, text in seen.items():
-        assert text, f"nothing was read from {where}"
-        assert leaks(secrets, text) == set(), f"in {where}"
 
 
 def secret_contents(client: Client, namespace: str) -> set[str]:

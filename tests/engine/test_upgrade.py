@@ -10,13 +10,13 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
-from lightkube import Client
-from lightkube.resources.core_v1 import Secret
+from lightkube import ApiError, Client
+from lightkube.resources.core_v1 import Namespace, Secret
 
 from sandbox import toolchain
 from sandbox.plugins.kubernetes_provider import PROVIDER
@@ -31,6 +31,14 @@ from tools.releases import RELEASED
 CHART = os.environ.get("AIRFLOW_CHART") or str(CONTRACT_CHART)
 CHANGELOG = ROOT / "CHANGELOG.md"
 PACKAGE = Path("components", "airflow_stack")
+
+
+def namespace(version: str, name: str) -> str:
+    """Namespace of a released stack."""
+    settings = yaml.safe_load((RELEASED / version / f"Pulumi.{name}.yaml").read_text())
+    return str(settings["config"].get("airflow:namespace", "airflow"))
+
+
 KEPT = sorted((file.parent.name, file.stem) for file in RELEASED.glob("*/*.json"))
 HARMLESS = {"same", "update", "create"}
 # Types that may be replaced, because they hold no data.
@@ -49,39 +57,32 @@ fate of its data: "- `{example}` is replaced: ...", or "is deleted"."""
 Deployed = Callable[..., SandboxStack]
 
 
-@pytest.fixture(scope="module")
-def background() -> Iterator[Executor]:
-    """Executor that deletes namespaces during the next test."""
-    with ThreadPoolExecutor() as pool:
-        yield pool
-
-
 @pytest.fixture
 def deployed(
     open_stack: Callable[..., SandboxStack],
+    client: Client,
     cluster: SimulatedCluster,
-    background: Executor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployed]:
     """Restore the state of a release. After the test its namespace is deleted, even if the test has failed."""
     monkeypatch.setenv("KUBECONFIG", cluster.kubeconfig)
     monkeypatch.setenv("PATH", str(toolchain.cache_folder() / "bin"), prepend=os.pathsep)
     PROVIDER.configure({"enableSecretMutable": "true"})
-    delete, requests = PROVIDER.resources["kubernetes:core/v1:Namespace"].delete, []
+    delete = PROVIDER.resources["kubernetes:core/v1:Namespace"].delete
+    namespaces: list[str] = []
 
     def restored(version: str, name: str, project: Path = ROOT) -> SandboxStack:
-        settings = RELEASED / version / f"Pulumi.{name}.yaml"
-        request = Request(id=yaml.safe_load(settings.read_text())["config"].get("airflow:namespace", "airflow"))
-        delete(request)  # the namespace of an earlier test may still be terminating
-        requests.append(request)
+        namespaces.append(own := namespace(version, name))
+        delete(Request(id=own))  # the namespace of an earlier test may still be terminating
         stack = open_stack(name, project)
-        releases.configure(stack, settings, CHART)
-        releases.restore(stack, settings.with_name(f"{name}.json"), CHART, PROVIDER.resources)
+        releases.configure(stack, RELEASED / version / f"Pulumi.{name}.yaml", CHART)
+        releases.restore(stack, RELEASED / version / f"{name}.json", CHART, PROVIDER.resources)
         return stack
 
     yield restored
-    for request in requests:
-        background.submit(delete, request)
+    for own in namespaces:  # without waiting
+        with suppress(ApiError):
+            client.delete(Namespace, own)
 
 
 def losses(name: str, version: str, steps: Mapping[str, Sequence[str]]) -> str:

@@ -51,6 +51,7 @@ args: AirflowArgs = {"dags": {"repository": "https://github.com/acme/dags.git"}}
 Airflow("airflow", args)
 """
 SETTINGS = {"dags": HTTPS, "rotation": {"fernet": 2}}
+pytestmark = pytest.mark.xdist_group("wheel")  # two environments, made once
 PULUMI_CONFIG = json.dumps({f"airflow:{key}": json.dumps(value) for key, value in SETTINGS.items()})
 
 
