@@ -1,5 +1,6 @@
 """Shared by all tests: hypothesis profiles, one simulated cluster per run, and skips of tests that cannot run here."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -35,6 +36,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
         SimulatedCluster(cluster).stop()
     shutil.rmtree(folder)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the imported modules from garbage collection: it takes a tenth of the unit tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session", autouse=True)
