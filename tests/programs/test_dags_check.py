@@ -59,7 +59,7 @@ WRONG = {
         "@dag(schedule_interval=None)\ndef article(): pass\n\narticle()\n",
         "article.py",
         7,
-        "Airflow 3 calls it schedule",
+        "in Airflow 3 its name is schedule",
     ),
     "first.py": (WHOLE.format("same"), "", 0, ""),
     "second.py": (
