@@ -188,6 +188,7 @@ DATABASE_PASSWORD = Credential(
 METADATA_CONNECTION = Credential(
     "metadata_connection", "The connection to the metadata database",
     secret=f"{RELEASE}-metadata", keys=("connection",), readers=_AIRFLOW,
+    # The second variable is the first one's name before Airflow 2.3.
     variables=("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN", "AIRFLOW_CONN_AIRFLOW_DB"),
     chart_value="data.metadataSecretName", inline=("data.metadataConnection",), part="pass",
     invented="it connects as postgres with the password postgres",

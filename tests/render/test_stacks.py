@@ -18,6 +18,7 @@ from airflow_stack.cli.helm import helm_template
 from airflow_stack.cli.manifests import record_stack, stack_manifests
 from airflow_stack.cli.recording import with_name
 from airflow_stack.cli.render.model import SECRET, shown_manifests
+from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.settings.models import Chart, Settings
 from tests.support.cases import (  # fmt: skip
     ACCESSES,
@@ -250,6 +251,18 @@ def test_a_pod_has_the_digests_of_exactly_the_secrets_that_it_reads(name: str, c
         fresh = pod == "task" or pod.endswith("-job")
         read = set() if fresh else {secret for secret, _ in secrets_read(template)} & stack.secrets.keys()
         assert borne == read, pod
+
+
+@every_stack
+def test_every_variable_with_a_credential_is_in_the_table(name: str, chart: Path) -> None:
+    found: dict[tuple[str, str], set[str]] = {}
+    for _, container in containers(rendered(name, chart).release):
+        for variable in container.get("env") or []:
+            if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
+                found.setdefault((reference["name"], reference["key"]), set()).add(variable["name"])
+    for each in CREDENTIALS:
+        if each.variables:
+            assert found.get((each.secret, each.key), set()) <= {*each.variables}, each.name
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.cli import placeholder_secrets
@@ -25,7 +26,18 @@ from airflow_stack.policies.model import RELEASE, Resource
 from airflow_stack.policies.plaintext_rules import RULES
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.secrets import ExistingSecrets, Rotation
-from tests.support.cases import AUTHENTICATIONS, BUNDLES, DATABASES, HTTPS, SSH, Config, problems, settings
+from tests.support.cases import (
+    AUTHENTICATIONS,
+    BUNDLES,
+    DATABASES,
+    HTTPS,
+    SSH,
+    Config,
+    deployed,
+    in_python,
+    problems,
+    settings,
+)
 
 TABLE = "components/airflow_stack/credentials.py"
 SECRET = "kubernetes:core/v1:Secret"
@@ -34,12 +46,13 @@ QUALIFIERS = {"fernet_given": "fernet", "git_ssh_key_dropped": "git_ssh_key"}
 """Fields of `Rotation` that qualify the generation of another field."""
 NO_SOURCE = {
     "git_host_token": "no chart reads it",
+    "git_token": "the chart reads it from a Secret only",
     "git_connections": "the bundles of a release stop an adoption",
     "github_app_private_key": "the chart has no value for it",
     "async_metadata_connection": "a step of the adoption derives it from the other connection",
     "database_password": "it is a part of the metadata connection",
 }
-"""Credentials without a value of their own in a chart, each with the reason."""
+"""Credentials that no chart value can hold, each with the reason."""
 EXISTING = [each for each in CREDENTIALS if each.existing]
 INLINE = [pytest.param(each, path, id=path) for each in CHART_SECRETS for path in each.plain_text]
 
@@ -100,6 +113,48 @@ def test_every_secret_that_a_stack_makes_has_a_row_with_its_keys(stack: str) -> 
         assert not known or keys == known, f"other keys of the Secret {name} in {TABLE}"
 
 
+ROTATED: dict[str, Config] = {
+    **{each.rotation: {each.rotation: 2} for each in CREDENTIALS if each.rotation},
+    "git_ssh_key": {"git_ssh_key": 2, "git_ssh_key_dropped": 1},  # until then the old key stays in use
+}
+PASSWORDS, FERNET_KEYS = ("one", "other"), tuple(Fernet.generate_key().decode() for _ in range(2))
+GIVEN: dict[str, tuple[tuple[str, ...], list[Config], set[str]]] = {
+    "git_token": (
+        PASSWORDS,
+        [{"dags": AUTHENTICATIONS["token"]}, {"dags": BUNDLES["bundle, token"]}],
+        {"airflow-git-credentials", "airflow-git-connections"},
+    ),
+    "database_password": (PASSWORDS, [{"database": {"external": {"host": "db"}}}], {"airflow-metadata"}),
+    "fernet_key": (FERNET_KEYS, [{"rotation": {"fernetGiven": True}}], {"airflow-fernet-key"}),
+}
+"""Two values of a given secret, the stacks that use it, and the Secrets that it is in."""
+
+
+def changed(*args: Config) -> set[str]:
+    """The Secrets that differ between two programs."""
+    old, new = (
+        {each.inputs["metadata"]["name"]: each.inputs["stringData"] for each in deployed(**config).of_type(SECRET)}
+        for config in args
+    )
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+@pytest.mark.parametrize("credential", [each for each in CREDENTIALS if each.rotation], ids=by_name)
+def test_a_new_generation_changes_the_secret_and_its_copies_alone(credential: Credential) -> None:
+    celery: Config = {"executor": "CeleryExecutor"}
+    found = changed(celery, {**celery, "rotation": ROTATED[credential.rotation]})
+    assert found == {credential.secret, *credential.copies}, f"`secret` and `copies` in {TABLE}"
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_another_given_secret_changes_its_secrets_alone(name: str) -> None:
+    values, stacks, secrets = GIVEN[name]
+    (credential,) = [each for each in SECRETS.values() if each.name == name]
+    found = set[str]().union(*(changed(*({**in_python(stack), name: value} for value in values)) for stack in stacks))
+    assert found == secrets
+    assert found <= {credential.secret, *credential.copies}, f"`secret` and `copies` in {TABLE}"
+
+
 def test_the_names_of_rows_settings_and_values_are_unique() -> None:
     for names in (
         [each.name for each in CHART_SECRETS],
@@ -132,10 +187,10 @@ def test_diff_says_what_every_rotation_means(field: str) -> None:
 
 @pytest.mark.parametrize("credential", EXISTING, ids=by_name)
 def test_diff_says_what_every_secret_of_others_means(credential: Credential) -> None:
-    (found,) = findings("existingSecrets", credential.setting, None, "theirs")
-    (back,) = findings("existingSecrets", credential.setting, "theirs", None)
-    assert "`theirs`" in found.text or "`Secret theirs`" in found.text, f"no `moved` in {TABLE}"
-    assert found.severity == back.severity
+    there = findings("existingSecrets", credential.setting, None, "theirs")
+    back = findings("existingSecrets", credential.setting, "theirs", None)
+    assert [("theirs" in each.text) for each in (*there, *back)] == [True, True], f"no `moved` in {TABLE}"
+    assert there[0].severity == back[0].severity
 
 
 def test_what_fails_running_tasks_or_loses_rows_is_dangerous_in_diff() -> None:
@@ -146,8 +201,8 @@ def test_what_fails_running_tasks_or_loses_rows_is_dangerous_in_diff() -> None:
 
 
 def test_every_credential_has_a_source_in_adopt_or_a_reason_why_not() -> None:
-    without = {each.name for each in CREDENTIALS if not each.chart_value and not each.inline}
-    assert without == NO_SOURCE.keys(), f"`chart_value` or `inline` in {TABLE}, or a reason in NO_SOURCE here"
+    without = {each.name for each in CREDENTIALS if not each.inline}
+    assert without == NO_SOURCE.keys(), f"`inline` in {TABLE}, or a reason in NO_SOURCE here"
 
 
 @pytest.mark.parametrize("credential", [each for each in EXISTING if each.chart_value], ids=by_name)
