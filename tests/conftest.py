@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from pulumi.runtime.proto.source_pb2 import StackTrace
 
+from tests.support.command import run_command  # noqa: F401
 from tests.support.golden import golden, pytest_assertrepr_compare  # noqa: F401
 
 # A stored example would make a run depend on the one before; a slow machine is no fault of an example.

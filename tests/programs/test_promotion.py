@@ -22,6 +22,7 @@ import yaml
 from airflow_stack.cli import main
 from tests.support import git_servers
 from tests.support.cases import ROOT
+from tests.support.command import Done
 from tests.support.git_servers import SshServer, git, needs_git, needs_sshd
 from tests.support.golden import Golden
 
@@ -31,15 +32,6 @@ DAG = 'from airflow.sdk import dag\n\n@dag(schedule="{}")\ndef {}(): ...\n'
 _SECONDS = 60
 _PROMOTE = ("promote", "--from", "staging", "--to", "prod")
 _HOOK = "#!/bin/sh\n{}\n"
-
-
-@dataclass
-class Done:
-    """Exit status and output of a command."""
-
-    status: int
-    out: str
-    err: str
 
 
 @dataclass

@@ -35,8 +35,8 @@ second line: of the message
 
 def parsed(file: str, *dags: Mapping[str, Any], errors: tuple[str, ...] = (), **created: int) -> dict[str, Any]:
     """An answer about one file."""
-    told = [{"text": text, "frames": dag_parser.frames(text, str(Path.cwd()))} for text in errors]
-    return {"file": str(Path.cwd() / file), "errors": told, "dags": list(dags), "created": created}
+    parsed = [{"text": text, "frames": dag_parser.frames(text, str(Path.cwd()))} for text in errors]
+    return {"file": str(Path.cwd() / file), "errors": parsed, "dags": list(dags), "created": created}
 
 
 def dag(name: str, line: int = 1, **has: bool) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def test_the_command_prints_a_line_for_each_problem_and_one_to_close(
     assert re.sub(r"[\d.]+ s\b", "<seconds> s", text) == golden(name="none")
 
 
-def test_the_command_speaks_json_and_github_when_told_to(
+def test_the_command_prints_json_and_github_annotations(
     played: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played += [{"files": 1}, parsed("a.py", dag("x", 2, tags=False))]
@@ -264,7 +264,7 @@ def test_two_at_once_install_once(uv: Path) -> None:
     assert [line.split()[0] for line in uv.read_text().splitlines()] == ["venv", "pip"]
 
 
-def test_requirements_that_cannot_be_read_are_told_by_name(uv: Path, golden: Golden) -> None:
+def test_requirements_that_cannot_be_read_are_named(uv: Path, golden: Golden) -> None:
     with pytest.raises(UserError) as refused:
         installed(Path("none.txt"))
     assert str(refused.value) == golden

@@ -3,30 +3,16 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from airflow_stack.cli import main
 from airflow_stack.cli.helm import find_helm
 from airflow_stack.errors import UserError
 from tests.support.cases import CONTRACT_CHART, ROOT, STACKS
+from tests.support.command import Command
 from tests.support.golden import Golden
-
-
-@dataclass(frozen=True)
-class Done:
-    """Exit status and output of a command."""
-
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
 
 
 @pytest.fixture
@@ -38,19 +24,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `airflow-stack` there, in this process."""
+def run(folder: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `airflow-stack` there."""
     monkeypatch.chdir(folder)
-    monkeypatch.delenv("AIRFLOW_CHART", raising=False)
-
-    def run_here(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["airflow-stack", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main.main()
-        printed = capsys.readouterr()
-        return Done(int(stopped.value.code or 0), printed.out, printed.err)
-
-    return run_here
+    return run_command
 
 
 def write(folder: Path, text: str) -> None:
@@ -59,7 +36,7 @@ def write(folder: Path, text: str) -> None:
 
 @pytest.mark.parametrize("stack", ["staging", "prod"])
 def test_a_valid_stack_is_reported_with_its_missing_secrets_on_standard_error(
-    run: Run, stack: str, golden: Golden
+    run: Command, stack: str, golden: Golden
 ) -> None:
     done = run("check", "--stack", stack)
     assert done.status == 0
@@ -67,7 +44,7 @@ def test_a_valid_stack_is_reported_with_its_missing_secrets_on_standard_error(
     assert done.out + done.err == golden
 
 
-def test_a_stack_without_a_repository_is_refused_with_the_command(run: Run, golden: Golden) -> None:
+def test_a_stack_without_a_repository_is_refused_with_the_command(run: Command, golden: Golden) -> None:
     done = run("check", "--stack", "dev")
     assert (done.status, done.out) == (1, "")
     assert "airflow:dags.repository" in done.err
@@ -75,7 +52,7 @@ def test_a_stack_without_a_repository_is_refused_with_the_command(run: Run, gold
 
 
 def test_a_wrong_stack_ends_in_one_message_on_standard_error_with_all_errors(
-    run: Run, folder: Path, golden: Golden
+    run: Command, folder: Path, golden: Golden
 ) -> None:
     write(folder, "config:\n  airflow:sise: small\n  airflow:dags: {repository: x}\n  airflow:gitToken: hunter2\n")
     for command in ("check", "render"):
@@ -87,13 +64,13 @@ def test_a_wrong_stack_ends_in_one_message_on_standard_error_with_all_errors(
         assert done.err == golden(name="both commands")
 
 
-def test_an_unknown_stack_is_refused_with_the_existing_ones(run: Run, golden: Golden) -> None:
+def test_an_unknown_stack_is_refused_with_the_existing_ones(run: Command, golden: Golden) -> None:
     done = run("check", "--stack", "staggign")
     assert (done.status, done.out) == (1, "")
     assert done.err == golden
 
 
-def test_a_stack_may_be_named_with_its_organization(run: Run) -> None:
+def test_a_stack_may_be_named_with_its_organization(run: Command) -> None:
     assert run("check", "--stack", "organization/airflow/prod").status == 0
 
 
@@ -103,7 +80,7 @@ def test_a_stack_may_be_named_with_its_organization(run: Run) -> None:
      "config:\n  5: x", "config:\n  airflow:values: {a: " + "9" * 5000 + "}", "config:\n  airflow:labels: &a {a: *a}"],
     ids=lambda text: text[:30],
 )  # fmt: skip
-def test_an_invalid_stack_file_is_refused_without_a_traceback(run: Run, folder: Path, text: str) -> None:
+def test_an_invalid_stack_file_is_refused_without_a_traceback(run: Command, folder: Path, text: str) -> None:
     write(folder, text)
     done = run("check", "--stack", "mine")
     assert (done.status, done.out) == (1, "")
@@ -111,7 +88,7 @@ def test_an_invalid_stack_file_is_refused_without_a_traceback(run: Run, folder: 
     assert "Traceback" not in done.err
 
 
-def test_a_nested_encrypted_value_is_refused(run: Run, folder: Path, golden: Golden) -> None:
+def test_a_nested_encrypted_value_is_refused(run: Command, folder: Path, golden: Golden) -> None:
     secure = "{secure: v1:abc}"
     write(folder, f"config:\n  airflow:dags: {{repository: git@github.com:a/b}}\n  airflow:values: {{a: [{secure}]}}\n")
     done = run("check", "--stack", "mine")
@@ -120,7 +97,7 @@ def test_a_nested_encrypted_value_is_refused(run: Run, folder: Path, golden: Gol
     assert done.err == golden
 
 
-def test_an_encrypted_secret_is_accepted_without_decryption(run: Run, folder: Path) -> None:
+def test_an_encrypted_secret_is_accepted_without_decryption(run: Command, folder: Path) -> None:
     secure = "{secure: v1:abc}"
     write(folder, f"config:\n  airflow:dags: {{repository: git@github.com:a/b}}\n  airflow:gitSshKey: {secure}\n")
     done = run("check", "--stack", "mine")
@@ -128,14 +105,14 @@ def test_an_encrypted_secret_is_accepted_without_decryption(run: Run, folder: Pa
 
 
 @pytest.mark.parametrize("command", ["check", "render"])
-def test_a_missing_chart_is_reported(run: Run, command: str, golden: Golden) -> None:
+def test_a_missing_chart_is_reported(run: Command, command: str, golden: Golden) -> None:
     done = run(command, "--stack", "staging", "--chart", "charts/none.tgz")
     assert (done.status, done.out) == (1, "")
     assert done.err == golden
 
 
 def test_values_are_checked_with_the_chart_in_the_option(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
+    run: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     write(
         folder,
@@ -147,7 +124,7 @@ def test_values_are_checked_with_the_chart_in_the_option(
     assert run("check", "--stack", "mine").status == 1
 
 
-def test_without_helm_render_fails_with_the_fix(run: Run, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
+def test_without_helm_render_fails_with_the_fix(run: Command, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("AIRFLOW_STACK_CACHE", "/nowhere")
     done = run("render", "--stack", "staging", "--chart", str(CONTRACT_CHART))
@@ -166,7 +143,7 @@ def helm() -> str:
 
 @pytest.mark.usefixtures("helm")
 @pytest.mark.parametrize("stack", ["staging", "prod"])
-def test_render_prints_every_manifest_of_a_stack_and_nothing_else(run: Run, stack: str) -> None:
+def test_render_prints_every_manifest_of_a_stack_and_nothing_else(run: Command, stack: str) -> None:
     done = run("render", "--stack", stack, "--chart", str(CONTRACT_CHART))
     assert (done.status, done.err) == (0, "")
     manifests = list(yaml.safe_load_all(done.out))
@@ -180,7 +157,7 @@ def test_render_prints_every_manifest_of_a_stack_and_nothing_else(run: Run, stac
 
 
 @pytest.mark.usefixtures("helm")
-def test_render_quotes_text_that_looks_like_a_boolean(run: Run, folder: Path) -> None:
+def test_render_quotes_text_that_looks_like_a_boolean(run: Command, folder: Path) -> None:
     write(
         folder,
         "config:\n  airflow:dags: {repository: git@github.com:a/b}\n  airflow:labels: {approved: 'y', late: 'no'}\n",

@@ -96,9 +96,9 @@ def test_the_issue_is_open_while_a_stack_drifts_and_closed_once_all_match(
     found: dict[str, str], done: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: Kept = []
-    told: Callable[..., Any] = lambda name: lambda *_: kept.append(name)  # noqa: E731
-    monkeypatch.setattr(git_host.GitHub, "issue", told("issue"))
-    monkeypatch.setattr(git_host.GitHub, "close_issue", told("close"))
+    records: Callable[..., Any] = lambda name: lambda *_: kept.append(name)  # noqa: E731
+    monkeypatch.setattr(git_host.GitHub, "issue", records("issue"))
+    monkeypatch.setattr(git_host.GitHub, "close_issue", records("close"))
     monkeypatch.setattr(command, "read_folder", lambda _: found)
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/airflow")
     monkeypatch.setenv("RUN_URL", "https://x/1")

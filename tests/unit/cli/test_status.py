@@ -1,13 +1,12 @@
 """Problems of pods, found in pods, events and log lines recorded from real failures."""
 
-import sys
-
 import pytest
 
-from airflow_stack.cli import main, stack_cluster
+from airflow_stack.cli import stack_cluster
 from airflow_stack.cli.logs.model import ContainerLog, container_logs
 from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.cli.pod_state import pulled_images, state_of
+from tests.support.command import Command, Done
 from tests.support.golden import Golden
 from tests.support.recorded_pods import (
     BACK_OFF,
@@ -21,36 +20,32 @@ from tests.support.recorded_pods import (
     pod,
 )
 
-# -- the command
+
+@pytest.fixture
+def status(run_command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `airflow-stack status` on this namespace."""
+
+    def run(reader: NamespaceReader) -> Done:
+        monkeypatch.setattr(stack_cluster, "namespace_reader", lambda *_: reader)
+        return run_command("status", "--stack", "dev")
+
+    return run
 
 
-def status(reader: NamespaceReader, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Run `airflow-stack status` here; return its exit status."""
-    monkeypatch.setattr(stack_cluster, "namespace_reader", lambda *_: reader)
-    monkeypatch.setattr(sys, "argv", ["airflow-stack", "status", "--stack", "dev"])
-    with pytest.raises(SystemExit) as stopped:
-        main.main()
-    return int(stopped.value.code or 0)
-
-
-def test_the_table_has_every_pod_and_a_problem_sets_the_exit_status(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_table_has_every_pod_and_a_problem_sets_the_exit_status(status: Command) -> None:
     refused = "fatal: could not read from remote\ngit@host: Permission denied (publickey)."
     crashing = pod("dag-processor", "git-sync-init", BACK_OFF, restarts=3, age=600)
-    pods = [pod("scheduler", "unused", RUNNING), crashing]
-    assert status(RecordedNamespace(pods, lines=refused), monkeypatch) == 1
-    printed = capsys.readouterr().out
-    assert "dag-processor" in printed
-    assert "scheduler" in printed
-    assert "ssh-ed25519 AAAA" in printed
+    done = status(RecordedNamespace([pod("scheduler", "unused", RUNNING), crashing], lines=refused))
+    assert done.status == 1
+    assert "dag-processor" in done.out
+    assert "scheduler" in done.out
+    assert "ssh-ed25519 AAAA" in done.out
 
 
-def test_a_namespace_without_pods_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Golden
-) -> None:
-    assert status(RecordedNamespace(), monkeypatch) == 1
-    assert capsys.readouterr().err == golden
+def test_a_namespace_without_pods_is_an_error(status: Command, golden: Golden) -> None:
+    done = status(RecordedNamespace())
+    assert done.status == 1
+    assert done.err == golden
 
 
 def test_logs_are_those_of_every_attempt_of_a_container_that_has_started() -> None:

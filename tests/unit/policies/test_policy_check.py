@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,34 +9,29 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_stack.cli import main
 from airflow_stack.policies.model import RELEASE, Environment, Rule
 from airflow_stack.policies.rules import RULES
 from tests.support.cases import HTTPS, ROOT, Config
+from tests.support.command import Command, Done
 from tests.support.golden import Golden
 from tests.support.policy_cases import CANARY, CASES
 
 BY_NAME = {rule.name: rule for rule in RULES}
-Check = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
-    """Run `airflow-stack check` on a stack with these settings; exit status, standard output and standard error."""
+def check(tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `airflow-stack check` on a stack with these settings."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("AIRFLOW_CHART", raising=False)
 
-    def run(config: Config, *options: str) -> tuple[int, str, str]:
+    def run(config: Config, *options: str) -> Done:
         (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": {"airflow:dags": HTTPS, **config}}))
-        monkeypatch.setattr(sys, "argv", ["airflow-stack", "check", "--stack", "mine", *options])
-        with pytest.raises(SystemExit) as stopped:
-            main.main()
-        return int(stopped.value.code or 0), *capsys.readouterr()
+        return run_command("check", "--stack", "mine", *options)
 
     return run
 
 
-def test_check_refuses_the_same_as_the_engine_without_an_engine(check: Check, golden: Golden) -> None:
+def test_check_refuses_the_same_as_the_engine_without_an_engine(check: Command, golden: Golden) -> None:
     violation = {"airflow:environment": {"STRIPE_API_KEY": CANARY}}
     status, out, err = check(violation)
     assert (status, out) == (1, "")
@@ -53,7 +47,7 @@ def test_check_refuses_the_same_as_the_engine_without_an_engine(check: Check, go
     assert err == golden(name="no such rule")
 
 
-def test_check_lists_every_rule_with_its_source(check: Check, golden: Golden) -> None:
+def test_check_lists_every_rule_with_its_source(check: Command, golden: Golden) -> None:
     status, out, _ = check({"policies:levels": {"resources-set": "disabled"}}, "--policy")
     assert status == 0
     assert [rule.name for rule in RULES if rule.name not in out or rule.source not in out] == []
