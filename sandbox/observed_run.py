@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -50,7 +51,8 @@ def run_observed(command: Sequence[str], folder: Path, env: Mapping[str, str], l
                         print_observation(seen)
                         if seen.problems:
                             interrupted = _interrupt(process, "This problem does not resolve itself.")
-                    _wait(process)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_POLL_SECONDS)
                     if not interrupted:
                         _print_lines(lines)
                 except KeyboardInterrupt:
@@ -67,13 +69,6 @@ def _interrupt(process: subprocess.Popen[bytes], reason: str) -> bool:
     say(f"{reason} Stopping Pulumi, which first saves its state.", "yellow")
     process.send_signal(signal.SIGINT)
     return True
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_POLL_SECONDS)
-    except subprocess.TimeoutExpired:
-        return
 
 
 def print_observation(seen: PodObservation) -> None:

@@ -7,8 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sandbox.plugins.property_values import Properties, Value
 from sandbox.plugins.protocol import PluginError
@@ -52,7 +51,7 @@ class KubernetesApi:
     """API of the cluster in KUBECONFIG."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._client = threading.Lock(), cast("Client | None", None)
         self._found: dict[tuple[str, str], tuple[str, bool]] = dict(_KINDS)
 
     def serves_kind(self, api_version: str, kind: str) -> bool:
@@ -141,22 +140,18 @@ class KubernetesApi:
             raise KubernetesApiError(404, f'no matches for kind "{kind}" in version "{api_version}"', "NoMatch")
         return self._found[api_version, kind]
 
-    @cached_property
-    def _client(self) -> "Client":
+    def _connection(self) -> "Client":
         from lightkube.config.client_adapter import Client, ConnectionParams
 
-        from airflow_stack.cli.kubernetes_client import select_context
+        from airflow_stack.cli.kubernetes_client import ClusterError, select_context
 
-        return Client(select_context(None, None, os.environ), ConnectionParams(trust_env=False))
-
-    def _connection(self) -> "Client":
-        from airflow_stack.cli.kubernetes_client import ClusterError
-
-        try:
-            with self._lock:  # cached_property is not thread-safe
-                return self._client
-        except ClusterError as error:
-            raise _unreachable(error) from error
+        with self._lock:
+            try:
+                settings = ConnectionParams(trust_env=False)
+                self._client = self._client or Client(select_context(None, None, os.environ), settings)
+            except ClusterError as error:
+                raise _unreachable(error) from error
+        return self._client
 
     def _send(
         self,

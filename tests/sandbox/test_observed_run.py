@@ -10,9 +10,9 @@ from sandbox import observed_run
 from sandbox.pod_watch import PodObservation
 
 PULUMI = """
-import signal, sys, time
+import os, signal, sys, time
 def end(*_):
-    print("cancelled, state saved", flush=True)
+    os.write(1, b"cancelled, state saved\\n")  # `print` may be running
     sys.exit(1)
 signal.signal(signal.SIGINT, end)
 print("updating", flush=True)
