@@ -16,7 +16,7 @@ from tests.support.golden import golden, pytest_assertrepr_compare  # noqa: F401
 
 # A stored example would make a run depend on the one before; a slow machine is no fault of an example.
 _COMMON = hypothesis.settings(database=None, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("normal", _COMMON, max_examples=100, derandomize=True)
+hypothesis.settings.register_profile("normal", _COMMON, max_examples=40, derandomize=True)
 hypothesis.settings.register_profile("long", _COMMON, max_examples=10_000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 

@@ -21,7 +21,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
@@ -154,17 +154,23 @@ def mutants_of(room: str, path: Path) -> Iterator[Mutant]:
             yield Mutant(room, str(path.relative_to(ROOT)), node.lineno, operator, before, text, other)
 
 
+@cache
+def by_operator(room: str) -> dict[str, list[Mutant]]:
+    """Every mutant of a room, by operator."""
+    mutants: dict[str, list[Mutant]] = defaultdict(list)
+    for path in (ROOT / PACKAGE / part for part in ROOMS[room]):
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            for mutant in mutants_of(room, file):
+                mutants[mutant.operator].append(mutant)
+    return mutants
+
+
 def sample(number: int, seed: int) -> list[Mutant]:
     """As many mutants of each room, and within a room of each operator as far as there are any."""
     chosen = []
-    for position, (room, parts) in enumerate(ROOMS.items()):
+    for position, room in enumerate(ROOMS):
         choice = random.Random(f"{seed} {room}")  # noqa: S311 a repeatable sample
-        operators: dict[str, list[Mutant]] = defaultdict(list)
-        for part in parts:
-            path = ROOT / PACKAGE / part
-            for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-                for mutant in mutants_of(room, file):
-                    operators[mutant.operator].append(mutant)
+        operators = {operator: mutants.copy() for operator, mutants in by_operator(room).items()}
         for found in operators.values():
             choice.shuffle(found)
         wanted = number // len(ROOMS) + (position < number % len(ROOMS))
