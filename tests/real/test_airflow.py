@@ -117,8 +117,9 @@ def test_a_task_survives_an_upgrade(project: Project) -> None:
         lambda tasks: [task.state for task in tasks] == ["running"],
     )
     host, serving = project.airflow.tasks("waits", run)[0].host, pods_of(project, "api-server")
-    project.up(components={"apiServer": {"memory": "1600Mi"}})
+    project.up(components={"apiServer": {"memory": "1600Mi"}}, web={"title": "Team A's Airflow"})
     assert not serving.keys() & pods_of(project, "api-server").keys(), "the upgrade replaces the API server"
+    assert project.airflow.title() == "Team A's Airflow"
     assert [(task.state, task.host) for task in project.airflow.tasks("waits", run)] == [("running", host)]
     project.airflow.set_variable("go_on", "yes")
     assert [task.host for task in project.airflow.ends_green("waits", run)] == [host]

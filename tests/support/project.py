@@ -74,6 +74,10 @@ class Airflow(AirflowApi):
         """Extra field of a connection, which is stored encrypted."""
         return str(self._call("GET", f"/api/v2/connections/{name}")["extra"])
 
+    def title(self) -> str:
+        """Name of the deployment on every page of the UI."""
+        return str(self._call("GET", "/ui/config")["instance_name"])
+
     def set_variable(self, key: str, value: str) -> None:
         """Create a variable."""
         self._call("POST", "/api/v2/variables", {"key": key, "value": value})
