@@ -17,8 +17,10 @@ from pulumi_policy.proxy import UnknownValueError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "components"))  # Pulumi adds only the pack's own folder
 
+from airflow_stack.choices import Tier
 from airflow_stack.errors import UserError
-from airflow_stack.policies.model import UNKNOWN, Environment, NotYetKnownError, Resource, Rule
+from airflow_stack.names import PROJECT
+from airflow_stack.policies.model import UNKNOWN, NotYetKnownError, Resource, Rule
 from airflow_stack.policies.rules import CONFIG, RULES, chosen
 
 
@@ -38,14 +40,14 @@ def _plain_item(value: Mapping[str, object] | Sequence[object], key: str | int) 
         return UNKNOWN
 
 
-def validation(rule: Rule, environment: Environment) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
+def validation(rule: Rule, tier: Tier) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     """The rule in the form of the SDK."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         props = {key: _plain_item(args.props, key) for key in args.props}
         resource = Resource(args.resource_type, args.name, props, args.opts.protect, args.urn)
         try:
-            for violation in rule.violations(resource, environment):
+            for violation in rule.violations(resource, tier):
                 report(f"{violation}\nsee: {rule.source}", None)
         except NotYetKnownError as unknown:
             args.not_applicable(f"{unknown} is unknown until deployment, which checks it again")
@@ -59,7 +61,8 @@ def main() -> None:
     settings = {"environment": config.get("environment"), "levels": config.get_object("levels")}
     try:
         # Without a stack, for example when the pack is published, every rule has its own level.
-        choice = chosen(os.environ.get("PULUMI_STACK", ""), {key: value for key, value in settings.items() if value})
+        given = {key: value for key, value in settings.items() if value}
+        choice = chosen(os.environ.get("PULUMI_STACK", ""), given, pulumi.Config(PROJECT).get("tier"))
     except UserError as error:
         sys.exit(f"error: {error}")
     PolicyPack(
@@ -68,7 +71,7 @@ def main() -> None:
             ResourceValidationPolicy(
                 rule.name,
                 rule.description,
-                validation(rule, choice.environment),
+                validation(rule, choice.tier),
                 EnforcementLevel(choice.level(rule).value),
                 url=rule.source,
             )

@@ -16,6 +16,7 @@ from .choices import (
     GitHost,
     Size,
     SslMode,
+    Tier,
 )
 
 
@@ -340,6 +341,8 @@ class AirflowArgs(TypedDict):
 
     dags: DagsArgs
     """The DAG repository."""
+    tier: NotRequired[Tier]
+    """Deployment tier: selects the policies, and is a label of the namespace. Left out: by the stack's name, without the label."""
     executor: NotRequired[Executor]
     """Place where tasks run."""
     size: NotRequired[Size]

@@ -76,6 +76,17 @@ class AccessMode(StrEnum):
     """Read and write by one node: for a cluster of one node."""
 
 
+class Tier(StrEnum):
+    """Deployment tiers of a stack. The policies of each differ (`policies/`)."""
+
+    PRODUCTION = "production"
+    """Permanent data and real users: every policy, and those for production."""
+    STAGING = "staging"
+    """Merged commits before their release."""
+    DEVELOPMENT = "development"
+    """Anything else."""
+
+
 class SslMode(StrEnum):
     """PostgreSQL's `sslmode` (https://www.postgresql.org/docs/current/libpq-ssl.html)."""
 

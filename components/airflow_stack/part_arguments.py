@@ -34,6 +34,8 @@ def namespace(settings: Settings, deferred: Deferred) -> AirflowNamespaceArgs:
         "labels": dict(settings.labels),
         "create": settings.create_namespace,
     }
+    if settings.tier:
+        args["tier"] = settings.tier
     if settings.quota:
         args["quota"] = settings.quota
     return args

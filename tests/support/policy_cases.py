@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_stack.policies.model import RELEASE, Environment, Resource
+from airflow_stack.choices import Tier
+from airflow_stack.policies.model import RELEASE, Resource
 
 CANARY = "canary-5e1b"
 RESOURCES = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
@@ -19,7 +20,7 @@ class Case:
 
     bad: list[Resource]
     good: list[Resource]
-    environment: Environment = Environment.DEVELOPMENT
+    tier: Tier = Tier.DEVELOPMENT
 
 
 def release(values: dict[str, Any] | None = None, **inputs: Any) -> Resource:
@@ -55,7 +56,7 @@ def namespace(level: str | None, protect: bool = False) -> Resource:
     return Resource("kubernetes:core/v1:Namespace", "ns", {"metadata": {"labels": labels}}, protect)
 
 
-_PRODUCTION, _STAGING = Environment.PRODUCTION, Environment.STAGING
+_PRODUCTION, _STAGING = Tier.PRODUCTION, Tier.STAGING
 _NAMED = {"fernetKeySecretName": "a", "apiSecretKeySecretName": "b", "jwtSecretName": "c"}
 _POSTGRES: dict[str, Any] = {"kind": "apps/v1:StatefulSet", "image": "registry.example.com:5000/library/postgres:16.10"}
 _CHART_COMPONENTS = ("apiServer", "scheduler", "dagProcessor", "triggerer", "statsd")

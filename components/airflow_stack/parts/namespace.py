@@ -17,6 +17,8 @@ class AirflowNamespaceArgs(TypedDict):
     """False for an existing namespace: no resource is created."""
     labels: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Labels of the namespace and of the objects in it."""
+    tier: NotRequired[str]
+    """Deployment tier, as the label `airflow-stack/tier` of the namespace; left out: none."""
     quota: NotRequired[Mapping[str, pulumi.Input[str]]]
     """`hard` of a ResourceQuota; left out: none."""
 
@@ -45,11 +47,12 @@ class AirflowNamespace(pulumi.ComponentResource):
             f"pod-security.kubernetes.io/{mode}": "restricted"  # https://kubernetes.io/docs/concepts/security/pod-security-standards/
             for mode in ("enforce", "audit", "warn")
         }
+        tier = {"airflow-stack/tier": args["tier"]} if "tier" in args else {}
         namespace = KubernetesObject(
             f"{name}-namespace",
             "v1",
             "Namespace",
-            {"metadata": {"name": args["name"], "labels": {**labels, **level}}},
+            {"metadata": {"name": args["name"], "labels": {**labels, **tier, **level}}},
             child,
         )
         self.resource = namespace

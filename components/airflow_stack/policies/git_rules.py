@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .model import Environment, Resource, Rule, Violation, at, leaves, truth
+from airflow_stack.choices import Tier
+
+from .model import Resource, Rule, Violation, at, leaves, truth
 
 _CHART_BRANCH = "v2-2-stable"  # the chart's default of branch and ref (1.22.0, values.yaml)
 _SSH = re.compile(r"^(ssh://|[\w.-]+@[^/:]+:)")
@@ -105,13 +107,13 @@ RULES = (
         "Production follows a release, not the development branch.",
         "https://github.com/apache/airflow/issues/42918",
         _production_ref,
-        only=Environment.PRODUCTION,
+        only=Tier.PRODUCTION,
     ),
     Rule(
         "staging-ref",
         "Staging follows merged commits, not a release.",
         "https://airflow.apache.org/docs/apache-airflow/stable/best-practices.html#staging-environment",
         _staging_ref,
-        only=Environment.STAGING,
+        only=Tier.STAGING,
     ),
 )  # fmt: skip

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from airflow_stack.choices import Tier
+
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
@@ -18,14 +20,6 @@ class Level(StrEnum):
     MANDATORY = "mandatory"
     ADVISORY = "advisory"
     DISABLED = "disabled"
-
-
-class Environment(StrEnum):
-    """Purpose of a stack."""
-
-    PRODUCTION = "production"
-    STAGING = "staging"
-    DEVELOPMENT = "development"
 
 
 class Unknown:
@@ -81,23 +75,23 @@ Check = Callable[[Resource], Iterator[Violation]]
 
 @dataclass(frozen=True)
 class Rule:
-    """A requirement for every stack, or for every stack of one environment."""
+    """A requirement for every stack, or for every stack of one tier."""
 
     name: str
     description: str
     source: str
     """Public issue or document behind the rule."""
     check: Check
-    only: Environment | None = None
+    only: Tier | None = None
     level: Level = Level.MANDATORY
 
-    def violations(self, resource: Resource, environment: Environment) -> list[Violation]:
+    def violations(self, resource: Resource, tier: Tier) -> list[Violation]:
         """Violations of the rule by a resource.
 
         Raises:
             NotYetKnownError: the result depends on a value that a preview cannot know.
         """
-        return list(self.check(resource)) if self.only in (None, environment) else []
+        return list(self.check(resource)) if self.only in (None, tier) else []
 
 
 def at(props: Mapping[str, Any], path: str, default: object = None) -> Any:  # noqa: ANN401  as above

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from airflow_stack.choices import Tier
 from airflow_stack.credentials import CREDENTIALS
 
-from .model import Environment, Resource, Rule, Violation, at, truth
+from .model import Resource, Rule, Violation, at, truth
 from .workload_rules import NAMESPACE, containers
 
 _POSTGRES = re.compile(r"(^|/)(postgres|postgresql)([:@]|$)")
@@ -62,7 +63,7 @@ def _protected(resource: Resource) -> Iterator[Violation]:
         )
 
 
-_PRODUCTION = Environment.PRODUCTION
+_PRODUCTION = Tier.PRODUCTION
 RULES = (
     Rule("production-database", "The production database survives the loss of a node.", "https://github.com/apache/airflow/issues/55823", _database, _PRODUCTION),
     Rule("production-logs", "Production logs outlive their pods.", "https://github.com/apache/airflow/issues/29963", _logs, _PRODUCTION),

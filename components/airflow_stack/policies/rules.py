@@ -1,8 +1,8 @@
-"""All rules, and a stack's settings for them: its environment, and the level of each rule.
+"""All rules, and a stack's settings for them: its tier, and the level of each rule.
 
-The settings are in the stack file, in a namespace that the program does not read:
+The settings are in the stack file, the levels in a namespace that the program does not read:
 
-    policies:environment: production
+    airflow:tier: production
     policies:levels: {resources-set: advisory, pod-security: disabled}
 """
 
@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from airflow_stack.choices import Tier
 from airflow_stack.errors import UserError
 
 from . import chart_rules, git_rules, plaintext_rules, production_rules, workload_rules
-from .model import Environment, Level, Resource, Rule, Violation
+from .model import Level, Resource, Rule, Violation
+from .tiers import by_name
 
 RULES: tuple[Rule, ...] = (
     *chart_rules.RULES,
@@ -24,10 +26,7 @@ RULES: tuple[Rule, ...] = (
 )
 CONFIG = "policies"
 """Namespace of the stack's settings."""
-_BY_NAME = {
-    **dict.fromkeys(("prod", "production", "live"), Environment.PRODUCTION),
-    **dict.fromkeys(("staging", "stage"), Environment.STAGING),
-}
+_TIER = "airflow:tier"
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Choice:
-    """Environment of a stack, and its levels of rules."""
+    """Tier of a stack, and its levels of rules."""
 
-    environment: Environment
+    tier: Tier
     levels: Mapping[str, Level] = field(default_factory=dict)
+    source: str = ""
+    """The setting that says so; empty: the stack's name."""
+
+    def __str__(self) -> str:
+        """The tier, and where it comes from."""
+        return f"{self.tier} by {self.source}" if self.source else f"{self.tier} by the stack's name; {_TIER} sets it"
 
     def level(self, rule: Rule) -> Level:
-        """Level of a rule; `disabled` for a rule of another environment."""
-        return self.levels.get(rule.name, rule.level) if rule.only in (None, self.environment) else Level.DISABLED
+        """Level of a rule; `disabled` for a rule of another tier."""
+        return self.levels.get(rule.name, rule.level) if rule.only in (None, self.tier) else Level.DISABLED
 
     def judge(self, resources: Iterable[Resource]) -> list[Finding]:
         """All violations, mandatory rules first."""
@@ -60,19 +65,20 @@ class Choice:
             for rule in rules
             if self.level(rule) is not Level.DISABLED
             for resource in everything
-            for violation in rule.violations(resource, self.environment)
+            for violation in rule.violations(resource, self.tier)
         ]
 
 
-def chosen(stack: str, config: Mapping[str, object]) -> Choice:
-    """The environment and levels of a stack. By default the stack's name decides the environment, and each rule has its own level.
+def chosen(stack: str, config: Mapping[str, object], tier: object = None) -> Choice:
+    """The tier and levels of a stack. By default the stack's name decides the tier, and each rule has its own level.
 
     Args:
         stack: Name of the stack.
         config: Its settings in the namespace `policies`.
+        tier: Its setting `airflow:tier`.
 
     Raises:
-        UserError: a setting is unknown or has an invalid value.
+        UserError: a setting is unknown or has an invalid value, or two settings name different tiers.
     """
     if unknown := sorted(config.keys() - {"environment", "levels"}):
         raise _wrong(
@@ -81,14 +87,21 @@ def chosen(stack: str, config: Mapping[str, object]) -> Choice:
             ("environment", "levels"),
             f"pulumi config rm {CONFIG}:{unknown[0]}",
         )
-    environment = config.get("environment") or _BY_NAME.get(stack.rsplit("/", 1)[-1].lower(), Environment.DEVELOPMENT)
-    if environment not in list(Environment):
+    given = {_TIER: tier or None, f"{CONFIG}:environment": config.get("environment") or None}
+    for key, value in given.items():
+        if value not in (None, *Tier):
+            raise UserError(
+                f"{key} cannot be {value!r}\nallowed: {', '.join(Tier)}\nfix: pulumi config set {key} production"
+            )
+    if None not in given.values() and len(set(given.values())) > 1:
         raise _wrong(
             "environment",
-            f"cannot be {environment!r}",
-            Environment,
-            f"pulumi config set {CONFIG}:environment production",
+            f"is {given[f'{CONFIG}:environment']!r}, but {_TIER} is {tier!r}",
+            ("one of the two",),
+            f"pulumi config rm {CONFIG}:environment",
         )
+    source = next((key for key, value in given.items() if value), "")
+    decided = Tier(str(given[source])) if source else by_name(stack)
     levels = config.get("levels") or {}
     if not isinstance(levels, Mapping):
         raise _wrong(
@@ -112,7 +125,7 @@ def chosen(stack: str, config: Mapping[str, object]) -> Choice:
                 Level,
                 f"pulumi config set --path '{CONFIG}:levels.{name}' advisory",
             )
-    return Choice(Environment(str(environment)), {name: Level(level) for name, level in levels.items()})
+    return Choice(decided, {name: Level(level) for name, level in levels.items()}, source)
 
 
 def _wrong(key: str, reason: str, allowed: Iterable[str], way_out: str) -> UserError:

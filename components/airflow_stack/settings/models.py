@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from airflow_stack.choices import AccessMode, Executor, Size
+from airflow_stack.choices import AccessMode, Executor, Size, Tier
 from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.names import GIT_CONNECTION
 from airflow_stack.versions import CHART_VERSION, NUMBER
@@ -171,6 +171,8 @@ class Settings(Model):
 
     dags: Dags
     """The DAG repository."""
+    tier: Tier | None = None
+    """Deployment tier: selects the policies, and is a label of the namespace. Left out: by the stack's name, without the label."""
     executor: Executor = Executor.KUBERNETES
     """Place where tasks run."""
     size: Size = Size.SMALL

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_stack.policies.model import RELEASE, Environment, Rule
+from airflow_stack.choices import Tier
+from airflow_stack.policies.model import RELEASE, Rule
 from airflow_stack.policies.rules import RULES
 from tests.support.cases import HTTPS, ROOT, Config
 from tests.support.command import Command, Done
@@ -47,6 +48,21 @@ def test_check_refuses_the_same_as_the_engine_without_an_engine(check: Command, 
     assert err == golden(name="no such rule")
 
 
+@pytest.mark.parametrize("stack", ["acme-prod", "prod-eu", "prd"])
+def test_check_names_the_tier_of_a_stack_and_applies_its_policies(
+    stack: str, tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / f"Pulumi.{stack}.yaml"
+    file.write_text(yaml.safe_dump({"config": {"airflow:dags": HTTPS}}))
+    status, out, err = run_command("check", "--stack", stack)
+    assert (status, out) == (1, "")
+    assert f"stack {stack!r} (production by the stack's name; airflow:tier sets it) violates mandatory policies" in err
+    file.write_text(yaml.safe_dump({"config": {"airflow:dags": HTTPS, "airflow:tier": "development"}}))
+    status, out, _ = run_command("check", "--stack", stack)
+    assert (status, out.splitlines()[-1]) == (0, "tier: development by airflow:tier")
+
+
 def test_check_lists_every_rule_with_its_source(check: Command, golden: Golden) -> None:
     status, out, _ = check({"policies:levels": {"resources-set": "disabled"}}, "--policy")
     assert status == 0
@@ -79,7 +95,7 @@ def validate() -> Validate:
         guarded = proxy.unknown_checking_proxy(props)
         args = sdk.ResourceValidationArgs(RELEASE, guarded, "urn", "airflow-release", options, None)
         messages: list[str] = []
-        pack.validation(rule, Environment.DEVELOPMENT)(args, lambda message, _: messages.append(message))
+        pack.validation(rule, Tier.DEVELOPMENT)(args, lambda message, _: messages.append(message))
         return messages
 
     return ask
@@ -88,11 +104,9 @@ def validate() -> Validate:
 def test_the_pack_and_the_tests_give_the_rules_the_same_resources(validate: Validate) -> None:
     for name, case in CASES.items():
         for resource in case.bad:
-            if resource.type == RELEASE and case.environment is Environment.DEVELOPMENT:
+            if resource.type == RELEASE and case.tier is Tier.DEVELOPMENT:
                 rule = BY_NAME[name]
-                expected = [
-                    f"{violation}\nsee: {rule.source}" for violation in rule.violations(resource, case.environment)
-                ]
+                expected = [f"{violation}\nsee: {rule.source}" for violation in rule.violations(resource, case.tier)]
                 assert validate(rule, dict(resource.props)) == expected
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from airflow_stack.chart.values import chart_values
+from airflow_stack.choices import Tier
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import Recording
 from airflow_stack.errors import UserError
-from airflow_stack.policies.model import RELEASE, UNKNOWN, Environment, Level, NotYetKnownError, Resource
+from airflow_stack.policies.model import RELEASE, UNKNOWN, Level, NotYetKnownError, Resource
 from airflow_stack.policies.rules import RULES, Choice, Finding, chosen
 from tests.support.cases import (
     AUTHENTICATIONS,
@@ -43,7 +44,7 @@ def test_every_rule_has_resources_that_violate_it_and_resources_that_comply() ->
 @pytest.mark.parametrize("name", CASES)
 def test_a_rule_reports_violations_with_place_reason_and_fix(name: str, golden: Golden) -> None:
     case = CASES[name]
-    found = [BY_NAME[name].violations(resource, case.environment) for resource in case.bad]
+    found = [BY_NAME[name].violations(resource, case.tier) for resource in case.bad]
     assert all(found)
     assert "\n\n".join(str(violation) for violations in found for violation in violations) == golden
 
@@ -51,9 +52,7 @@ def test_a_rule_reports_violations_with_place_reason_and_fix(name: str, golden: 
 @pytest.mark.parametrize("name", CASES)
 def test_a_rule_accepts_compliant_resources(name: str) -> None:
     case = CASES[name]
-    found = {
-        str(violation) for resource in case.good for violation in BY_NAME[name].violations(resource, case.environment)
-    }
+    found = {str(violation) for resource in case.good for violation in BY_NAME[name].violations(resource, case.tier)}
     assert found == set()
 
 
@@ -69,8 +68,8 @@ def test_no_message_shows_a_secret() -> None:
         sync(repo=f"ssh://git:{CANARY}@git.example.com/dags.git"),
         pod(image=f"https://u:{CANARY}@r.example.com/a"),
     ]
-    for environment in Environment:
-        findings = Choice(environment).judge(secret)
+    for tier in Tier:
+        findings = Choice(tier).judge(secret)
         assert len(findings) > len(everything) / 2
         assert [found for found in findings if CANARY in f"{found.violation}{found.resource}"] == []
 
@@ -99,7 +98,7 @@ def test_the_release_complies_with_every_rule_for_every_choice_of_settings() -> 
 
 
 def test_the_chart_alone_violates_the_rules() -> None:
-    found = {found.rule.name for found in Choice(Environment.PRODUCTION).judge([release(version=None)])}
+    found = {found.rule.name for found in Choice(Tier.PRODUCTION).judge([release(version=None)])}
     assert found == {
         "pinned-chart", "no-helm-hooks", "own-keys", "no-default-admin", "bounded-volumes", "resources-set", "production-database",
         "production-logs",
@@ -128,21 +127,49 @@ def test_other_helm_releases_are_ignored() -> None:
     ingress = Resource(
         RELEASE, "ingress", {"name": "ingress", "chart": "ingress-nginx", "version": "4.12.1", "values": {}}
     )
-    assert Choice(Environment.PRODUCTION).judge([ingress]) == []
+    assert Choice(Tier.PRODUCTION).judge([ingress]) == []
 
 
 @pytest.mark.parametrize(
-    ("stack", "config", "environment"),
+    ("tier", "stacks"),
     [
-        ("prod", {}, "production"), ("acme/airflow/Production", {}, "production"), ("staging", {}, "staging"),
-        ("team-a", {}, "development"), ("team-a", {"environment": "production"}, "production"),
-        ("prod", {"environment": "development"}, "development"),
+        ("production", (
+            "prod Prod production PRODUCTION prd live acme-prod prod-eu prod_eu eu.prod prod2 prod-eu-2 euProd ProdEU acme/airflow/production "
+            "acme-prd-1 live-eu prod-nonprod preprod-prod airflow-prod-blue PROD1"
+        )),
+        ("staging", "staging stage stg acme-staging staging2 acme/airflow/Staging"),
+        ("development", (
+            "dev team-a nonprod preprod pre-prod non-prod no-prod not-prod pre_production nonProd PreProd reproduce product products prods "
+            "delivery alive livestock produce production/dev backstage test acme-preprod-eu non-live"
+        )),
     ],
 )  # fmt: skip
-def test_the_environment_is_a_setting_or_follows_from_the_stacks_name(
-    stack: str, config: dict[str, Any], environment: str
+def test_the_tier_follows_from_the_words_of_the_stacks_name(tier: str, stacks: str) -> None:
+    assert {stack: str(chosen(stack, {}).tier) for stack in stacks.split()} == dict.fromkeys(stacks.split(), tier)
+
+
+@pytest.mark.parametrize(
+    ("stack", "config", "tier", "expected"),
+    [
+        ("team-a", {}, "production", "production by airflow:tier"),
+        ("prod", {}, "development", "development by airflow:tier"),
+        ("team-a", {"environment": "production"}, None, "production by policies:environment"),
+        ("prod", {"environment": "development"}, None, "development by policies:environment"),
+        ("prod", {"environment": "staging"}, "staging", "staging by airflow:tier"),
+        ("prod-eu", {}, None, "production by the stack's name; airflow:tier sets it"),
+        ("dev", {"environment": ""}, "", "development by the stack's name; airflow:tier sets it"),
+    ],
+)
+def test_a_setting_decides_the_tier_and_the_source_is_named(
+    stack: str, config: dict[str, Any], tier: str | None, expected: str
 ) -> None:
-    assert chosen(stack, config).environment == environment
+    assert str(chosen(stack, config, tier)) == expected
+
+
+def test_two_settings_with_different_tiers_are_refused(golden: Golden) -> None:
+    with pytest.raises(UserError) as refused:
+        chosen("dev", {"environment": "staging"}, "production")
+    assert str(refused.value) == golden
 
 
 def test_a_stack_chooses_the_level_of_each_rule() -> None:
@@ -177,8 +204,8 @@ def test_an_unknown_value_postpones_only_the_rules_that_need_it() -> None:
         {"fernetKeySecretName": UNKNOWN, "fernetKey": CANARY, "scheduler": {"podAnnotations": {"digest": UNKNOWN}}}
     )
     with pytest.raises(NotYetKnownError, match="fernetKeySecretName"):
-        BY_NAME["own-keys"].violations(resource, Environment.DEVELOPMENT)
-    assert BY_NAME["no-plaintext-secrets"].violations(resource, Environment.DEVELOPMENT)
+        BY_NAME["own-keys"].violations(resource, Tier.DEVELOPMENT)
+    assert BY_NAME["no-plaintext-secrets"].violations(resource, Tier.DEVELOPMENT)
 
 
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -206,4 +233,4 @@ def test_no_rule_raises_on_a_value_of_a_wrong_type(name: str) -> None:
         for path, instead in product(places(resource.props), (None, "x", 1, ["x"], {"x": 1}, UNKNOWN)):
             strange = replace(resource, props=replaced(resource.props, path, instead))
             with suppress(NotYetKnownError):
-                BY_NAME[name].violations(strange, CASES[name].environment)
+                BY_NAME[name].violations(strange, CASES[name].tier)

@@ -29,6 +29,7 @@ RULES = (
 """Settings, each with those below it, that the rules of `adopt` derive."""
 WITHOUT_SOURCE = {
     "size": "presets of the program",
+    "tier": "no chart value says whether a release is production",
     "protect": "an option of Pulumi",
     "serviceAccountAnnotations": "stay in airflow:values, by component",
     "chart": "the release's chart, which the command reads",

@@ -26,7 +26,7 @@ def check_stack(root: Path, stack: str, chart: Path | None) -> CheckedStack:
     """
     settings = stack_file.settings(root, stack, chart=chart)
     config, _ = stack_file.read(root, stack)
-    policies = chosen(stack, stack_file.read(root, stack, of=CONFIG)[0])
+    policies = chosen(stack, stack_file.read(root, stack, of=CONFIG)[0], settings.tier)
     findings = policies.judge(
         Resource(each.type, each.name, each.inputs, each.protect, urn)
         for urn, each in record_stack(settings, stack).resources.items()

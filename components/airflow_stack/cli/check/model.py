@@ -13,7 +13,7 @@ class CheckedStack:
     name: str
     settings: Settings
     policies: Choice
-    """Environment, and level of each policy."""
+    """Tier, and level of each policy."""
     findings: list[Finding]
     """Violated policies."""
     warnings: list[str]

@@ -16,7 +16,7 @@ _HEADINGS = {
 def policy_table(checked: CheckedStack) -> str:
     """Every policy with its level, result and source."""
     policies, violated = checked.policies, {finding.rule.name for finding in checked.findings}
-    lines = [f"policies of a {policies.environment} stack"]
+    lines = [f"policies of a {policies.tier} stack"]
     for rule in RULES:
         level = policies.level(rule)
         result = "-" if level is Level.DISABLED else "violated" if rule.name in violated else "ok"
@@ -32,14 +32,15 @@ def violations(checked: CheckedStack, level: Level) -> str:
         for found in checked.findings
         if found.level is level
     ]
-    return "\n".join([f"stack {checked.name!r} {_HEADINGS[level]}", *texts]) if texts else ""
+    return "\n".join([f"stack {checked.name!r} ({checked.policies}) {_HEADINGS[level]}", *texts]) if texts else ""
 
 
 def summary(checked: CheckedStack) -> str:
     """One line on a valid stack."""
     settings = checked.settings
     return (
-        f"stack {checked.name!r} is valid: {settings.executor.value}, size {settings.size.value}, {followed(settings)}"
+        f"stack {checked.name!r} is valid: {settings.executor.value}, size {settings.size.value}, {followed(settings)}\n"
+        f"tier: {checked.policies}"
     )
 
 

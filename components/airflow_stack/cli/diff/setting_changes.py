@@ -11,7 +11,10 @@ from .model import Effect, PlainSettings, RenderedStack, dangerous
 from .ownership import credential_effect, ownership_effects
 from .quoting import code, listed
 
-SENTENCES = {"web.title": "The title of the UI changes from {before} to {after}."}
+SENTENCES = {
+    "tier": "The tier changes from {before} to {after}: other policies apply.",
+    "web.title": "The title of the UI changes from {before} to {after}.",
+}
 """Sentence for a changed setting, by its path; `{before}` and `{after}` are its values."""
 IN_OBJECTS = (
     "size components chart.repository chart.path chart.timeoutSeconds database.inCluster database.cloudNativePg database.external.port "
