@@ -66,7 +66,7 @@ WRONG = {
         '@dag("same")\ndef f():\n    EmptyOperator(task_id="x")\nf()\n',
         "second.py",
         4,
-        "taken by .*first.py:4",
+        "already used in .*first.py:4",
     ),
     "hangs.py": ("import time\ntime.sleep(60)\n", "hangs.py", 5, "timeout"),
     "stays.py": (

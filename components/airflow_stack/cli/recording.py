@@ -171,6 +171,8 @@ def record(program: Callable[[], object], *, stack: str = "test", preview: bool 
 def _event_loop() -> Iterator[None]:
     """Python 3.14 no longer creates a loop on demand, and the SDK needs one to start."""
     loop = asyncio.new_event_loop()
+    # The program's exception is raised; each output that depends on it would print it again, whenever it is collected.
+    loop.set_exception_handler(lambda _loop, _context: None)
     asyncio.set_event_loop(loop)
     try:
         yield
