@@ -18,7 +18,7 @@ from pydantic.alias_generators import to_camel, to_snake
 from airflow_stack.credentials import SECRETS
 from airflow_stack.names import PROJECT
 from airflow_stack.provider import SCHEMA as COMPONENTS
-from airflow_stack.settings.fields import models
+from airflow_stack.settings.fields import models, nested_model
 from airflow_stack.settings.models import Settings
 from tools.arguments import arguments
 from tools.component_schema import changes, component_schema
@@ -83,6 +83,8 @@ def project() -> str:
     described = documentation()["AirflowArgs"]
     for name, field in Settings.model_fields.items():
         default = field.get_default()
+        if default is None and nested_model(field.annotation) is None:
+            default = ""  # which counts as left out
         scalar = isinstance(default, str | bool)
         kind = "boolean" if isinstance(default, bool) else "string" if scalar else "object"
         config[to_camel(name)] = {

@@ -70,6 +70,7 @@ def test_closed_values_are_enums() -> None:
     assert closed == {
         "input executor",
         "input size",
+        "input tier",
         "output dagDelivery",
         "output dagRefKind",
         "Dags authentication",
