@@ -9,12 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.choices import DagDelivery
 from airflow_stack.credentials import CHART_SECRETS
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import HIDDEN, Problem, Remove
 
 from .local_chart import UNREADABLE, values_schema
+from .managed import MISSING, managed, value_at
 from .values import chart_values
 
 # Top-level keys of chart 1.22.0 (values.schema.json, `properties`).
@@ -35,22 +35,6 @@ TOP_LEVEL_KEYS = frozenset(
 
 # Values that would put a secret in plain text into the Helm release.
 _INLINE_SECRETS = (*(path for each in CHART_SECRETS for path in each.inline), "flower.username")
-_MANAGED = {
-    "executor": "airflow:executor",
-    "airflowVersion": "airflow:images",
-    "env": "airflow:environment",
-    "secret": "airflow:environmentFrom",
-    "dags.gitSync.branch": "airflow:dags.branch",
-    "dags.gitSync.ref": "airflow:dags",
-    "dags.gitSync.repo": "airflow:dags.repository",
-    "dags.gitSync.enabled": "airflow:dags.delivery",
-    "fullnameOverride": "airflow:namespace",
-    "nameOverride": "airflow:namespace",
-    "useStandardNaming": "airflow:namespace",
-    "createUserJob.enabled": "airflow:admin.create",
-    "migrateDatabaseJob.enabled": "airflow:images",
-}
-_OF_BUNDLES = {"dagProcessor.dagBundleConfigList": "airflow:dags.moreRepositories"}
 
 
 def check_values(settings: Settings) -> Iterator[Problem]:
@@ -68,18 +52,23 @@ def check_values(settings: Settings) -> Iterator[Problem]:
             value=values[key],
         )
     for path in _INLINE_SECRETS:
-        if _lookup(values, path) is not None:
+        if value_at(values, path) not in (MISSING, None):
             reason = "would be readable in the Helm release"
             steps = (Remove(f"values.{path}"), "let the program make that Secret, whose name it passes to the chart")
             yield Problem(f"values.{path}", reason, steps, value=HIDDEN)
-    managed = {**_MANAGED, **(_OF_BUNDLES if settings.dags.delivery is DagDelivery.GIT_BUNDLE else {})}
-    for path, setting in managed.items():
-        if (value := _lookup(values, path)) is not None:
-            steps = (Remove(f"values.{path}"), f"use the setting {setting}")
-            yield Problem(f"values.{path}", "is set by the program", steps, value=value)
-    yield from _against_ours(known, chart_values(settings.model_copy(update={"values": {}})), "values")
+    ours = chart_values(settings.model_copy(update={"values": {}}))
+    yield from _managed(settings)
+    yield from _against_ours(known, ours, "values")
     if settings.chart.path:
         yield from _against_schema(known, Path(settings.chart.path).expanduser())
+
+
+def _managed(settings: Settings) -> Iterator[Problem]:
+    for row in managed(settings):
+        value = value_at(settings.values, row.path)
+        if value is not MISSING and (row.harmless is None or value != row.harmless):
+            shown = "null" if value is None else value
+            yield Problem(f"values.{row.path}", row.reason, (Remove(f"values.{row.path}"), row.step), value=shown)
 
 
 def unreadable_chart(path: str, error: Exception) -> Problem:
@@ -113,7 +102,7 @@ def _against_schema(values: Mapping[str, Any], chart: Path) -> Iterator[Problem]
         return
     from jsonschema import Draft7Validator  # only a stack with `values` and a local chart pays for its import
 
-    for found in Draft7Validator(schema).iter_errors(values):
+    for found in Draft7Validator(schema).iter_errors(_without_nulls(values)):
         path = ".".join(["values", *map(str, found.absolute_path)])
         refused = any(f"{path}.".startswith(f"values.{secret}.") for secret in _INLINE_SECRETS)
         if found.validator != "required" and not refused:  # these are changes to values, not the whole of them
@@ -121,8 +110,7 @@ def _against_schema(values: Mapping[str, Any], chart: Path) -> Iterator[Problem]
             yield Problem(path, reason, (f"correct airflow:{path}",), value=found.instance)
 
 
-def _lookup(values: Mapping[str, Any], path: str) -> object:
-    found: object = values
-    for step in path.split("."):
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return found
+def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without each null, which removes a default as in Helm, and is not measured by the schema of that default."""
+    kept = {key: value for key, value in values.items() if value is not None}
+    return {key: _without_nulls(value) if isinstance(value, Mapping) else value for key, value in kept.items()}

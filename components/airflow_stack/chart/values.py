@@ -14,6 +14,7 @@ from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.settings.models import Settings
 
 from . import delivery, pod_security, sizes
+from .merged import at, merge, with_own, without_empty
 
 Values = dict[str, Any]
 
@@ -30,7 +31,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
     """
     existing = settings.existing_secrets.model_dump(exclude_none=True)
     base = without_empty(
-        _merge(
+        merge(
             {
                 "useStandardNaming": True,
                 "executor": settings.executor.value,
@@ -56,18 +57,11 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             _network(settings),
             _celery(settings),
             _logs(settings),
-            *(_at(each.chart_value, each.secret_in(existing)) for each in _named(settings)),
+            *(at(each.chart_value, each.secret_in(existing)) for each in _named(settings)),
             *_digests(settings, digests or {}),
         )
     )
-    merged = _merge(base, settings.values)
-    for key in (
-        "volumes",
-        "volumeMounts",
-    ):  # the stack's lists would replace the program's, which mount the keys of git bundles
-        if isinstance(theirs := settings.values.get(key), list):
-            merged[key] = [*base.get(key, []), *theirs]
-    return merged
+    return with_own(base, settings.values)
 
 
 def _named(settings: Settings) -> Iterator[credentials.Credential]:
@@ -91,28 +85,6 @@ def _async_connection(existing: Mapping[str, str]) -> list[tuple[str, str, str]]
 
 def _from_secret(variable: str, secret: str, key: str) -> Values:
     return {"envName": variable, "secretName": secret, "secretKey": key}
-
-
-def _at(path: str, value: object) -> Values:
-    """Values with one value at a path."""
-    first, _, rest = path.partition(".")
-    return {first: _at(rest, value) if rest else value}
-
-
-def _merge(*layers: Mapping[str, Any]) -> Values:
-    """Merge maps; of anything else the last layer wins. Helm's rule for several values files."""
-    merged: Values = {}
-    for layer in layers:
-        for key, value in layer.items():
-            below = merged.get(key)
-            merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
-    return merged
-
-
-def without_empty(values: Mapping[str, Any]) -> Values:
-    """Leave out empty maps and lists, at any depth: they are the chart's defaults."""
-    kept = {key: without_empty(value) if isinstance(value, Mapping) else value for key, value in values.items()}
-    return {key: value for key, value in kept.items() if not (isinstance(value, dict | list) and not value)}
 
 
 def _config(settings: Settings) -> Values:
@@ -174,7 +146,7 @@ def _workloads(settings: Settings) -> Values:
     no_claims = {"persistence": {"enabled": False}}
 
     def workload(resources: sizes.Resources, *more: Values) -> Values:
-        return _merge(
+        return merge(
             {
                 "replicas": resources.replicas,
                 "resources": resources.as_kubernetes(),
@@ -281,4 +253,4 @@ def _digests(settings: Settings, digests: Mapping[str, pulumi.Input[str]]) -> It
     for secret, digest in digests.items():
         for component in readers.get(secret, ()):
             if celery or component != "workers.celery":
-                yield _at(f"{component}.podAnnotations", {f"checksum/{secret}": digest})
+                yield at(f"{component}.podAnnotations", {f"checksum/{secret}": digest})

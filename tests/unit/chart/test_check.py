@@ -84,6 +84,21 @@ def test_a_secret_in_the_values_is_refused(golden: Golden) -> None:
         ({"nameOverride": "x"}, "airflow:namespace"),
         ({"useStandardNaming": True}, "airflow:namespace"),
         ({"migrateDatabaseJob": {"enabled": True}}, "airflow:images"),
+        ({"images": {"airflow": {"tag": "3.2.1"}}}, "airflow:images.airflow"),
+        ({"images": {"gitSync": {"tag": "v3.6.9"}}}, "airflow:images.gitSync"),
+        ({"defaultAirflowRepository": "acme/airflow"}, "airflow:images.airflow"),
+        ({"data": {"metadataSecretName": "rds"}}, "airflow:existingSecrets.metadataConnection"),
+        ({"fernetKeySecretName": "mine"}, "airflow:existingSecrets.fernetKey"),
+        ({"apiSecretKeySecretName": "mine"}, "airflow:existingSecrets.apiSecretKey"),
+        ({"jwtSecretName": "mine"}, "airflow:existingSecrets.jwtSecret"),
+        ({"dags": {"gitSync": {"sshKeySecret": "mine"}}}, "airflow:existingSecrets.gitSshKey"),
+        ({"dags": {"gitSync": {"subPath": "x"}}}, "airflow:dags.path"),
+        ({"dags": {"gitSync": {"period": "5s"}}}, "airflow:dags.visibleWithinSeconds"),
+        ({"networkPolicies": {"enabled": False}}, "apiServer.networkPolicy.ingress.from"),
+        ({"enableBuiltInSecretEnvVars": {"AIRFLOW__CORE__FERNET_KEY": False}}, "airflow:existingSecrets.fernetKey"),
+        ({"postgresql": {"enabled": True}}, "airflow:database"),
+        ({"ingress": {"apiServer": {"enabled": True}}}, "airflow:ingress"),
+        ({"executor": None}, "airflow:executor"),
     ],
     ids=str,
 )
@@ -91,6 +106,11 @@ def test_a_value_of_a_setting_is_refused_with_the_setting(values: Config, settin
     (text,) = refused(values).values()
     assert setting in text
     assert text == golden
+
+
+def test_a_managed_value_that_agrees_with_the_program_is_accepted() -> None:
+    agreeing = {"networkPolicies": {"enabled": True}, "enableBuiltInSecretEnvVars": {"AIRFLOW__CORE__FERNET_KEY": True}}
+    assert settings(values=agreeing).values == agreeing
 
 
 @pytest.mark.parametrize(
@@ -106,6 +126,11 @@ def test_deeper_keys_are_checked_with_the_schema_of_a_local_chart(chart: str, go
     assert refused({"scheduler": {"replicas": "2"}}, chart)["values.scheduler.replicas"] == golden(name="type")
     taken = settings(values={"scheduler": {"replicas": 2}}, chart={"path": chart})
     assert taken.values["scheduler"] == {"replicas": 2}
+
+
+def test_a_null_that_removes_a_default_is_not_measured_by_its_schema(chart: str) -> None:
+    values = {"scheduler": {"replicas": None, "command": None}}
+    assert settings(values=values, chart={"path": chart}).values == values
 
 
 def test_the_schema_that_is_read_is_closed_at_the_top(chart: str) -> None:

@@ -227,6 +227,55 @@ def test_the_stacks_values_are_merged_last_maps_merge_and_the_rest_is_replaced()
     assert found["tolerations"] == [{"key": "a"}]
 
 
+def test_a_value_in_a_weaker_form_than_the_programs_takes_effect() -> None:
+    found = values(
+        executor="CeleryExecutor",
+        values={
+            "uid": 1002490000,
+            "gid": 1002490001,
+            "dags": {"gitSync": {"uid": 1002490002}},
+            "workers": {"replicas": 7, "resources": {"limits": {"cpu": "2"}}, "persistence": {"enabled": True}},
+            "redis": {"uid": 1002490003},
+            "statsd": {"securityContext": {"runAsUser": 1002490004}, "uid": 5},
+        },
+    )
+    assert (
+        found["securityContexts"]["pod"] | {"runAsUser": 1002490000, "fsGroup": 1002490001}
+        == found["securityContexts"]["pod"]
+    )
+    assert found["dags"]["gitSync"]["securityContexts"]["container"]["runAsUser"] == 1002490002
+    celery, kubernetes = found["workers"]["celery"], found["workers"]["kubernetes"]
+    assert (celery["replicas"], celery["persistence"]["enabled"]) == (7, True)
+    assert celery["resources"]["limits"]["cpu"] == kubernetes["resources"]["limits"]["cpu"] == "2"
+    assert found["redis"]["securityContexts"]["pod"]["runAsUser"] == 1002490003
+    assert found["statsd"]["securityContexts"]["pod"]["runAsUser"] == 1002490004
+
+
+def test_the_stronger_form_of_two_own_values_wins() -> None:
+    found = values(values={"uid": 1, "securityContexts": {"pod": {"runAsUser": 2}}})
+    assert found["securityContexts"]["pod"]["runAsUser"] == 2
+
+
+def test_a_null_removes_the_programs_value_and_the_charts_default() -> None:
+    found = values(
+        values={"securityContexts": {"pod": {"runAsUser": None}}, "scheduler": {"livenessProbe": {"command": None}}}
+    )
+    assert found["securityContexts"]["pod"]["runAsUser"] is None
+    assert found["scheduler"]["livenessProbe"] == {"command": None}
+
+
+def test_lists_of_objects_are_appended_and_an_own_variable_replaces_ours() -> None:
+    ingress = {"host": "airflow.example.com", "controllerNamespace": "ingress"}
+    own = {"name": "OAUTH_CLIENT_SECRET", "valueFrom": {"secretKeyRef": {"name": "oauth", "key": "secret"}}}
+    prometheus = {"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}
+    server = {"env": [own], "networkPolicy": {"ingress": {"from": [prometheus]}}}
+    found = values(ingress=ingress, values={"apiServer": server})["apiServer"]
+    assert found["env"] == [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}, own]
+    assert found["networkPolicy"]["ingress"]["from"][2:] == [prometheus]
+    trusted = [{"name": "FORWARDED_ALLOW_IPS", "value": "10.0.0.0/8"}]
+    assert values(ingress=ingress, values={"apiServer": {"env": trusted}})["apiServer"]["env"] == trusted
+
+
 def test_the_values_share_no_object_with_the_settings() -> None:
     given: Settings = settings(values={"scheduler": {"a": 1}}, labels={"team": "data"})
     before = given.model_dump()
