@@ -18,7 +18,7 @@ from tools.markdown import flowchart, table
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "components" / "airflow_stack"
 LAYERS = (
-    ("cli", "provider"),
+    ("cli", "program", "provider"),
     ("airflow",),
     ("part_arguments",),
     ("inputs", "parts"),

@@ -1,6 +1,6 @@
 """Apache Airflow on Kubernetes from git, as a Pulumi component.
 
-`Airflow` and `AirflowArgs` are loaded when they are first used: the command line and the policies do not need Pulumi's SDK to start.
+Each name is loaded when it is first used: the command line and the policies do not need Pulumi's SDK to start.
 """
 
 from importlib import import_module
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .airflow import Airflow
     from .arguments import AirflowArgs
+    from .program import export_outputs, stack_arguments
 
-__all__ = ["Airflow", "AirflowArgs"]
+__all__ = ["Airflow", "AirflowArgs", "export_outputs", "stack_arguments"]
+
+_HOMES = {"Airflow": "airflow", "AirflowArgs": "arguments", "export_outputs": "program", "stack_arguments": "program"}
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{'airflow' if name == 'Airflow' else 'arguments'}", __name__), name)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
