@@ -24,6 +24,7 @@ LAYERS = (
     ("inputs", "parts"),
     ("arguments", "chart"),
     ("settings", "policies"),
+    ("secret_forms",),
     ("credentials",),
     ("names", "versions"),
     ("git",),
