@@ -66,7 +66,7 @@ class DagsArgs(TypedDict):
     more_repositories: NotRequired[Mapping[str, DagRepositoryArgs]]
     """More repositories by a name of your own, with `delivery: gitBundle`. They share authentication and known hosts; each gets a generated key of its own."""
     depth: NotRequired[int]
-    """Commits of history that git-sync fetches."""
+    """Commits of history that git-sync fetches; 0 for all of it."""
     visible_within_seconds: NotRequired[int]
     """Seconds from a push until its DAGs are listed, 20 or more. Sets the polling of the git host and the DAG processor's intervals together."""
     authentication: NotRequired[GitAuthentication]

@@ -20,7 +20,7 @@ from airflow_stack.cli.pulumi_cli import PulumiStack
 from airflow_stack.cli.pulumi_state import State
 from airflow_stack.errors import UserError
 from tests.support import git_servers
-from tests.support.cases import ROOT
+from tests.support.cases import HOST_KEY, ROOT
 from tests.support.git_servers import HttpsServer, SshServer, needs_git, needs_sshd, wait_for
 from tests.support.golden import Golden
 
@@ -120,7 +120,7 @@ def test_a_terminated_doctor_leaves_no_key_behind(ssh: SshServer, tmp_path: Path
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-rsa A"}
+        stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} {HOST_KEY}"}
         config = {"airflow:dags": stack, "airflow:gitSshKey": _SECURE}
         (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": config}))
         command = [str(Path(sys.executable).with_name("airflow-stack")), *"doctor --stack mine --only git".split()]
@@ -279,10 +279,10 @@ def test_a_path_without_dags_is_reported_with_the_folders_that_contain_some(ssh:
 
 @needs_sshd
 def test_an_unresolved_host_and_an_unreachable_port_are_reported(ssh: SshServer, examine: Examine) -> None:
-    unknown = {"repository": "git@git.invalid:acme/dags.git", "knownHosts": "git.invalid ssh-ed25519 AAAA"}
+    unknown = {"repository": "git@git.invalid:acme/dags.git", "knownHosts": f"git.invalid {HOST_KEY}"}
     assert the_failure(examine(unknown, ssh.key))[0] == "host"
     port = git_servers.free_port()
-    silent = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-ed25519 A"}
+    silent = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} {HOST_KEY}"}
     name, failed = the_failure(examine(silent, ssh.key))
     assert name == "port"
     assert str(port) in failed.message
@@ -291,7 +291,7 @@ def test_an_unresolved_host_and_an_unreachable_port_are_reported(ssh: SshServer,
 @needs_sshd
 def test_a_server_without_ssh_is_reported(https: HttpsServer, ssh: SshServer, examine: Examine) -> None:
     port = https.base.rpartition(":")[2]
-    stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} ssh-ed25519 A"}
+    stack = {"repository": f"ssh://git@127.0.0.1:{port}/dags.git", "knownHosts": f"[127.0.0.1]:{port} {HOST_KEY}"}
     name, failed = the_failure(examine(stack, ssh.key))
     assert (name, port in failed.message) == ("host key", True)
 

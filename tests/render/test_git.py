@@ -14,10 +14,10 @@ from airflow_stack.chart.values import chart_values
 from airflow_stack.cli.helm import helm_template
 from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.settings.models import Chart
-from tests.support.cases import EXECUTORS, Config, settings
+from tests.support.cases import EXECUTORS, HOST_KEY, Config, settings
 from tests.support.manifests import Manifest, containers, pods
 
-OWN_KEYS = "[git.acme.com]:2222 ssh-ed25519 AAAA\n"
+OWN_KEYS = f"[git.acme.com]:2222 {HOST_KEY}\n"
 SSH_FILES = {"/etc/git-secret/ssh": "gitSshKey", "/etc/git-secret/known_hosts": "known_hosts"}
 SSH = {
     **dict.fromkeys(("GIT_SSH_KEY_FILE", "GITSYNC_SSH_KEY_FILE"), "/etc/git-secret/ssh"),

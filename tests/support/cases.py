@@ -36,8 +36,10 @@ HTTPS = {"repository": "https://github.com/acme/dags.git"}
 GIVEN = {key: placeholder_secrets.placeholder(key) for key in SECRETS}
 KEY = GIVEN["gitSshKey"]
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1mT8GOtsihXfkVnN+xEVGGs08+i1grbLPSlwYWkHhv"
+"""A whole host key, as in known_hosts."""
 # DAG repository that `make up` serves to a stack without one.
-SERVED = config_copy.ServedRepository("ssh://git@127.0.0.1:2222/dags.git", "[127.0.0.1]:2222 ssh-ed25519 AAAA\n", KEY)
+SERVED = config_copy.ServedRepository("ssh://git@127.0.0.1:2222/dags.git", f"[127.0.0.1]:2222 {HOST_KEY}\n", KEY)
 
 # All choices of a stack, in the notation of a stack file.
 EXECUTORS = ("KubernetesExecutor", "LocalExecutor", "CeleryExecutor")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.cases import SSH, Config
+from tests.support.cases import HOST_KEY, SSH, Config
 
 PROD: Config = {
     "dags": {**SSH, "branch": "release", "authentication": "sshKey"},
@@ -77,7 +77,7 @@ EDITS: dict[str, Edit] = {
         "`dag-processor` and `triggerer` restart: git-sync's settings change and ConfigMap `airflow-config` changes (`dag_processor.min_file_process_interval`, `dag_processor.refresh_interval` and `pod_template_file.yaml`).",
         "Running task pods continue unchanged; new ones use the new pod template.",
     ]),
-    "own known hosts": Edit(PROD, {"dags": {"knownHosts": "github.com ssh-ed25519 AAAA\n"}}, [
+    "own known hosts": Edit(PROD, {"dags": {"knownHosts": f"github.com {HOST_KEY}\n"}}, [
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`known_hosts`).",
     ]),
     "a branch, with the LocalExecutor": Edit(LOCAL, {"dags": {"branch": "next"}}, [

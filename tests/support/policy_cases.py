@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow_stack.choices import Tier
 from airflow_stack.policies.model import RELEASE, Resource
+from tests.support.cases import HOST_KEY
 
 CANARY = "canary-5e1b"
 RESOURCES = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
@@ -127,12 +128,14 @@ CASES = {
         [
             sync(repo=_SSH),
             sync(repo="ssh://git@git.example.com:2222/dags.git", knownHosts=" \n"),
-            sync(repo=_SSH, knownHosts="git.example.com ssh-ed25519 AAAA", env=[{"name": "GITSYNC_SSH_KNOWN_HOSTS", "value": "false"}]),
+            sync(repo=_SSH, knownHosts=HOST_KEY),
+            sync(repo=_SSH, knownHosts=f"git.example.org {HOST_KEY}"),
+            sync(repo=_SSH, knownHosts=f"git.example.com {HOST_KEY}", env=[{"name": "GITSYNC_SSH_KNOWN_HOSTS", "value": "false"}]),
             release({"env": [{"name": "AIRFLOW_CONN_GIT", "value": '{"extra": {"strict_host_key_checking": "no"}}'}]}),
             release({"env": [{"name": "GIT_SSH_COMMAND", "value": "ssh -o StrictHostKeyChecking=no"}]}),
         ],
         [
-            sync(repo=_SSH, knownHosts="git.example.com ssh-ed25519 AAAA"),
+            sync(repo=_SSH, knownHosts=f"git.example.com {HOST_KEY}"),
             sync(repo="https://git.example.com/acme/dags.git"),
             release({"env": [{"name": "AIRFLOW_CONN_GIT", "value": '{"extra": {"strict_host_key_checking": "yes"}}'}]}),
         ],

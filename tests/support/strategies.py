@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.support.cases import AUTHENTICATIONS, BUNDLES, HTTPS, IMAGE, SSH, Config
+from tests.support.cases import AUTHENTICATIONS, BUNDLES, HOST_KEY, HTTPS, IMAGE, SSH, Config
 
 texts = st.one_of(
     st.text(max_size=30),
@@ -107,7 +107,7 @@ dags = st.builds(
         st.builds(lambda app: {**HTTPS, "githubApp": app}, github_apps),
     ),
     st.one_of(st.just({}), one(branch=names, tag=names, commit=st.just("0123456789abcdef" * 4))),
-    some(path=names, depth=st.integers(1, 99), visibleWithinSeconds=st.integers(20, 3600), username=lines, knownHosts=lines.filter(str.strip),
+    some(path=names, depth=st.integers(1, 99), visibleWithinSeconds=st.integers(20, 3600), username=lines, knownHosts=st.just(f"* {HOST_KEY}"),
          gitHost=st.sampled_from(["github", "gitlab", "bitbucket", "azureDevOps", "gitea"])),
 )  # fmt: skip
 _of_git_or_image = st.builds(

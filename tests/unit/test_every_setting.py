@@ -20,7 +20,7 @@ from airflow_stack.inputs.validation import load
 from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.settings.fields import models, nested_model
 from airflow_stack.settings.models import Settings
-from tests.support.cases import CONTRACT_CHART, SSH, Config
+from tests.support.cases import CONTRACT_CHART, HOST_KEY, SSH, Config
 from tools.reference_inputs import examples
 
 LEAVES = {
@@ -32,9 +32,7 @@ LEAVES = {
 
 
 _BUNDLE = {"dags": {**SSH, "delivery": "gitBundle", "moreRepositories": {"b": SSH}}}
-_OWN_HOST = {
-    "dags": {"repository": "git@code.example.com:acme/dags.git", "knownHosts": "code.example.com ssh-ed25519 AAAA"}
-}
+_OWN_HOST = {"dags": {"repository": "git@code.example.com:acme/dags.git", "knownHosts": f"code.example.com {HOST_KEY}"}}
 _OWN_IMAGE = {"dags": SSH, "images": {"airflow": {"repository": "acme/airflow", "tag": "acme-7", "version": "3.3.1"}}}
 # Stacks and values for settings with few allowed values or with dependencies.
 VALUES: dict[str, tuple[Config, Any]] = {
@@ -45,7 +43,7 @@ VALUES: dict[str, tuple[Config, Any]] = {
     },
     "components.workers.replicas": ({"dags": SSH, "executor": "CeleryExecutor"}, 5),
     "dags.delivery": ({"dags": SSH}, "gitBundle"),
-    "dags.knownHosts": (_OWN_HOST, "code.example.com ssh-ed25519 BBBB"),
+    "dags.knownHosts": (_OWN_HOST, f"code.example.com {HOST_KEY} new"),
     "dags.gitHost": (_OWN_HOST, "gitlab"),
     "dags.moreRepositories.<name>.tag": (_BUNDLE, "v1"),
     "dags.moreRepositories.<name>.commit": (_BUNDLE, "0" * 40),

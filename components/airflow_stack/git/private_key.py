@@ -12,7 +12,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
-_BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]*PRIVATE KEY)-----\n.*?-----END (?P=kind)-----", re.DOTALL)
+_BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]*PRIVATE KEY)-----(?P<body>.*?)-----END (?P=kind)-----", re.DOTALL)
+_ESCAPED = re.compile(r"\\+(?:r\\+n|[nr])")
+_ENCODINGS = 3  # times that Base64 is decoded: a Secret's own, a tool's, and a person's
 _PUBLIC = re.compile(r"^(ssh-|ecdsa-sha2-|sk-)\S+ AAAA|BEGIN ([A-Z0-9 ]+ )?PUBLIC KEY|BEGIN CERTIFICATE", re.MULTILINE)
 _OPENSSH = "OPENSSH PRIVATE KEY"
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")  # RFC 5656: nistp256, nistp384 and nistp521 in ssh
@@ -71,11 +73,14 @@ def usable_for_github_app(text: str) -> str:
 
 
 def _block(text: str) -> tuple[str, str]:
-    """Kind and text of the only private key in the text; Base64 of the whole text is decoded."""
-    lines = _lines(text)
-    plain = lines if "----" in lines else _lines(_decoded(lines)) or lines
+    """Kind and text of the only private key in the text; Base64 of the whole text is decoded, and lost line ends are restored."""
+    plain = _lines(text)
+    for _ in range(_ENCODINGS):
+        if "----" in plain or not (inner := _lines(_decoded(plain))):
+            break
+        plain = inner
     if found := _BLOCK.search(plain):
-        return found["kind"], found[0] + "\n"
+        return found["kind"], _in_lines(found["kind"], found["body"])
     if plain.startswith("PuTTY-User-Key-File"):
         raise UnusableKeyError(
             "is a key in PuTTY's format", "convert it: `puttygen <key>.ppk -O private-openssh -o <key>`"
@@ -87,14 +92,29 @@ def _block(text: str) -> tuple[str, str]:
     raise UnusableKeyError("is not a private key", f"use a key in OpenSSH's format or PEM, or {_NEW}")
 
 
+def _in_lines(kind: str, body: str) -> str:
+    """The key with its lines: a body on one line is split as ssh-keygen and openssl split it, at 70 and 64 characters."""
+    begin, body, end = f"-----BEGIN {kind}-----\n", body.strip(), f"\n-----END {kind}-----\n"
+    if "\n" not in body or (
+        " " in body and ":" not in body
+    ):  # a colon: the headers of an encrypted key, which `_loaded` refuses
+        whole, width = "".join(body.split()), 70 if kind == _OPENSSH else 64
+        body = "\n".join(whole[at : at + width] for at in range(0, len(whole), width))
+    return f"{begin}{body}{end}"
+
+
 def _lines(text: str) -> str:
-    lines = text.removeprefix("\ufeff").replace("\r", "\n").strip().splitlines()
-    return "\n".join(stripped for line in lines if (stripped := line.strip()))
+    """The text in lines without blanks around them: ends of Windows and Macs, as JSON and .env files escape them, and quotes."""
+    text = _ESCAPED.sub("\n", text.removeprefix("\ufeff").replace("\r", "\n")).strip().strip("'\"")
+    return "\n".join(stripped for line in text.splitlines() if (stripped := line.strip()))
 
 
 def _decoded(text: str) -> str:
     try:
-        return base64.b64decode("".join(text.split()), validate=True).decode()
+        joined = "".join(text.split())
+        content = base64.b64decode(joined + "=" * (-len(joined) % 4), validate=True)
+        is_utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff") or content[1:2] == b"\0"
+        return content.decode("utf-16" if is_utf_16 else "utf-8")
     except (binascii.Error, ValueError):
         return ""
 
@@ -104,7 +124,7 @@ def _loaded(kind: str, key: str) -> object:
         "has a passphrase, which git-sync cannot enter",
         "remove it from a copy of the key: `ssh-keygen -p -N '' -f <key>`",
     )
-    if "Proc-Type: 4,ENCRYPTED" in key:
+    if "4,ENCRYPTED" in key:  # RFC 1421, Proc-Type
         raise encrypted
     load = load_ssh_private_key if kind == _OPENSSH else load_pem_private_key
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic.alias_generators import to_camel
 
 from airflow_stack.choices import DagDelivery, GitAuthentication, GitHost
-from airflow_stack.git import polling
+from airflow_stack.git import host_keys, polling
 from airflow_stack.git.hosts import kind_of, other_form
 from airflow_stack.git.known_hosts import known_hosts_for
 from airflow_stack.git.url import GitUrl
@@ -64,13 +64,14 @@ def authentication(settings: Settings) -> Iterator[Problem]:
         )
     elif url.is_ssh and dags.known_hosts is None and known_hosts_for(url.host, url.port) is None:
         reason = f"knownHosts is needed for {url.host_and_port}: its host keys do not come with this program"
-        scan = f"get the keys with `ssh-keyscan -p {url.port or 22} {url.host}` and compare them with those that the host publishes"
-        yield Problem("dags", reason, (scan, Set("dags.knownHosts")))
+        yield Problem("dags", reason, (_scan(url), Set("dags.knownHosts")))
     elif dags.known_hosts is not None and not dags.known_hosts.strip():
         reason = "knownHosts must not be empty: host keys are always verified"
         yield Problem(
             "dags", reason, (Set("dags.knownHosts"),), otherwise="leave it out for a host with published keys"
         )
+    elif url.is_ssh and dags.known_hosts is not None and (missing := _without_key(url, dags.known_hosts)):
+        yield Problem("dags.knownHosts", missing, (_scan(url), Set("dags.knownHosts")))
 
 
 def github_app(settings: Settings) -> Iterator[Problem]:
@@ -137,9 +138,19 @@ def _git_bundle(dags: Dags) -> Iterator[Problem]:
         elif url.is_ssh and dags.known_hosts is None and known_hosts_for(url.host, url.port) is None:
             reason = f"needs knownHosts for {url.host_and_port}: its host keys do not come with this program"
             yield Problem(f"{path}.repository", reason, (Set("dags.knownHosts"),))
+        elif url.is_ssh and dags.known_hosts is not None and (missing := _without_key(url, dags.known_hosts)):
+            yield Problem("dags.knownHosts", missing, (_scan(url), Set("dags.knownHosts")))
         elif dags.register_deploy_key and url.host != main.host:
             reason = f"works for the host of dags.repository alone, and {more.repository} is on another"
             yield Problem("dags.registerDeployKey", reason, (Remove("dags.registerDeployKey"),))
+
+
+def _without_key(url: GitUrl, known_hosts: str) -> str | None:
+    return host_keys.refusal(known_hosts, url.host, url.port)
+
+
+def _scan(url: GitUrl) -> str:
+    return f"get the keys with `ssh-keyscan -p {url.port or 22} {url.host}` and compare them with those that the host publishes"
 
 
 def _absolute(path: str) -> Problem:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_stack.choices import Tier
+from airflow_stack.git import host_keys
+from airflow_stack.git.url import GitUrl
 
 from .model import Resource, Rule, Violation, at, leaves, truth
 
@@ -29,12 +31,25 @@ def _known_hosts(resource: Resource) -> Iterator[Violation]:
         and not at(sync, "knownHosts", "").strip()
     ):
         yield Violation("values.dags.gitSync.knownHosts", reason, way_out, "not set")
+    elif truth(at(sync, "enabled", False)) and (
+        missing := _missing_key(at(sync, "repo", ""), at(sync, "knownHosts", ""))
+    ):
+        yield Violation("values.dags.gitSync.knownHosts", missing, way_out)
     for index, variable in enumerate(at(sync, "env", [])):
         if _CHECKED.match(at(variable, "name", "")) and not truth(at(variable, "value", True)):
             yield Violation(f"values.dags.gitSync.env.{index}", reason, f"remove it; {way_out}")
     for path, text in leaves(values):
         if _UNCHECKED.search(text) or (_UNCHECKED.search(f"{path[-1]}={text}")):
             yield Violation(f"values.{'.'.join(path)}", reason, f"check host keys strictly; {way_out}")
+
+
+def _missing_key(repository: str, known_hosts: str) -> str | None:
+    """The reason why git-sync would refuse the host of an SSH URL; None for other URLs."""
+    try:
+        url = GitUrl.parse(repository)
+    except ValueError:
+        return None
+    return host_keys.refusal(known_hosts, url.host, url.port) if url.is_ssh else None
 
 
 def _branch_is_ref(resource: Resource) -> Iterator[Violation]:

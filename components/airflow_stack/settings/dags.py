@@ -1,11 +1,11 @@
 """Settings of the DAG repositories. `inputs/dag_rules.py` has what must hold between them."""
 
-import re
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from airflow_stack.choices import DagDelivery, GitAuthentication, GitHost, GitRefKind
+from airflow_stack.git import ref_name
 from airflow_stack.git.url import GitUrl
 
 from .fields import Line, Matching, Model, Name
@@ -20,7 +20,9 @@ class GithubApp(Model):
     """Client ID, from the same page."""
     installation_id: Annotated[int, Field(ge=1)]
     """ID of the installation: the number at the end of its page's address."""
-    base_url: Annotated[str, Matching(r"^https://[^\s@]+$", "an https:// address without a user")] | None = None
+    base_url: (
+        Annotated[str, Matching(r"^https://[^\s@?#]+$", "an https:// address without user, query and fragment")] | None
+    ) = None
     """GitHub's REST API; left out: derived from the host of the repository."""
 
 
@@ -46,22 +48,23 @@ class DagRepository(Model):
         GitUrl.parse(value)
         return value
 
-    @field_validator("branch", "tag")
+    @field_validator("branch")
     @classmethod
-    def _is_a_ref_name(cls, value: str | None) -> str | None:
-        # git check-ref-format
-        if value and (
-            re.search(r"[\s~^:?*\[\\]|\.\.|@\{|//", value) or value.startswith("-") or value.endswith((".", "/"))
-        ):
-            raise ValueError("must be a name that git allows for a branch or tag, such as main or release/2026.11")
-        return value
+    def _is_a_branch(cls, value: str | None) -> str | None:
+        return value and ref_name.checked(value, GitRefKind.BRANCH)
+
+    @field_validator("tag")
+    @classmethod
+    def _is_a_tag(cls, value: str | None) -> str | None:
+        return value and ref_name.checked(value, GitRefKind.TAG)
 
     @field_validator("path")
     @classmethod
     def _is_a_folder(cls, value: str) -> str:
-        if ".." in value.split("/") or not value.isprintable():
+        parts = value.split("/")
+        if ".." in parts or "\\" in value or not value.isprintable():
             raise ValueError("must be a path inside the repository, without a leading / and without .., such as dags")
-        return value.rstrip("/")
+        return "/" * value.startswith("/") + "/".join(part for part in parts if part not in ("", "."))
 
     @property
     def ref(self) -> str:
@@ -90,8 +93,8 @@ class Dags(DagRepository):
     """Folder of the DAGs in the repository; empty for its root. With `delivery: image`: in `/opt/airflow/dags` of the image, or absolute."""
     more_repositories: dict[Name, DagRepository] = {}
     """More repositories by a name of your own, with `delivery: gitBundle`. They share authentication and known hosts; each gets a generated key of its own."""
-    depth: Annotated[int, Field(ge=1)] = 1
-    """Commits of history that git-sync fetches."""
+    depth: Annotated[int, Field(ge=0)] = 1
+    """Commits of history that git-sync fetches; 0 for all of it."""
     # The delivery sets the real minimum (git/polling.py); the JSON Schema has the lowest of all.
     visible_within_seconds: Annotated[int, Field(ge=1, le=3600, json_schema_extra={"minimum": 20})] = 60
     """Seconds from a push until its DAGs are listed, 20 or more. Sets the polling of the git host and the DAG processor's intervals together."""

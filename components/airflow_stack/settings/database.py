@@ -6,7 +6,7 @@ from pydantic import Field
 
 from airflow_stack.choices import SslMode
 
-from .fields import Line, Matching, MayBeOutput, Model, Name, Port, Quantity
+from .fields import Line, Matching, MayBeOutput, Model, Name, ObjectName, Port, Quantity
 
 
 class InClusterDatabase(Model):
@@ -14,7 +14,7 @@ class InClusterDatabase(Model):
 
     storage: Quantity = "8Gi"
     """Size of its volume."""
-    storage_class: Name | None = None
+    storage_class: ObjectName | None = None
     """StorageClass of its volume; left out: the cluster's default."""
 
 
@@ -44,7 +44,7 @@ class CloudNativePGDatabase(Model):
     """PostgreSQL instances: one primary, the others replicas."""
     storage: Quantity = "20Gi"
     """Size of each instance's volume."""
-    storage_class: Name | None = None
+    storage_class: ObjectName | None = None
     """StorageClass of the volumes; left out: the cluster's default."""
     operator_namespace: Name = "cnpg-system"
     """Namespace of the operator, which must reach the instances through the network policies."""

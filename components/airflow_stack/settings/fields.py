@@ -50,6 +50,14 @@ class Matching:
 
 
 Name = Annotated[str, Matching(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", "a name of lowercase letters, digits and -")]
+ObjectName = Annotated[
+    str,
+    Matching(
+        r"^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "a name of lowercase letters, digits, - and ., at most 253 characters",
+    ),
+]
+"""Name of a Secret, StorageClass or IngressClass: a DNS subdomain (Kubernetes, "Object Names and IDs")."""
 Quantity = Annotated[
     str, Matching(r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", "a Kubernetes quantity such as 500m or 2Gi")
 ]

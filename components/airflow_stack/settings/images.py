@@ -6,7 +6,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from airflow_stack.versions import AIRFLOW_VERSION, GIT_SYNC_VERSION, NUMBER, POSTGRES_TAG, airflow_in
 
-from .fields import Matching, Model, Name, Repository, Tag
+from .fields import Matching, Model, ObjectName, Repository, Tag
 
 OFFICIAL = "apache/airflow"
 
@@ -77,7 +77,7 @@ class Images(Model):
 
     registry: Repository | None = None
     """Mirror that replaces the registry of every image below, such as `registry.example.com/mirror`."""
-    pull_secrets: tuple[Name, ...] = ()
+    pull_secrets: tuple[ObjectName, ...] = ()
     """Names of existing pull Secrets in Airflow's namespace."""
     airflow: AirflowImage = AirflowImage()
     """Every Airflow component, the task pods and the Jobs."""

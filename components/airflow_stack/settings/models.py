@@ -15,7 +15,18 @@ from airflow_stack.versions import CHART_VERSION, NUMBER
 
 from .dags import Dags
 from .database import Database
-from .fields import EnvironmentName, LabelKey, LabelValue, Line, Matching, MayBeOutput, Model, Name, Quantity
+from .fields import (
+    EnvironmentName,
+    LabelKey,
+    LabelValue,
+    Line,
+    Matching,
+    MayBeOutput,
+    Model,
+    Name,
+    ObjectName,
+    Quantity,
+)
 from .images import Images
 from .secrets import ExistingSecrets, Rotation, SecretKey
 
@@ -77,9 +88,9 @@ class Ingress(Model):
     """Host name of the UI."""
     controller_namespace: Name
     """Namespace of the ingress controller, the only one that the network policies allow."""
-    class_name: str | None = None
+    class_name: ObjectName | None = None
     """IngressClass; left out: the cluster's default."""
-    tls_secret: Name | None = None
+    tls_secret: ObjectName | None = None
     """Name of the Secret with the certificate, in Airflow's namespace; left out: plain HTTP."""
     annotations: dict[str, str] = {}
     """Annotations of the Ingress."""
@@ -117,7 +128,7 @@ class LogVolume(Model):
 
     size: Quantity
     """Size of the volume."""
-    storage_class: Name | None = None
+    storage_class: ObjectName | None = None
     """StorageClass; left out: the cluster's default."""
     access_mode: AccessMode = AccessMode.READ_WRITE_MANY
     """`ReadWriteMany`, or `ReadWriteOnce` on a cluster of one node."""
@@ -129,7 +140,8 @@ class RemoteLogs(Model):
     folder: Annotated[
         str,
         Matching(
-            r"^(s3|gs|abfs|oss|hdfs|cloudwatch)://[^\s{}]+$|^wasb[^\s{}]*$", "a folder such as s3://bucket/airflow"
+            r"^((s3|gs|abfs|oss|hdfs|cloudwatch)://(?!.*:.*@)|wasb(?!.*:.*:.*@))[^\s{}?#]+$",
+            "a folder such as s3://bucket/airflow, without password and query",
         ),
     ]
     """Base folder, such as `s3://bucket/airflow` or `gs://bucket/airflow` or `wasb://container`."""
@@ -156,9 +168,14 @@ class Chart(Model):
         ),
     ] = CHART_VERSION
     """Exact chart version."""
-    repository: Annotated[str, Matching(r"^(https|oci)://\S+$", "an https:// or oci:// address")] = (
-        "https://airflow.apache.org"
-    )
+    repository: Annotated[
+        str,
+        Matching(
+            r"^(https|oci)://[\w-]+(\.[\w-]+)*(:\d{1,5})?(/[^\s@?#]*)?$",
+            "an https:// or oci:// address without user, password, query and fragment, which would stay readable in Helm's records; "
+            "for a private one, log in with `helm registry login` and use oci://, or pull the chart and set airflow:chart.path",
+        ),
+    ] = "https://airflow.apache.org"
     """Helm repository URL, or `oci://registry/path` that holds the chart `airflow`."""
     path: Line | None = None
     """Local chart, packed or a folder; wins over `repository`."""

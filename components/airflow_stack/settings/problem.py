@@ -11,6 +11,13 @@ from typing import Final
 
 HIDDEN: Final = "[hidden]"
 REQUIRED: Final = "is required"
+# In URLs: user and password, a user alone over HTTPS, and whatever stands before a later @. The user of `ssh://git@host` stays.
+_CREDENTIALS = (
+    re.compile(r"(^|://|')[^/@\s'\"{]*:(?!\d{1,5}/)[^/].*@", re.DOTALL),
+    re.compile(r"(https?://)[^/@\s]+@"),
+    re.compile(r"(\w://)(?![\w.-]+@[^\s'\"@]*(?:[\s'\"]|$))[^\s'\"]+@"),
+)
+_QUERY = re.compile(r"(\w://[^\s'\"?#]*[?#])[^\s'\"]+")
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 
 
@@ -85,8 +92,8 @@ class _Shown(str):
 
 def redacted(text: str) -> str:
     """The text without passwords and tokens in URLs; nothing of it where it holds a private key."""
-    text = re.sub(r"(^|://|')[^/@\s'\"{]*:(?!\d{1,5}/)[^/].*@", rf"\1{HIDDEN}@", text, flags=re.DOTALL)
-    text = re.sub(r"(https?://)[^/@\s]+@", rf"\1{HIDDEN}@", text)
+    for credential in _CREDENTIALS:
+        text = credential.sub(rf"\1{HIDDEN}@", text)
     return HIDDEN if "PRIVATE KEY" in text else text
 
 
@@ -99,7 +106,7 @@ def _shown(path: str, value: object) -> _Shown:
         text = value if isinstance(value, str) else json.dumps(_without_secrets(value), default=str)
     except (TypeError, ValueError, RecursionError):  # keys that are no text, a number of 5000 digits, endless nesting
         text = f"something of type {type(value).__name__}"
-    text = redacted(text)
+    text = _QUERY.sub(rf"\1{HIDDEN}", redacted(text))
     return _Shown(text if text == HIDDEN else repr(text if len(text) <= 80 else f"{text[:77]}…"))
 
 

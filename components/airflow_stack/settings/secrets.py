@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .fields import Generation, Matching, Model, Name
+from .fields import Generation, Matching, Model, ObjectName
 
 
 class SecretKey(Model):
     """One key of an existing Secret in Airflow's namespace."""
 
-    secret: Name
+    secret: ObjectName
     """Name of the Secret."""
     key: Annotated[str, Matching(r"^[-._a-zA-Z0-9]+$", "the key of a Secret")]
     """Key in it."""
@@ -19,27 +19,27 @@ class SecretKey(Model):
 class ExistingSecrets(Model):
     """Names of existing Secrets in Airflow's namespace, such as those of the External Secrets operator. Pulumi neither generates nor stores their content. Rotate it at its source, then restart the pods: no digest of it rolls them."""
 
-    fernet_key: Name | None = None
+    fernet_key: ObjectName | None = None
     """Secret with the key `fernet-key`: Fernet keys, the newest first, separated by commas."""
-    api_secret_key: Name | None = None
+    api_secret_key: ObjectName | None = None
     """Secret with the key `api-secret-key`, which signs UI sessions."""
-    jwt_secret: Name | None = None
+    jwt_secret: ObjectName | None = None
     """Secret with the key `jwt-secret`, 64 characters or more, which signs the tokens of tasks and API clients."""
-    admin_password: Name | None = None
+    admin_password: ObjectName | None = None
     """Secret with the key `password`, of the admin user. A higher `rotation.adminPassword` applies its present content."""
-    metadata_connection: Name | None = None
+    metadata_connection: ObjectName | None = None
     """Secret with the key `connection`, a URL `postgresql://...`. It names the database: leave `database` out."""
-    async_metadata_connection: Name | None = None
+    async_metadata_connection: ObjectName | None = None
     """Secret with the key `asyncConnection`, a URL `postgresql+asyncpg://...`. Left out: Airflow derives it from `connection`. asyncpg refuses `sslmode`, which it calls `ssl`."""
-    broker_url: Name | None = None
+    broker_url: ObjectName | None = None
     """Secret with the key `connection`, the URL of Celery's broker. Without `redisPassword` it is your own broker, and no Redis runs."""
-    redis_password: Name | None = None
+    redis_password: ObjectName | None = None
     """Secret with the key `password`, of the Redis in Airflow's namespace. `brokerUrl` must contain the same: `redis://:<password>@airflow-redis:6379/0`."""
-    git_ssh_key: Name | None = None
+    git_ssh_key: ObjectName | None = None
     """Secret with the key `gitSshKey`, a private SSH key."""
-    git_token: Name | None = None
+    git_token: ObjectName | None = None
     """Secret with the keys `GITSYNC_USERNAME`, `GITSYNC_PASSWORD`, `GIT_SYNC_USERNAME` and `GIT_SYNC_PASSWORD`; with git-sync only."""
-    github_app_private_key: Name | None = None
+    github_app_private_key: ObjectName | None = None
     """Secret with the key `githubAppPrivateKey`, the private key of the GitHub App."""
 
 

@@ -17,6 +17,7 @@ from tests.support.cases import (  # fmt: skip
     BUNDLES,
     EXECUTORS,
     GIVEN,
+    HOST_KEY,
     HTTPS,
     IMAGE,
     ROOT,
@@ -46,7 +47,7 @@ SAME: dict[str, Config] = {
     "slowly": {**SSH, "visibleWithinSeconds": 3600},
     "a host of our own": {
         "repository": "ssh://git@git.example.com:2222/a.git",
-        "knownHosts": "[git.example.com]:2222 ssh-ed25519 A\n",
+        "knownHosts": f"[git.example.com]:2222 {HOST_KEY}\n",
     },
     "plain HTTP inside the cluster": {"repository": "http://gitea.git/a/b.git"},
 }

@@ -16,6 +16,7 @@ from tests.support.cases import (
     CONTRACT_CHART,
     DATABASES,
     EXECUTORS,
+    HOST_KEY,
     LOGS,
     SIZES,
     SSH,
@@ -91,8 +92,8 @@ def test_a_tag_or_commit_is_only_the_ref(ref: Config) -> None:
     ("dags", "known_hosts"),
     [
         (SSH, "github.com ssh-ed25519 "),
-        ({**SSH, "knownHosts": "github.com mine"}, "github.com mine"),
-        ({"repository": "ssh://git@h:2222/a", "knownHosts": "[h]:2222 theirs"}, "[h]:2222 theirs"),
+        ({**SSH, "knownHosts": f"github.com {HOST_KEY} mine"}, f"{HOST_KEY} mine"),
+        ({"repository": "ssh://git@h:2222/a", "knownHosts": f"[h]:2222 {HOST_KEY}"}, f"[h]:2222 {HOST_KEY}"),
     ],
 )
 def test_host_keys_are_always_verified_over_ssh(dags: Config, known_hosts: str) -> None:

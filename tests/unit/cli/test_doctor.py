@@ -25,7 +25,7 @@ from airflow_stack.cli.manifests import record_stack
 from airflow_stack.errors import UserError
 from airflow_stack.settings.dags import GithubApp
 from airflow_stack.settings.models import Chart
-from tests.support.cases import BUNDLES, settings
+from tests.support.cases import BUNDLES, HOST_KEY, settings
 from tests.support.command import Command, Done
 from tests.support.golden import Golden
 
@@ -224,7 +224,13 @@ def test_the_command_prints_a_line_per_check_and_fails_if_one_fails(
 def test_json_contains_missing_secrets_with_their_commands(
     doctor: Command,
 ) -> None:
-    stack = {"dags": {"repository": "git@git.invalid:a/b.git", "authentication": "sshKey", "knownHosts": "x y z"}}
+    stack = {
+        "dags": {
+            "repository": "git@git.invalid:a/b.git",
+            "authentication": "sshKey",
+            "knownHosts": f"git.invalid {HOST_KEY}",
+        }
+    }
     status, out, _ = doctor({**stack, "database": {"external": {"host": "db"}}}, "--only", "git", "--json")
     checks = {check["check"]: check for check in json.loads(out)}
     assert (status, checks["secrets"]["status"]) == (1, "fail")

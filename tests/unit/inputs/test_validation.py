@@ -9,7 +9,7 @@ from airflow_stack.choices import Executor
 from airflow_stack.cli.recording import record
 from airflow_stack.inputs.validation import arguments, load
 from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file, in_program, in_stack_file
-from tests.support.cases import AUTHENTICATIONS, HTTPS, SSH, Config, problems, settings
+from tests.support.cases import AUTHENTICATIONS, HOST_KEY, HTTPS, SSH, Config, problems, settings
 from tests.support.golden import Golden
 
 PYDANTICS_WORDS = ("pydantic", "Input should", "instance of", "dictionary", "type=", "validation error", "Traceback")
@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[Config, str]] = {
     "a short commit": (dags(commit="abc1234"), "dags.commit"),
     "a path out of the repository": (dags(path="../other"), "dags.path"),
     "an absolute path": (dags(path="/dags"), "dags.path"),
-    "depth 0": (dags(depth=0), "dags.depth"),
+    "a negative depth": (dags(depth=-1), "dags.depth"),
     "too impatient": (dags(visibleWithinSeconds=5), "dags.visibleWithinSeconds"),
     "a number in words": (dags(depth="five"), "dags.depth"),
     "half a second": (dags(visibleWithinSeconds=30.5), "dags.visibleWithinSeconds"),
@@ -154,8 +154,8 @@ RIGHT: dict[str, tuple[Config, str, object]] = {
     "three forms of a URL (https)": (https(repository="https://h:8443/a/b"), "dags.repository", "https://h:8443/a/b"),
     "a host in capitals": (dags(repository="git@GitHub.com:a/b"), "dags.follows_branch", True),
     "a host with its keys": (
-        dags(repository="ssh://git@git.example.com:2222/a/b", knownHosts="[git.example.com]:2222 ssh-ed25519 AAAA"),
-        "dags.known_hosts", "[git.example.com]:2222 ssh-ed25519 AAAA"),
+        dags(repository="ssh://git@git.example.com:2222/a/b", knownHosts=f"[git.example.com]:2222 {HOST_KEY}"),
+        "dags.known_hosts", f"[git.example.com]:2222 {HOST_KEY}"),
     "main when nothing is said": (dags(), "dags.ref", "main"),
     "a branch with a slash": (dags(branch="release/2026.11"), "dags.ref", "release/2026.11"),
     "a tag": (dags(tag="v1"), "dags.ref", "v1"),

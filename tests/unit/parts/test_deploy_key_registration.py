@@ -12,7 +12,7 @@ from airflow_stack.inputs import installed_packages
 from airflow_stack.inputs.wording import in_stack_file
 from airflow_stack.parts.git_access import GitAccess, GitAccessArgs
 from tests.support import git_host_packages
-from tests.support.cases import AUTHENTICATIONS, Config, deployed, problems
+from tests.support.cases import AUTHENTICATIONS, HOST_KEY, Config, deployed, problems
 from tests.support.git_host_packages import GITHUB_KEY, GITLAB_KEY
 from tests.support.golden import Golden
 
@@ -105,7 +105,7 @@ SSH_URL = {"repository": "git@github.com:acme/dags.git", "registerDeployKey": Tr
 WRONG: dict[str, Config] = {
     "a key of one's own": {**SSH_URL, "authentication": "sshKey"},
     "HTTPS": {**SSH_URL, "repository": "https://github.com/acme/dags"},
-    "an unknown host": {"repository": "git@git.acme.com:a/b", "knownHosts": "x", "registerDeployKey": True},
+    "an unknown host": {"repository": "git@git.acme.com:a/b", "knownHosts": f"git.acme.com {HOST_KEY}", "registerDeployKey": True},
     "Bitbucket": {**SSH_URL, "repository": "git@bitbucket.org:a/b"},
     "another repository elsewhere": {**SSH_URL, "delivery": "gitBundle", "moreRepositories": {"ml": {"repository": "git@gitlab.com:a/b"}}},
     "a GitHub App": {**AUTHENTICATIONS["github-app"], "registerDeployKey": True},
