@@ -177,10 +177,14 @@ def _event_loop() -> Iterator[None]:
     try:
         yield
     finally:
-        # After a failure there are outputs that nothing awaits.
-        for task in (remaining := asyncio.all_tasks(loop)):
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
+        # After a failure there are outputs that nothing awaits, and `record` raises the failure itself.
+        loop.set_exception_handler(lambda *_: None)
+        while remaining := asyncio.all_tasks(loop):
+            for task in remaining:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
         asyncio.set_event_loop(None)
         loop.close()
 
