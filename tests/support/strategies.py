@@ -49,7 +49,13 @@ def one(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Config]:
 
 
 names = st.text("abyz019", min_size=1, max_size=20)
-quantities = st.builds(lambda n, unit: f"{n}{unit}", st.integers(1, 4096), st.sampled_from(["", "m", "Ki", "Mi", "Gi"]))
+quantities = st.builds(lambda n, unit: f"{n}{unit}", st.integers(1, 4096), st.sampled_from(["Mi", "Gi", "M", "Ti"]))
+cpus = st.one_of(st.integers(1, 4096).map("{}m".format), st.integers(1, 100).map(str), st.just("0.5"))
+quotas = st.dictionaries(
+    st.sampled_from(["requests.memory", "limits.cpu", "pods", "requests.nvidia.com/gpu", "count/jobs.batch"]),
+    st.one_of(quantities, cpus),
+    max_size=2,
+)
 # Texts with a special meaning in YAML or templates.
 tricky = [
     "y",
@@ -74,7 +80,7 @@ tricky = [
 ]
 lines = st.one_of(st.sampled_from(tricky), st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=20))
 labels = st.dictionaries(st.one_of(names, names.map("example.com/{}".format)), names, max_size=3)
-component = some(replicas=st.integers(1, 9), cpu=quantities, memory=quantities)
+component = some(replicas=st.integers(1, 9), cpu=cpus, memory=quantities)
 image = some(
     repository=st.sampled_from(["acme/it", "registry.example.com:5000/it"]), tag=st.sampled_from(["3.2.2", "3.1.0-x"])
 )
@@ -133,7 +139,7 @@ _of_git_or_image = st.builds(
         ),
         ingress=st.builds(
             lambda needed, more: {**needed, **more},
-            st.fixed_dictionaries({"host": names, "controllerNamespace": names}),
+            st.fixed_dictionaries({"host": names.map("{}.example.com".format), "controllerNamespace": names}),
             some(className=names, tlsSecret=names, annotations=labels),
         ),
         admin=some(
@@ -146,7 +152,7 @@ _of_git_or_image = st.builds(
         images=some(registry=names, pullSecrets=st.lists(names, max_size=2), airflow=image, redis=image),
         chart=some(version=st.just("1.22.0"), timeoutSeconds=st.integers(60, 7200)),
         namespace=names,
-        quota=st.dictionaries(names, quantities, max_size=2),
+        quota=quotas,
         labels=labels,
         serviceAccountAnnotations=st.dictionaries(names, lines.filter(lambda text: "{{" not in text), max_size=2),
         environment=st.dictionaries(st.text("ABC_", min_size=1, max_size=9), lines, max_size=3),

@@ -95,9 +95,23 @@ def git_sync_for_github_apps(settings: Settings) -> Iterator[Problem]:
     """git-sync is new enough for a GitHub App."""
     tag = settings.images.git_sync.tag
     version = re.match(r"v?(\d+)\.(\d+)", tag)
-    if settings.dags.github_app and version and (int(version[1]), int(version[2])) < (4, 3):
+    if settings.dags.github_app and version and (4, 0) <= (int(version[1]), int(version[2])) < (4, 3):
         reason = "is older than git-sync 4.3, the first with support for GitHub Apps"
         yield Problem("images.gitSync.tag", reason, (Remove("images.gitSync.tag"),), value=tag)
+
+
+def git_sync_4(settings: Settings) -> Iterator[Problem]:
+    """git-sync reads the variables that the chart sets for it.
+
+    git-sync 3 (main.go, `envString`) reads neither GITSYNC_REF nor GITSYNC_PERIOD: it would follow `master`, and poll each second.
+    """
+    tag = settings.images.git_sync.tag
+    version = re.match(r"v?(\d+)\.", tag)
+    if settings.dags.delivery is DagDelivery.GIT_SYNC and version and int(version[1]) < 4:
+        reason = (
+            "is older than git-sync 4, and would ignore dags.branch, dags.tag, dags.commit and the interval of polls"
+        )
+        yield Problem("images.gitSync.tag", reason, (Remove("images.gitSync.tag"),), allowed="git-sync 4", value=tag)
 
 
 def quota_of_own_namespace(settings: Settings) -> Iterator[Problem]:
@@ -175,6 +189,7 @@ BETWEEN: dict[Rule, frozenset[str]] = {
     one_value_for_a_variable: frozenset({"environment", "environment_from"}),
     image_with_dags: frozenset({"dags", "images"}),
     registration_package: frozenset({"dags"}),
+    git_sync_4: frozenset({"dags", "images"}),
     git_sync_for_github_apps: frozenset({"dags", "images"}),
     quota_of_own_namespace: frozenset({"create_namespace", "quota"}),
     existing_connection_alone: frozenset({"existing_secrets", "database"}),

@@ -6,13 +6,13 @@ from pydantic import Field
 
 from airflow_stack.choices import SslMode
 
-from .fields import Line, Matching, MayBeOutput, Model, Name, ObjectName, Port, Quantity
+from .fields import Line, Matching, MayBeOutput, Model, Name, ObjectName, Port, Storage
 
 
 class InClusterDatabase(Model):
     """One PostgreSQL pod with one volume: for development."""
 
-    storage: Quantity = "8Gi"
+    storage: Storage = "8Gi"
     """Size of its volume."""
     storage_class: ObjectName | None = None
     """StorageClass of its volume; left out: the cluster's default."""
@@ -42,7 +42,7 @@ class CloudNativePGDatabase(Model):
 
     instances: Annotated[int, Field(ge=1, le=9)] = 3
     """PostgreSQL instances: one primary, the others replicas."""
-    storage: Quantity = "20Gi"
+    storage: Storage = "20Gi"
     """Size of each instance's volume."""
     storage_class: ObjectName | None = None
     """StorageClass of the volumes; left out: the cluster's default."""

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
+
+from .kubernetes_rules import KEY, LABEL_VALUE, SUBDOMAIN, Amount, wrong_amount
 
 
 class Model(BaseModel):
@@ -51,34 +53,48 @@ class Matching:
 
 Name = Annotated[str, Matching(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", "a name of lowercase letters, digits and -")]
 ObjectName = Annotated[
-    str,
-    Matching(
-        r"^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        "a name of lowercase letters, digits, - and ., at most 253 characters",
-    ),
+    str, Matching(f"^{SUBDOMAIN}$", "a name of lowercase letters, digits, - and ., at most 253 characters")
 ]
 """Name of a Secret, StorageClass or IngressClass: a DNS subdomain (Kubernetes, "Object Names and IDs")."""
-Quantity = Annotated[
-    str, Matching(r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", "a Kubernetes quantity such as 500m or 2Gi")
-]
+_PLAIN_QUANTITY = Matching(r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", "a Kubernetes quantity such as 500m or 2Gi")
+
+
+def _amount(kind: Amount) -> AfterValidator:
+    def checked(text: str) -> str:
+        if wrong := wrong_amount(kind, text):
+            raise ValueError(wrong)
+        return text
+
+    return AfterValidator(checked)
+
+
+Cpu = Annotated[str, _PLAIN_QUANTITY, _amount(Amount.CPU)]
+Memory = Annotated[str, _PLAIN_QUANTITY, _amount(Amount.MEMORY)]
+Storage = Annotated[str, _PLAIN_QUANTITY, _amount(Amount.STORAGE)]
 Line = Annotated[str, Matching(r"^[^\x00-\x1f\x7f]+$", "one line of text, not empty")]
 Generation = Annotated[int, Field(ge=1, le=99)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-LabelKey = Annotated[
+LabelKey = Annotated[str, Matching(f"^{KEY}$", "a Kubernetes label or annotation key such as team or example.com/team")]
+LabelValue = Annotated[str, Matching(f"^{LABEL_VALUE}$", "a label value of letters, digits, -, _ and ., at most 63")]
+# A first part without dot, port or `localhost` is part of the path (distribution/reference).
+_HOST = r"((?=[^/]*[.:]|localhost/)[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?/)?"
+_PATH = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+Repository = Annotated[
     str,
+    Field(max_length=255),
     Matching(
-        r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-        "a Kubernetes label or annotation key such as team or example.com/team",
+        rf"^{_HOST}{_PATH}(/{_PATH})*$",
+        "an image repository without tag, such as registry.example.com/acme/airflow; the tag has a key of its own",
     ),
 ]
-LabelValue = Annotated[
+Registry = Annotated[
     str,
+    Field(max_length=200),
     Matching(
-        r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$",
-        "a label value of letters, digits, -, _ and ., at most 63",
+        rf"^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{{1,5}})?|{_PATH})(/{_PATH})*$",
+        "a registry without https:// and without a slash at the end, such as registry.example.com/mirror",
     ),
 ]
-Repository = Annotated[str, Matching(r"^[a-z0-9][a-z0-9._:/-]*$", "an image repository without tag")]
 Tag = Annotated[str, Matching(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", "an image tag such as 3.3.2")]
 EnvironmentName = Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of an environment variable")]
 

@@ -6,7 +6,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from airflow_stack.versions import AIRFLOW_VERSION, GIT_SYNC_VERSION, NUMBER, POSTGRES_TAG, airflow_in
 
-from .fields import Matching, Model, ObjectName, Repository, Tag
+from .fields import Matching, Model, ObjectName, Registry, Repository, Tag
 
 OFFICIAL = "apache/airflow"
 
@@ -75,7 +75,7 @@ class PostgresImage(Image):
 class Images(Model):
     """Images of every container."""
 
-    registry: Repository | None = None
+    registry: Registry | None = None
     """Mirror that replaces the registry of every image below, such as `registry.example.com/mirror`."""
     pull_secrets: tuple[ObjectName, ...] = ()
     """Names of existing pull Secrets in Airflow's namespace."""

@@ -16,18 +16,21 @@ from airflow_stack.versions import CHART_VERSION, NUMBER
 from .dags import Dags
 from .database import Database
 from .fields import (
+    Cpu,
     EnvironmentName,
     LabelKey,
     LabelValue,
     Line,
     Matching,
     MayBeOutput,
+    Memory,
     Model,
     Name,
     ObjectName,
-    Quantity,
+    Storage,
 )
 from .images import Images
+from .kubernetes_rules import HOST, wrong_quota
 from .secrets import ExistingSecrets, Rotation, SecretKey
 
 # Variables that the program itself sets in every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
@@ -55,14 +58,20 @@ def _no_labels_of_the_chart(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+def _of_a_quota(quota: dict[str, str]) -> dict[str, str]:
+    if wrong := [reason for name, amount in quota.items() if (reason := wrong_quota(name, amount))]:
+        raise ValueError("; ".join(wrong))
+    return quota
+
+
 class Component(Model):
     """Replicas, CPU and memory of one Airflow component; each value left out comes from the `size` preset."""
 
     replicas: Annotated[int, Field(ge=1, le=100)] | None = None
     """Pods to run. Task pods of the KubernetesExecutor have none."""
-    cpu: Quantity | None = None
+    cpu: Cpu | None = None
     """CPU request, a Kubernetes quantity such as `500m`."""
-    memory: Quantity | None = None
+    memory: Memory | None = None
     """Memory request and limit, a Kubernetes quantity such as `2Gi`."""
 
 
@@ -84,7 +93,13 @@ class Components(Model):
 class Ingress(Model):
     """Access to the API server from outside the cluster; left out: by port-forward only."""
 
-    host: Annotated[str, Matching(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "a host name such as airflow.example.com")]
+    host: Annotated[
+        str,
+        Matching(
+            f"^{HOST}$",
+            "a host name such as airflow.example.com, at most 253 characters, and no address",
+        ),
+    ]
     """Host name of the UI."""
     controller_namespace: Name
     """Namespace of the ingress controller, the only one that the network policies allow."""
@@ -92,7 +107,7 @@ class Ingress(Model):
     """IngressClass; left out: the cluster's default."""
     tls_secret: ObjectName | None = None
     """Name of the Secret with the certificate, in Airflow's namespace; left out: plain HTTP."""
-    annotations: dict[str, str] = {}
+    annotations: dict[LabelKey, str] = {}
     """Annotations of the Ingress."""
 
 
@@ -126,7 +141,7 @@ class Admin(Model):
 class LogVolume(Model):
     """One volume, shared by every component and task pod."""
 
-    size: Quantity
+    size: Storage
     """Size of the volume."""
     storage_class: ObjectName | None = None
     """StorageClass; left out: the cluster's default."""
@@ -214,8 +229,9 @@ class Settings(Model):
     """Namespace of Airflow; each namespace holds at most one."""
     create_namespace: bool = True
     """False for an existing namespace, which is then not changed, labelled or deleted. Give it Pod Security `restricted` and a NetworkPolicy that denies ingress: Airflow's pods work with both."""
-    quota: dict[
-        str, Annotated[str, Field(coerce_numbers_to_str=True, json_schema_extra={"type": ["string", "number"]})]
+    quota: Annotated[
+        dict[str, Annotated[str, Field(coerce_numbers_to_str=True, json_schema_extra={"type": ["string", "number"]})]],
+        AfterValidator(_of_a_quota),
     ] = {}
     """ResourceQuota of the namespace, such as `requests.memory: 32Gi`; left out: none."""
     labels: Annotated[dict[LabelKey, LabelValue], AfterValidator(_no_labels_of_the_chart)] = {}
