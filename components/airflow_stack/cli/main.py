@@ -1,5 +1,8 @@
 """Assembles the commands of `airflow-stack`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from airflow_stack.cli.adopt.command import adopt
@@ -7,6 +10,7 @@ from airflow_stack.cli.check.command import check
 from airflow_stack.cli.dags.command import app as dags_commands
 from airflow_stack.cli.diff.command import diff
 from airflow_stack.cli.doctor.command import doctor
+from airflow_stack.cli.init.command import init
 from airflow_stack.cli.logs.command import logs
 from airflow_stack.cli.promote.command import promote, rollback
 from airflow_stack.cli.recover.command import recover
@@ -23,8 +27,24 @@ app = typer.Typer(
     help="Check, compare, promote and repair stacks of Airflow. Results go to standard output, everything else to standard error.",
 )
 app.add_typer(dags_commands)
-for command in (adopt, diff, promote, rollback, check, render, status, logs, doctor, recover):
+for command in (init, adopt, diff, promote, rollback, check, render, status, logs, doctor, recover):
     app.command()(command)
+
+
+def show_version(asked: bool) -> None:
+    """Print the version of the package, and end."""
+    if asked:
+        typer.echo(f"airflow-stack {version('airflow-stack')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 def main() -> None:
