@@ -104,7 +104,7 @@ def test_every_command_and_option_in_a_document_exists(file: Path) -> None:
     for line in re.findall(r"(?:^|`|\$ )(airflow-stack [^`\n#|;]*)", file.read_text(), re.MULTILINE):
         command: Any = typer.main.get_command(main.app)
         words = line.split()[1:]
-        while words and hasattr(command, "commands"):
+        while words and hasattr(command, "commands") and not words[0].startswith("-"):
             assert words[0] in command.commands, line
             command = command.commands[words.pop(0)]
         options = {name for param in command.params for name in param.opts}
