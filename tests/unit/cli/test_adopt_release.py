@@ -108,7 +108,7 @@ UNSAFE = {
     "an executor without a setting": running({**BY_NAME, "executor": "CeleryKubernetesExecutor"}),
     "DAGs on a volume": running({**BY_NAME, "dags": {"persistence": {"enabled": True}}}),
     "other names of objects": running({**BY_NAME, "fullnameOverride": "af"}),
-    "a template": running({**BY_NAME, "extraEnv": "- name: {{ x }}"}),
+    "a template": running({**BY_NAME, "extraEnv": "{{- if x }}\n- name: AIRFLOW__CORE__FERNET_KEY\n{{- end }}"}),
 }
 
 

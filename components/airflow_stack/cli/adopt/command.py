@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +12,13 @@ import typer
 from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
+    from .file_kind import FoundValues
     from .model import Adoption, InstalledRelease
     from .takeover_steps import Step
 
 _NOT_SAFE = 2
+_STACK = "adopted"
+"""Name of the stack in the printed steps, unless --output names one."""
 
 
 def adopt(
@@ -52,19 +56,21 @@ def adopt(
         raise UserError("name either a release (--release and --namespace) or a values file (--values)")
     if output and not re.fullmatch(r"Pulumi\.[\w.-]+\.yaml", output.name):
         raise UserError(f"--output {output}: a stack file has a name of the form Pulumi.<stack>.yaml")
-    stack = output.name.removeprefix("Pulumi.").removesuffix(".yaml") if output else "<stack>"
+    stack = output.name.removeprefix("Pulumi.").removesuffix(".yaml") if output else _STACK
     for file in [output, *([_import_file(output, stack)] if release else [])] if output and not force else []:
         if file.exists():
             raise UserError(f"{file} exists; --force overwrites it")
     from .installed_release import read_release
-    from .values_file import print_value, read_settings, read_values
+    from .values_file import find_values, print_value, read_settings
 
     if values and value:
-        print_value(read_values(values), value)
+        print_value(find_values(values), value)
         return
     own = read_settings(settings) if settings else {}
     if values:
-        is_safe = _adopt_values(read_values(values), values, own, output, stack)
+        options = f"--values {shlex.quote(str(values))}"
+        steps_before = [] if output else [_write_step(options, settings, stack)]
+        is_safe = _adopt_values(find_values(values), options, own, output, stack, namespace, steps_before)
     else:
         installed = read_release(release, namespace, context, os.environ)
         own = {**({"chart": {"path": str(chart)}} if chart else {}), **own}
@@ -73,21 +79,42 @@ def adopt(
         raise typer.Exit(_NOT_SAFE)
 
 
-def _adopt_values(values: dict[str, Any], file: Path, own: dict[str, Any], output: Path | None, stack: str) -> bool:
-    from . import community_chart, official_chart, render, takeover_steps
-    from .model import merge
+def _write_step(options: str, settings: Path | None, stack: str) -> "Step":
+    more = f" --with {shlex.quote(str(settings))}" if settings else ""
+    return "write the stack file", f"airflow-stack adopt {options}{more} --output Pulumi.{stack}.yaml"
 
-    chart = community_chart if community_chart.is_community(values) else official_chart
-    adoption = chart.convert(values)
-    adoption.settings = merge(adoption.settings, own)
-    _write(render.stack_file(adoption.settings, f"--values {file.name}"), output)
-    blockers = [*adoption.blockers, *render.settings_problems(adoption)]
-    _print(render.titled_list("Changed, or good to know", adoption.notes))
+
+def _adopt_values(
+    found: "FoundValues",
+    options: str,
+    own: dict[str, Any],
+    output: Path | None,
+    stack: str,
+    namespace: str,
+    before: "list[Step]",
+) -> bool:
+    from . import community_chart, official_chart, render, takeover_steps
+    from .file_kind import Chart
+
+    is_community = found.chart is Chart.COMMUNITY
+    adoption = (
+        community_chart.convert(found.values, own) if is_community else official_chart.convert(found.values, own=own)
+    )
+    adoption.with_own(own)
+    _write(render.stack_file(adoption.settings, " ".join(options.split())), output)
+    blockers = [*found.stops, *adoption.blockers, *render.settings_problems(adoption)]
+    _print(
+        render.titled_list(
+            "Changed, or good to know", [*found.notes, *adoption.notes, *filter(None, [adoption.needed_secrets()])]
+        )
+    )
     _print(render.titled_list("To correct before `pulumi up`", blockers))
+    quoted = shlex.quote(stack)
     steps = [
-        ("create the stack", f"pulumi stack init {stack}"),
-        *takeover_steps.set_secrets(adoption.secrets, f"--values {file}", stack),
-        ("review it", f"airflow-stack check --stack {stack} && pulumi preview --stack {stack}"),
+        *before,
+        ("create the stack", f"pulumi stack init {quoted}"),
+        *takeover_steps.set_secrets(adoption.secrets, options, stack, namespace),
+        ("review it", f"airflow-stack check --stack {quoted} && pulumi preview --stack {quoted}"),
     ]
     _print("Next:\n" + render.numbered_steps(steps))
     return not blockers
@@ -96,11 +123,11 @@ def _adopt_values(values: dict[str, Any], file: Path, own: dict[str, Any], outpu
 def _adopt_release(
     release: "InstalledRelease", own: dict[str, Any], output: Path | None, stack: str, *, let_go: bool
 ) -> bool:
-    from . import community_chart, inline_secrets, official_chart, render
-    from .model import merge
+    from . import inline_secrets, official_chart, render
+    from .file_kind import Chart, chart_of
 
     name, namespace = release.name, release.namespace
-    if community_chart.is_community(release.values):
+    if chart_of(release.values) is Chart.COMMUNITY:
         raise UserError(
             f"release {name!r} is of the community chart. Its objects have other names and labels, so it cannot be adopted in place. "
             f"Turn its values into a stack: `helm get values {name} --namespace {namespace} > values.yaml`, then `airflow-stack adopt --values values.yaml`"
@@ -115,9 +142,9 @@ def _adopt_release(
             "the release's values contain secrets in plain text, which the import would copy into the state. Let Helm name their Secrets instead, then "
             f"adopt again; the pods roll once, and no key changes:\n\n{keep}{upgrade}\n"
         )
-    adoption = official_chart.convert(release.values, release)
+    adoption = official_chart.convert(release.values, release, own)
     official_chart.check_release(release, adoption, let_go=let_go)
-    adoption.settings = merge(adoption.settings, own)
+    adoption.with_own(own)
     _write(render.stack_file(adoption.settings, f"--release {name} --namespace {namespace}"), output)
     wrong = render.settings_problems(adoption)
     versions = f"chart {release.chart_version}, Airflow {release.airflow_version}, revision {release.revision}"
@@ -163,7 +190,7 @@ def _takeover_steps(release: "InstalledRelease", adoption: "Adoption", output: P
         ("create the stack", create),
         (
             "import the release",
-            f"pulumi import --file {file} --yes --protect=false --generate-code=false --stack {stack}",
+            f"pulumi import --file {shlex.quote(str(file))} --yes --protect=false --generate-code=false --stack {stack}",
         ),
         ("review the first update", f"pulumi preview --diff --stack {stack}"),
         ("run it", f"pulumi up --stack {stack}"),
@@ -171,7 +198,7 @@ def _takeover_steps(release: "InstalledRelease", adoption: "Adoption", output: P
 
 
 def _import_file(output: Path | None, stack: str) -> Path:
-    return (output.parent if output else Path()) / f"adopt-{stack.strip('<>')}.json"
+    return (output.parent if output else Path()) / f"adopt-{stack}.json"
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_stack.credentials import REDIS_PASSWORD
 
 from . import official_chart
+from .leaves import is_below, leaf_paths
 from .model import Adoption, ChartValues, Values
 
 _OFFICIAL_PATHS = {
@@ -30,6 +31,21 @@ _OFFICIAL_PATHS = {
     "workers.resources": "workers.celery.resources",
     "triggerer.replicas": "triggerer.replicas",
     "triggerer.resources": "triggerer.resources",
+    "triggerer.enabled": "triggerer.enabled",
+    "scheduler.safeToEvict": "scheduler.safeToEvict",
+    "triggerer.safeToEvict": "triggerer.safeToEvict",
+    "workers.safeToEvict": "workers.celery.safeToEvict",
+    **{
+        f"{theirs}.{key}": f"{official}.{key}"
+        for theirs, official in {
+            "scheduler": "scheduler",
+            "web": "apiServer",
+            "workers": "workers.celery",
+            "triggerer": "triggerer",
+        }.items()
+        for key in ("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "podAnnotations")
+    },
+    "rbac.create": "rbac.create",
     "dags.persistence": "dags.persistence",
     "dags.gitSync.enabled": "dags.gitSync.enabled",
     "dags.gitSync.repo": "dags.gitSync.repo",
@@ -44,8 +60,6 @@ _OFFICIAL_PATHS = {
     "logs.persistence.existingClaim": "logs.persistence.existingClaim",
     "logs.persistence.size": "logs.persistence.size",
     "logs.persistence.storageClass": "logs.persistence.storageClassName",
-    "ingress.web.annotations": "ingress.apiServer.annotations",
-    "ingress.web.ingressClassName": "ingress.apiServer.ingressClassName",
     "externalDatabase.host": "data.metadataConnection.host",
     "externalDatabase.port": "data.metadataConnection.port",
     "externalDatabase.database": "data.metadataConnection.db",
@@ -55,6 +69,7 @@ _OFFICIAL_PATHS = {
     "postgresql.persistence.size": "postgresql.primary.persistence.size",
     "redis.enabled": "redis.enabled",
 }
+_WITH_ACCOUNTS = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers")
 _REMOTE_LOGS = ("remote_logging", "remote_base_log_folder", "remote_log_conn_id")
 _NO_SETTING = {
     "airflow.users": "users are rows of the database; the program creates one admin (airflow:admin) with a generated password",
@@ -71,104 +86,182 @@ _NO_SETTING = {
 }
 
 
-def is_community(values: Mapping[str, Any]) -> bool:
-    """Whether these are values of the community chart. The official chart has no key `airflow`."""
-    return isinstance(values.get("airflow"), dict) or "web" in values or "externalDatabase" in values
-
-
-def convert(raw: Mapping[str, Any]) -> Adoption:
+def convert(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Adoption:
     """Settings of a stack for values of the community chart."""
-    values, official, notes = ChartValues(raw), Values(), list[str]()
+    values, official, notes = ChartValues(raw), _Official(), list[str]()
     _defaults(values, official)
-    named_secrets = _named_secrets(values)
+    named_secrets = _named_secrets(values, official)
     annotations = values.take_object("serviceAccount.annotations")
+    is_external = values.get("postgresql.enabled") is False
     for path, official_path in _OFFICIAL_PATHS.items():
-        _put(official, official_path, values.take(path))
+        if is_external or not path.startswith("externalDatabase."):
+            official.put(official_path, values.take(path), path)
+    for key in ("create", "name"):
+        account = values.take(f"serviceAccount.{key}")
+        for component in _WITH_ACCOUNTS:
+            official.put(f"{component}.serviceAccount.{key}", account, f"serviceAccount.{key}")
     _git(values, official)
-    _database(values, official)
+    _database(values, official, is_external=is_external)
     _environment(values, official)
-    if values.take("ingress.enabled"):
-        _put(official, "ingress.apiServer.enabled", True)
-        host = {"name": values.take_text("ingress.web.host", "<host>"), "tls": values.take_object("ingress.web.tls")}
-        _put(official, "ingress.apiServer.hosts", [host])
+    _ingress(values, official)
     for path, reason in _NO_SETTING.items():
-        if values.take(path) not in (None, "", [], {}, False):
+        if values.take(path) not in (None, "", [], {}):
             notes.append(f"{path}: {reason}")
-    adoption = official_chart.convert(official)
+        official.reach(path)
+    adoption = official_chart.convert(official.values, own=own)
     adoption.set("serviceAccountAnnotations", annotations)
-    adoption.secrets |= {key: place for key, place in named_secrets.items() if key in adoption.secrets}
-    adoption.notes += notes
-    if rest := sorted(_leaf_paths(values.remaining())):
+    official.reach("serviceAccount.annotations")
+    _use_named(named_secrets, adoption)
+    if secret := official.user_secret:
+        adoption.stop(
+            "externalDatabase.userSecret",
+            f"Secret {secret} has the user; write it to airflow:database.external.user",
+            "database.external.user",
+        )
+    adoption.notes = [official.in_their_terms(note) for note in adoption.notes] + notes
+    adoption.until = {official.in_their_terms(blocker): settings for blocker, settings in adoption.until.items()}
+    adoption.blockers = [official.in_their_terms(blocker) for blocker in adoption.blockers]
+    rest = sorted(path for path in leaf_paths(raw) if not is_below(path, official.reached))
+    if rest:
         adoption.notes.append(f"no counterpart, see the official chart's values and airflow:values: {', '.join(rest)}")
     return adoption
 
 
-def _defaults(values: ChartValues, official: Values) -> None:
+class _Official:
+    """Values of the official chart, and where each comes from."""
+
+    def __init__(self) -> None:
+        self.values = Values()
+        self.reached: set[str] = set()
+        """Values of the community chart that have one of the official chart, or are named otherwise."""
+        self.user_secret = ""
+        self._sources: dict[str, str] = {}
+
+    def reach(self, *sources: str) -> None:
+        """Count values of the community chart as settled."""
+        self.reached.update(sources)
+
+    def put(self, path: str, value: Any, source: str = "") -> None:  # noqa: ANN401  chart values are of any type
+        """Set a value, unless it is empty. `source` is the path of the community chart."""
+        if value is None or value in ([], {}):
+            return
+        self.reach(*([source] if source else []))
+        *parents, last = path.split(".")
+        place = self.values
+        for step in parents:
+            place = place.setdefault(step, {})
+        place[last] = value
+        if source and source != path:
+            self._sources[path] = source
+
+    def in_their_terms(self, line: str) -> str:
+        """A line about a value, with the path that the file has."""
+        path, colon, rest = line.partition(": ")
+        fitting = [each for each in self._sources if is_below(path, [each])]
+        if not fitting or not colon:
+            return line
+        longest = max(fitting, key=len)
+        return f"{self._sources[longest]}{path.removeprefix(longest)}{colon}{rest}"
+
+
+def _defaults(values: ChartValues, official: _Official) -> None:
     """Set defaults that differ from those of the official chart."""
-    _put(official, "dags.gitSync.branch", "master")
-    _put(official, "dags.gitSync.subPath", "")
-    if ChartValues(values.remaining()).take("postgresql.enabled") is False:
-        _put(official, "data.metadataConnection", {"host": "localhost", "db": "airflow", "user": "airflow"})
-    else:
-        values.take("externalDatabase")
+    official.put("dags.gitSync.branch", "master")
+    official.put("dags.gitSync.subPath", "")
+    if values.get("postgresql.enabled") is False:
+        official.put("data.metadataConnection", {"host": "localhost", "db": "airflow", "user": "airflow"})
 
 
-def _named_secrets(values: ChartValues) -> dict[str, str]:
-    """Secrets of the namespace with values of secret settings; the names of their keys are configurable."""
+def _named_secrets(values: ChartValues, official: _Official) -> dict[str, tuple[str, str]]:
+    """Secrets of the namespace with values of secret settings, and their keys, whose names are configurable."""
     found = {}
     for setting, path, name, key, default in (
         ("gitSshKey", "dags.gitSync", "sshSecret", "sshSecretKey", "id_rsa"),
         ("gitToken", "dags.gitSync", "httpSecret", "httpSecretPasswordKey", "password"),
+        ("gitUser", "dags.gitSync", "httpSecret", "httpSecretUsernameKey", "username"),
         ("databasePassword", "externalDatabase", "passwordSecret", "passwordSecretKey", "postgresql-password"),
     ):
-        key = values.take_text(f"{path}.{key}", default)
-        if secret := ChartValues(values.remaining()).take_text(f"{path}.{name}"):
-            found[setting] = f"Secret {secret}, key {key}"
-    values.take("externalDatabase.passwordSecret")
+        data_key = values.take_text(f"{path}.{key}", default)
+        if secret := values.get(f"{path}.{name}"):
+            found[setting] = (str(secret), data_key)
+            official.reach(f"{path}.{key}")
+    if values.get("postgresql.enabled") is False and values.take("externalDatabase.passwordSecret"):
+        official.reach("externalDatabase.passwordSecret")
     return found
 
 
-def _git(values: ChartValues, official: Values) -> None:
+def _use_named(named: Mapping[str, tuple[str, str]], adoption: Adoption) -> None:
+    """Secrets of this chart have other keys than those that `existingSecrets` names, so their content becomes stack secrets."""
+    existing = adoption.settings.get("existingSecrets", {})
+    for setting in ("gitSshKey", "gitToken", "databasePassword"):
+        if setting in named:
+            secret, key = named[setting]
+            if existing.get(setting) == secret:
+                del existing[setting]
+                adoption.secrets[setting] = ""
+            if setting in adoption.secrets:
+                adoption.secrets[setting] = f"Secret {secret}, key {key}"
+    if "gitUser" in named and "gitToken" in adoption.secrets:
+        secret, key = named["gitUser"]
+        adoption.set("dags.username", "<user>")
+        adoption.stop(
+            "dags.gitSync.httpSecret", f"Secret {secret} has the user name in its key {key}; write it to airflow:dags.username", "dags.username"
+        )  # fmt: skip
+    if not existing:
+        adoption.settings.pop("existingSecrets", None)
+
+
+def _git(values: ChartValues, official: _Official) -> None:
     """A revision, a tag or commit, wins over the branch."""
-    if (revision := values.take_text("dags.gitSync.revision", "HEAD")) != "HEAD":
-        _put(official, "dags.gitSync.branch", "")
-        _put(official, "dags.gitSync.rev", revision)
+    revision = values.take_text("dags.gitSync.revision", "HEAD")
+    official.reach("dags.gitSync.revision")
+    if revision != "HEAD":
+        official.put("dags.gitSync.branch", "")
+        official.put("dags.gitSync.rev", revision)
 
 
-def _database(values: ChartValues, official: Values) -> None:
-    if (kind := values.take_text("externalDatabase.type", "postgres")) != "postgres":
-        _put(official, "data.metadataConnection.protocol", kind)
-    if mode := re.search(r"sslmode=([a-z-]+)", values.take_text("externalDatabase.properties")):
-        _put(official, "data.metadataConnection.sslmode", mode[1])
-    if values.take_text("externalDatabase.userSecret"):
-        _put(official, "data.metadataConnection.user", "<user>")
+def _database(values: ChartValues, official: _Official, *, is_external: bool) -> None:
     if secret := values.take_text("airflow.image.pullSecret"):
-        _put(official, "imagePullSecrets", [secret])
-
-
-def _environment(values: ChartValues, official: Values) -> None:
-    config = values.take_object("airflow.config")
-    logging = {option: config.pop(f"AIRFLOW__LOGGING__{option.upper()}", None) for option in _REMOTE_LOGS}
-    _put(official, "config.logging", {option: value for option, value in logging.items() if value is not None})
-    variables = [{"name": name, "value": value} for name, value in config.items()]
-    official["env"] = [*variables, *(each.remaining() for each in values.take_objects("airflow.extraEnv"))]
-
-
-def _leaf_paths(values: Mapping[str, Any], path: str = "") -> list[str]:
-    """Paths of values that are not empty, at most two keys deep."""
-    if path.count(".") == 1:
-        return [path]
-    found: list[str] = []
-    for key, value in values.items():
-        here = f"{path}.{key}" if path else key
-        found += _leaf_paths(value, here) if isinstance(value, dict) else [here] * (value not in (None, "", [], False))
-    return found
-
-
-def _put(official: Values, path: str, value: Any) -> None:  # noqa: ANN401  chart values are of any type
-    if value is None or value in ([], {}):
+        official.put("imagePullSecrets", [secret], "airflow.image.pullSecret")
+    if not is_external:
         return
-    *parents, last = path.split(".")
-    for step in parents:
-        official = official.setdefault(step, {})
-    official[last] = value
+    if (kind := values.take_text("externalDatabase.type", "postgres")) != "postgres":
+        official.put("data.metadataConnection.protocol", kind, "externalDatabase.type")
+    official.reach("externalDatabase.type")
+    properties = values.take_text("externalDatabase.properties")
+    if mode := re.fullmatch(r"\??sslmode=([a-z-]+)", properties):
+        official.put("data.metadataConnection.sslmode", mode[1], "externalDatabase.properties")
+    elif mode := re.search(r"sslmode=([a-z-]+)", properties):
+        official.put("data.metadataConnection.sslmode", mode[1])
+    if secret := values.take_text("externalDatabase.userSecret"):
+        official.put("data.metadataConnection.user", "<user>", "externalDatabase.userSecret")
+        official.user_secret = f"{secret}, key {values.take_text('externalDatabase.userSecretKey', 'postgresql-user')},"
+        official.reach("externalDatabase.userSecretKey")
+
+
+def _environment(values: ChartValues, official: _Official) -> None:
+    config = values.take_object("airflow.config")
+    for option in _REMOTE_LOGS:
+        variable = f"AIRFLOW__LOGGING__{option.upper()}"
+        official.put(f"config.logging.{option}", config.pop(variable, None), f"airflow.config.{variable}")
+    variables: list[Values] = []
+    for name, value in config.items():
+        official.reach(f"airflow.config.{name}")
+        variables.append({"name": name, "value": value})
+    for number, each in enumerate(values.take_objects("airflow.extraEnv")):
+        official.reach(f"airflow.extraEnv[{number}]")
+        variables.append(each.remaining())
+    official.put("env", variables)
+
+
+def _ingress(values: ChartValues, official: _Official) -> None:
+    enabled = values.take("ingress.enabled")
+    web = {key: value for key in ("host", "tls", "path", "annotations", "ingressClassName", "precedingPaths", "succeedingPaths")
+           if (value := values.take(f"ingress.web.{key}")) is not None}  # fmt: skip
+    if not enabled and not web:
+        return
+    official.put("ingress.apiServer.enabled", bool(enabled), "ingress.enabled")
+    official.reach("ingress.web.host", "ingress.web.tls")
+    official.put("ingress.apiServer.hosts", [{"name": web.pop("host", "<host>"), "tls": web.pop("tls", {})}])
+    for key, value in web.items():
+        official.put(f"ingress.apiServer.{key}", value, f"ingress.web.{key}")

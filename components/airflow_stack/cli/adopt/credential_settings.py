@@ -1,8 +1,18 @@
 """Database, keys and broker: of a release its Secrets are named, of a values file the inline values become stack secrets."""
 
+import re
+
 from airflow_stack import credentials
+from airflow_stack.git.private_key import UnusableKeyError
 
 from .model import Adoption, ChartValues, InstalledRelease
+
+_FERNET_IN_CONFIG = "config.core.fernet_key"
+_BUNDLED = (
+    "the image of the chart's PostgreSQL gets no more updates, so the program runs its own for development "
+    "(airflow:database.inCluster), with a new database. For a running Airflow use --release; for production set airflow:database.external"
+)
+_LEFT_OUT = "the chart's PostgreSQL is left out; Airflow uses the database that the file names"
 
 
 def convert_database(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
@@ -10,47 +20,66 @@ def convert_database(values: ChartValues, adoption: Adoption, release: Installed
     metadata = credentials.METADATA_CONNECTION
     (inline,), (password,) = metadata.inline, metadata.plain_text
     connection, name = values.take_object(inline), values.take_text(metadata.chart_value)
-    bundled = values.take("postgresql.enabled", True)
+    switch = values.take("postgresql.enabled")
+    bundled = switch is not False
+    adoption.reach("postgresql.enabled", metadata.chart_value)
     if release:
         secret = keep_secret(metadata, name, adoption, release)
+        adoption.drop(inline, connection, f"the connection stays in Secret {secret}")
         if not release.connections.get(secret, "postgres").startswith("postgres"):
             adoption.blockers.append(
                 f"Secret {secret}: its key {metadata.key} is not a PostgreSQL URL; the program supports PostgreSQL only"
             )
         if bundled:
-            adoption.set("values.postgresql", {**values.take_object("postgresql"), "enabled": True})
+            adoption.set("values.postgresql", {**values.take_object("postgresql"), "enabled": True}, "postgresql")
             adoption.notes.append(
                 "postgresql: the chart's PostgreSQL stays part of the release, in airflow:values. Its image gets no more updates: "
                 "move the data to your own database (airflow:database.external) when you can"
             )
         return
-    if bundled and not name and not connection.get("host"):
-        adoption.set("database.inCluster.storage", values.take("postgresql.primary.persistence.size", "8Gi"))
-        adoption.drop(inline, connection, "the program's own PostgreSQL has a generated password")
+    named = f"existingSecrets.{metadata.setting}"
+    if name:
+        adoption.set(named, name)
+        adoption.drop(inline, connection, f"the connection is that of Secret {name}")
         adoption.notes.append(
-            "postgresql: the image of the chart's PostgreSQL gets no more updates, so the program runs its own for development "
-            "(airflow:database.inCluster), with a new database. For a running Airflow use --release; for production set airflow:database.external"
+            f"{metadata.chart_value}: Secret {name} has no key {credentials.ASYNC_METADATA_CONNECTION.key} in the chart's form, the URL for asyncpg. "
+            f"Airflow derives it, unless the URL has options such as sslmode: then add the key, and name the Secret in "
+            f"airflow:existingSecrets.{credentials.ASYNC_METADATA_CONNECTION.setting}"
         )
+        if switch is True:
+            adoption.stop(
+                "postgresql.enabled",
+                f"is true, and data.metadataSecretName names the connection. If Secret {name} leads to the chart's PostgreSQL, move its data first: "
+                "the program does not run it. Otherwise set it to false in the file",
+            )
+        adoption.drop("postgresql", values.take_object("postgresql"), _LEFT_OUT)
+        return
+    if "metadataConnection" in adoption.settings.get("existingSecrets", {}):
+        adoption.drop(inline, connection, f"the connection is that of airflow:{named}")
+        adoption.drop("postgresql", values.take_object("postgresql"), _LEFT_OUT)
+        return
+    host = str(connection.get("host") or "")
+    # The chart names the host of its own PostgreSQL so (chart 1.22.0, metadata-connection-secret.yaml).
+    if bundled and (not host or re.fullmatch(r"([\w-]+-)?postgresql(\.[\w-]+(\.svc(\.[\w.-]+)?)?)?", host)):
+        size = values.take("postgresql.primary.persistence.size")
+        adoption.set("database.inCluster.storage", size or "8Gi", "postgresql.primary.persistence.size")
+        adoption.drop(inline, connection, "the program's own PostgreSQL has a generated password")
+        adoption.note("postgresql", _BUNDLED)
         values.take_object("postgresql")
         return
-    if connection.get("protocol", "postgresql") != "postgresql":
-        adoption.blockers.append(f"{inline}.protocol: the program supports PostgreSQL only")
+    if (protocol := connection.get("protocol") or "postgresql") != "postgresql":
+        adoption.stop(f"{inline}.protocol", f"{protocol} is not supported; the program supports PostgreSQL only")
     for key, setting, default in (
         ("host", "host", "<host>"),
         ("db", "name", "postgres"),
         ("user", "user", "postgres"),
         ("sslmode", "sslMode", "disable"),
+        ("port", "port", None),
     ):
-        adoption.set(f"database.external.{setting}", connection.get(key, "<host>" if key == "host" else default))
-    adoption.set("database.external.port", connection.get("port"))
-    source = password if connection.get(metadata.part) else ""
-    if name:
-        source = f"Secret {name}, the password in its key {metadata.key}"
-        adoption.blockers.append(
-            f"{metadata.chart_value}: host, name and user of the database are in Secret {name}; write them to airflow:database.external"
-        )
-    adoption.secrets[credentials.DATABASE_PASSWORD.setting] = source
-    values.take_object("postgresql")
+        adoption.set(f"database.external.{setting}", connection.get(key) or default, f"{inline}.{key}")
+    adoption.reach(f"{inline}.protocol", f"{inline}.pass")
+    adoption.secrets[credentials.DATABASE_PASSWORD.setting] = password if connection.get(metadata.part) else ""
+    adoption.drop("postgresql", values.take_object("postgresql"), _LEFT_OUT)
 
 
 def convert_keys(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
@@ -58,39 +87,89 @@ def convert_keys(values: ChartValues, adoption: Adoption, release: InstalledRele
     fernet, signing = credentials.FERNET_KEY, (credentials.API_SECRET_KEY, credentials.JWT_SECRET)
     (inline,), named = fernet.inline, values.take_text(fernet.chart_value)
     plain = values.take(inline)
-    if not release:
-        if plain:
-            adoption.secrets[fernet.setting] = inline
-        elif named:
-            adoption.secrets[fernet.setting] = f"Secret {named}, key {fernet.key}"
-        elif "external" in adoption.settings["database"]:
-            adoption.notes.append(
-                "fernetKey: is not in the values, so a new one is generated. If an Airflow has used this database, set its key as airflow:fernetKey, with "
-                "airflow:rotation.fernetGiven, or encrypted values become unreadable. The key is in the Secret <release>-fernet-key; of the community "
-                "chart it is in the chart's own values.yaml"
-            )
-        adoption.set("rotation.fernetGiven", fernet.setting in adoption.secrets or None)
+    adoption.reach(fernet.chart_value)
+    in_config = values.take(_FERNET_IN_CONFIG)
+    if release:
+        adoption.set("rotation.fernetGiven", True)
+        keep_secret(fernet, named, adoption, release)
         for each in signing:
-            reason = f"name that Secret in airflow:existingSecrets.{each.setting}, or let the program generate one"
-            adoption.drop(each.chart_value, values.take(each.chart_value), reason)
+            keep_secret(each, values.take_text(each.chart_value), adoption, release)
+            adoption.reach(each.chart_value)
         return
-    adoption.set("rotation.fernetGiven", True)
-    keep_secret(fernet, named, adoption, release)
+    if plain:
+        _fernet(str(plain), inline, adoption)
+    elif named:
+        name_secret(fernet, named, adoption)
+    elif in_config and not _is_given(fernet, adoption):
+        _fernet(str(in_config), _FERNET_IN_CONFIG, adoption)
+    elif not _is_given(fernet, adoption) and not adoption.settings.get("database", {}).get("inCluster"):
+        adoption.notes.append(
+            "fernetKey: is not in the values, so a new one is generated. If an Airflow has used this database, set its key as airflow:fernetKey, with "
+            "airflow:rotation.fernetGiven, or encrypted values become unreadable. The key is in the Secret <release>-fernet-key; of the community "
+            "chart it is in the chart's own values.yaml"
+        )
+    if in_config:
+        adoption.note(
+            _FERNET_IN_CONFIG, "is left out, because airflow.cfg is readable; the key is the secret airflow:fernetKey"
+        )
+    adoption.set("rotation.fernetGiven", _is_given(fernet, adoption) or None)
     for each in signing:
-        keep_secret(each, values.take_text(each.chart_value), adoption, release)
+        if secret := values.take_text(each.chart_value):
+            name_secret(each, secret, adoption)
+        adoption.reach(each.chart_value)
 
 
-def convert_broker(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
+def _fernet(key: str, path: str, adoption: Adoption) -> None:
+    adoption.secrets[credentials.FERNET_KEY.setting] = path
+    adoption.reach(path)
+    try:
+        credentials.usable_fernet_keys(key)
+    except UnusableKeyError as error:
+        adoption.stop(path, f"{error.reason}; {error.way_out}")
+
+
+def _is_given(credential: credentials.Credential, adoption: Adoption) -> bool:
+    return credential.setting in {*adoption.secrets, *adoption.settings.get("existingSecrets", {})}
+
+
+def convert_broker(values: ChartValues, adoption: Adoption, release: InstalledRelease | None, *, celery: bool) -> None:
     """Celery's broker."""
     broker_url, redis = credentials.BROKER_URL, credentials.REDIS_PASSWORD
-    bundled = values.take("redis.enabled", True)
+    switch = values.take("redis.enabled")
+    bundled = switch is not False
     url, password = values.take_text(broker_url.chart_value), values.take_text(redis.chart_value)
-    if release:
+    adoption.reach("redis.enabled", broker_url.chart_value, redis.chart_value)
+    if not celery:
+        for path, value in (
+            (broker_url.chart_value, url),
+            (redis.chart_value, password),
+            ("redis", values.take_object("redis")),
+        ):
+            adoption.drop(path, value, "is for the CeleryExecutor only")
+    elif release:
         keep_secret(broker_url, url, adoption, release)
         if bundled:
             keep_secret(redis, password, adoption, release)
     elif not bundled:
-        adoption.set(f"existingSecrets.{broker_url.setting}", url or "<secret>")
+        adoption.set(
+            f"existingSecrets.{broker_url.setting}",
+            url or adoption.settings.get("existingSecrets", {}).get(broker_url.setting) or "<secret>",
+        )
+        adoption.drop(redis.chart_value, password, "belongs to the chart's Redis, which is off")
+    elif url and password:
+        name_secret(broker_url, url, adoption)
+        name_secret(redis, password, adoption)
+    elif url or password:
+        adoption.stop(
+            broker_url.chart_value if url else redis.chart_value,
+            f"the chart needs both, {broker_url.chart_value} and {redis.chart_value}; name both, or set redis.enabled to false for a broker of your own",
+            f"existingSecrets.{broker_url.setting}",
+        )
+
+
+def name_secret(credential: credentials.Credential, secret: str, adoption: Adoption) -> None:
+    """Name an existing Secret, which has the chart's keys."""
+    adoption.set(f"existingSecrets.{credential.setting}", secret, credential.chart_value)
 
 
 def keep_secret(credential: credentials.Credential, named: str, adoption: Adoption, release: InstalledRelease) -> str:

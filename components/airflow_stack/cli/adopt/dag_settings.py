@@ -1,33 +1,58 @@
 """The source of the DAGs: `dags.*` of the chart as `airflow:dags`."""
 
 import re
-from typing import Any
+from dataclasses import dataclass
 
+from airflow_stack.chart.delivery import BUNDLE
 from airflow_stack.credentials import GIT_SSH_KEY, GIT_TOKEN
+from airflow_stack.secret_forms import secret_text
 from airflow_stack.settings.images import AirflowImage
 
-from .credential_settings import keep_secret
+from .credential_settings import keep_secret, name_secret
 from .model import Adoption, ChartValues, InstalledRelease
+from .text_values import text_at
+
+_PLACE = "dags.gitSync"
+_BUNDLES = "dagProcessor.dagBundleConfigList"
 
 
 def convert_dags(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
     """DAG settings. A source without a setting is a blocker."""
     claim = values.take_object("dags.persistence")
     if claim.get("enabled"):
-        adoption.blockers.append(
-            "dags.persistence: DAGs on a volume have no setting. Deliver them from git (airflow:dags.repository) or in the image "
-            "(airflow:dags.delivery image); the volume is not touched"
+        adoption.stop(
+            "dags.persistence",
+            "DAGs on a volume have no setting. Deliver them from git (airflow:dags.repository) or in the image "
+            "(airflow:dags.delivery image); the volume is not touched",
+            "dags.repository",
+            "dags.delivery",
         )
+    else:
+        adoption.drop("dags.persistence", claim, "is off, so its other values have no effect")
     if values.take("dags.gitSync.enabled") is True:
+        adoption.reach("dags.gitSync.enabled")
         _git_sync(values, adoption, release)
     else:
-        values.take_object("dags.gitSync")
+        adoption.drop("dags.gitSync", values.take_object("dags.gitSync"), "is off, so its other values have no effect")
         _without_git_sync(adoption)
-    if values.take("dagProcessor.dagBundleConfigList"):
-        adoption.blockers.append(
-            "dagProcessor.dagBundleConfigList: bundles follow from airflow:dags.delivery gitBundle, dags.repository and dags.moreRepositories; "
-            "write these settings by hand. The bundle of dags.repository is named dags-folder"
+    bundles = values.take("dagProcessor.dagBundleConfigList")
+    if _is_default(bundles):
+        adoption.note(_BUNDLES, "is the chart's default; the bundles follow from airflow:dags")
+    elif bundles:
+        adoption.stop(
+            _BUNDLES,
+            "bundles follow from airflow:dags.delivery gitBundle, dags.repository and dags.moreRepositories; "
+            "write these settings by hand. The bundle of dags.repository is named dags-folder",
+            "dags.delivery",
         )
+
+
+def _is_default(bundles: object) -> bool:
+    """Whether this is the list of the chart's values.yaml: the DAG folder alone."""
+    only = bundles[0] if isinstance(bundles, list) and len(bundles) == 1 else None
+    return (
+        isinstance(only, dict) and only.get("name") == BUNDLE and str(only.get("classpath")).endswith(".LocalDagBundle")
+    )
 
 
 def _without_git_sync(adoption: Adoption) -> None:
@@ -45,95 +70,140 @@ def _without_git_sync(adoption: Adoption) -> None:
 
 def _git_sync(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
     def git(key: str, default: str = "") -> str:
-        return values.take_text(f"dags.gitSync.{key}", default)
+        adoption.reach(f"{_PLACE}.{key}")
+        return values.take_text(f"{_PLACE}.{key}", default)
 
-    repository = _without_password(git("repo", "https://github.com/apache/airflow.git"), adoption)
-    adoption.set("dags.repository", repository or "<repository>")
+    address = _Address.of(git("repo", "https://github.com/apache/airflow.git"))
+    adoption.set("dags.repository", address.url or "<repository>")
     _ref(git("branch", "v2-2-stable"), git("ref"), git("rev"), adoption)
     adoption.settings["dags"]["path"] = git("subPath", "tests/dags").strip("/")
-    if (depth := values.take("dags.gitSync.depth", 1)) != 1:
-        adoption.set("dags.depth", depth)
+    depth = values.take(f"{_PLACE}.depth", 1)
+    adoption.set("dags.depth", None if depth == 1 else depth, f"{_PLACE}.depth")
     for key in ("period", "wait"):
-        polled = values.take(f"dags.gitSync.{key}")
         adoption.drop(
-            f"dags.gitSync.{key}",
-            polled,
+            f"{_PLACE}.{key}",
+            values.take(f"{_PLACE}.{key}"),
             "airflow:dags.visibleWithinSeconds decides how often git is polled, 60 by default",
         )
     adoption.set("dags.knownHosts", git("knownHosts"))
-    _access(git("sshKeySecret"), git("sshKey"), git("credentialsSecret"), values, adoption, release)
+    _access(git("sshKeySecret"), git("sshKey"), git("credentialsSecret"), address, values, adoption, release)
 
 
 def _ref(branch: str, ref: str, rev: str, adoption: Adoption) -> None:
-    if branch:
+    """The ref that is followed.
+
+    git-sync 3 clones the branch and checks out `rev`, a tag or a hash (kubernetes/git-sync#697). git-sync 4 refuses both together, and follows
+    `ref`; it prefers the deprecated `branch`.
+    """
+    pinned = rev if rev not in ("", "HEAD", branch) else "" if branch else ref
+    if branch and not pinned:
         adoption.set("dags.branch", branch)
         if ref and ref != branch:
             adoption.notes.append(
-                f"dags.gitSync.ref: {ref!r} was never followed, because git-sync prefers branch {branch!r}; the branch is kept"
+                f"{_PLACE}.ref: {ref!r} was never followed, because git-sync prefers branch {branch!r}; the branch is kept"
             )
         return
-    pinned = rev if rev not in ("", "HEAD") else ref
     hexadecimal = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", pinned)
     adoption.set("dags.commit" if hexadecimal else "dags.tag", pinned)
-    if pinned and not hexadecimal:
+    if branch:
         adoption.notes.append(
-            f"dags.gitSync.ref: {pinned!r} is assumed to be a tag; for a branch use airflow:dags.branch"
+            f"{_PLACE}.rev: {pinned!r} was checked out of branch {branch!r} by git-sync 3, so it is kept; for the branch use airflow:dags.branch"
         )
+    elif pinned and not hexadecimal:
+        adoption.notes.append(f"{_PLACE}.ref: {pinned!r} is assumed to be a tag; for a branch use airflow:dags.branch")
 
 
-def _without_password(url: str, adoption: Adoption) -> str:
-    """The URL without a password or token; a username for SSH stays."""
-    match = re.match(r"(https?://)[^/@]+@(.*)|(\w+://[^/@:]*):[^/@]*(@.*)", url, re.DOTALL)
-    if not match:
-        return url
-    if match[1]:
-        adoption.secrets[GIT_TOKEN.setting] = ""
-        adoption.set("dags.authentication", "token")
-    adoption.blockers.append(
-        "dags.gitSync.repo: the URL contains a password, which Helm's records keep; create a new token or key and set it as "
-        "airflow:gitToken or airflow:gitSshKey"
-    )
-    return "".join(part for part in match.groups() if part)
+@dataclass(frozen=True)
+class _Address:
+    """URL of the repository without a password or token."""
+
+    url: str
+    username: str = ""
+    """User of HTTPS, which is no token."""
+    had_secret: bool = False
+
+    @classmethod
+    def of(cls, url: str) -> "_Address":
+        match = re.match(r"(?P<scheme>https?://)(?P<user>[^/@:]*)(?P<password>:.*)?@(?P<rest>[^@]*)$", url, re.DOTALL)
+        if match:
+            user, password = match["user"], match["password"]
+            is_token = not password and secret_text(f"{match['scheme']}{user}@")
+            name = "" if is_token or secret_text(user) else user
+            return cls(match["scheme"] + match["rest"], name, bool(password or is_token or secret_text(user)))
+        if match := re.match(r"(\w+://[^/@:]*):[^/@]*(@.*)", url, re.DOTALL):  # the username of SSH stays
+            return cls(match[1] + match[2], had_secret=True)
+        return cls("", had_secret=True) if secret_text(url) else cls(url)
 
 
 def _access(
     ssh_secret: str,
     ssh_key: str,
     token_secret: str,
+    address: _Address,
     values: ChartValues,
     adoption: Adoption,
     release: InstalledRelease | None,
 ) -> None:
-    repository = adoption.settings["dags"]["repository"]
+    if address.had_secret:
+        if address.url.startswith("http"):
+            adoption.secrets[GIT_TOKEN.setting] = ""
+            adoption.set("dags.authentication", "token")
+        adoption.stop(
+            f"{_PLACE}.repo",
+            "the URL contains a password, which Helm's records keep; create a new token or key and set it as airflow:gitToken or airflow:gitSshKey",
+            "dags.repository",
+        )
     if ssh_secret or ssh_key:
         adoption.set("dags.authentication", "sshKey")
         if release:
             keep_secret(GIT_SSH_KEY, ssh_secret, adoption, release)
             return
-        extra = values.take_object(f"extraSecrets.{ssh_secret}")
-        inline = GIT_SSH_KEY.inline[0] if ssh_key else _key_of(ssh_secret, extra, GIT_SSH_KEY.key)
-        adoption.secrets[GIT_SSH_KEY.setting] = inline or f"Secret {ssh_secret}, key {GIT_SSH_KEY.key}"
-        if inline and not ssh_key:
-            adoption.notes.append(
-                f"extraSecrets.{ssh_secret}: the key becomes a stack secret, encoded in Base64 or not; the program creates the Secret {GIT_SSH_KEY.secret} with it"
-            )
+        place = GIT_SSH_KEY.inline[0] if ssh_key else _inline(ssh_secret, GIT_SSH_KEY.key, values, adoption)
+        if place:
+            adoption.secrets[GIT_SSH_KEY.setting] = place
+        else:
+            name_secret(GIT_SSH_KEY, ssh_secret, adoption)
     elif token_secret:
         adoption.set("dags.authentication", "token")
         if release:
             keep_secret(GIT_TOKEN, token_secret, adoption, release)
             return
-        extra = values.take_object(f"extraSecrets.{token_secret}")
-        place = _key_of(token_secret, extra, GIT_TOKEN.key) or _key_of(token_secret, extra, "GIT_SYNC_PASSWORD")
-        adoption.secrets[GIT_TOKEN.setting] = place or f"Secret {token_secret}, key {GIT_TOKEN.key}"
-    elif not repository.startswith("http"):
-        adoption.blockers.append(
-            f"dags.gitSync.repo: {repository} is reached by SSH, and the values have no key; set the secret airflow:gitSshKey"
+        keys = (GIT_TOKEN.key, "GIT_SYNC_PASSWORD")  # of git-sync 4 and 3
+        place = next((place for key in keys if (place := _inline(token_secret, key, values, adoption))), "")
+        if not place:
+            name_secret(GIT_TOKEN, token_secret, adoption)
+            return
+        adoption.secrets[GIT_TOKEN.setting] = place
+        users = (place.rpartition(".")[0] + key for key in (".GITSYNC_USERNAME", ".GIT_SYNC_USERNAME"))
+        user = next(
+            (found for path in users if (found := text_at({"extraSecrets": values.get("extraSecrets", {})}, path))),
+            address.username,
+        )
+        adoption.set("dags.username", user)
+    elif address.username:
+        if address.had_secret:
+            adoption.set("dags.username", address.username)
+        else:
+            adoption.notes.append(
+                f"{_PLACE}.repo: the user in the URL is left out; without a password it has no effect"
+            )
+    elif not adoption.settings["dags"]["repository"].startswith(("http", "<")):
+        adoption.stop(
+            f"{_PLACE}.repo",
+            f"{adoption.settings['dags']['repository']} is reached by SSH, and the values have no key; set the secret airflow:gitSshKey",
+            "dags.authentication",
+            "existingSecrets.gitSshKey",
         )
 
 
-def _key_of(secret: str, extra: dict[str, Any], key: str) -> str | None:
-    """Path of one key in the chart's `extraSecrets`, whose data are texts that contain YAML."""
+def _inline(secret: str, key: str, values: ChartValues, adoption: Adoption) -> str:
+    """Path of one key in the chart's `extraSecrets`; empty if the file does not contain it, or not as a text in Base64."""
     for part in ("data", "stringData"):
-        if f"{key}:" in str(extra.get(part, "")):
-            return f"extraSecrets.{secret}.{part}.{key}"
-    return None
+        path = f"extraSecrets.{secret}.{part}.{key}"
+        if text_at({"extraSecrets": values.get("extraSecrets", {})}, path):
+            adoption.note(
+                f"extraSecrets.{secret}",
+                f"its key {key} becomes a stack secret, decoded if it is in Base64; the program creates its own Secret with it",
+            )
+            return path
+    return ""

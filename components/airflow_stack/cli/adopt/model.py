@@ -1,7 +1,6 @@
 """Chart values that rules take parts of, an installed release, and the settings that are made of both. Pure."""
 
 import copy
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,14 +11,6 @@ Values = dict[str, Any]
 
 _Type = TypeVar("_Type")
 _MAX_VALUES, _MAX_DEPTH = 100_000, 50
-_SECRET_NAME = re.compile(
-    r"(pass|password|passwd|(?<!existing)secret|secretkey|token|private_?key|credentials?|access_?key(_?id)?|conn)$",
-    re.IGNORECASE,
-)
-_SECRET_NUMBER = re.compile(r"pass(word|wd)?$", re.IGNORECASE)
-# Keys of a reference to a Secret, in a volume and elsewhere.
-_REFERENCE = {"name", "secretName", "key", "items", "optional", "defaultMode"}
-_SECRET_TEXT = re.compile(r"://[^/@\s]*:[^@\s]+@|PRIVATE KEY")
 
 
 def plain_data(value: Any, name: str) -> Any:  # noqa: ANN401  chart values are of any type
@@ -50,15 +41,16 @@ def plain_data(value: Any, name: str) -> Any:  # noqa: ANN401  chart values are 
     return copied(value, 0)
 
 
-def looks_secret(name: str, value: object) -> bool:
-    """Whether a text may be a secret, by its name or its form; a number by its name alone."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return bool(_SECRET_NUMBER.search(name))
-    if not isinstance(value, str) or not value:
-        return False
-    return bool(
-        _SECRET_NAME.search(name) or name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_")) or _SECRET_TEXT.search(value)
-    )
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value if it is an object; an empty one otherwise."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def value_below(values: object, path: str) -> Any:  # noqa: ANN401  chart values are of any type
+    """The value at a path with dots; None if there is none."""
+    for step in path.split("."):
+        values = values.get(step) if isinstance(values, Mapping) else None
+    return values
 
 
 class ChartValues:
@@ -86,6 +78,11 @@ class ChartValues:
             place = self._typed(below, dict, "an object", ".".join(parents[:number]))
         value = place.pop(last, None)
         return default if value is None else value
+
+    def get(self, path: str, default: Any = None) -> Any:  # noqa: ANN401  as above
+        """The value at a path, which stays."""
+        found = value_below(self._values, path)
+        return default if found is None else found
 
     def take_text(self, path: str, default: str = "") -> str:
         """Take the text at a path."""
@@ -132,37 +129,6 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Values:
     return {**below, **above, **inner}
 
 
-def without_secrets(values: Mapping[str, Any], path: str = "") -> tuple[Values, list[str]]:
-    """The values without possible secrets, and the paths of these. A list with one is removed completely."""
-    kept, secret = Values(), list[str]()
-    for key, value in values.items():
-        here = f"{path}.{key}" if path else key
-        if _holds_secret(key, value):
-            secret.append(here)
-        elif isinstance(value, dict):
-            kept[key], inner = without_secrets(value, here)
-            secret += inner
-        else:
-            kept[key] = value
-    return kept, secret
-
-
-def _holds_secret(name: str, value: object) -> bool:
-    """Whether a text or number may be a secret, a list may hold one, or an object may be one by its name."""
-    if isinstance(value, list):
-        return any(_is_secret_item(each) or _holds_secret(name, each) for each in value)
-    if isinstance(value, dict):
-        return bool(_SECRET_NAME.search(name)) and not value.keys() <= _REFERENCE
-    return looks_secret(name, value)
-
-
-def _is_secret_item(item: object) -> bool:
-    """Whether an item of a list is an environment variable that may be a secret, or an object with one."""
-    if not isinstance(item, dict):
-        return False
-    return looks_secret(str(item.get("name", "")), item.get("value")) or bool(without_secrets(item)[1])
-
-
 @dataclass(frozen=True)
 class InstalledRelease:
     """A deployed release: Helm's record of it, and the Secrets of its namespace by name and key."""
@@ -201,9 +167,14 @@ class Adoption:
     """Values without a setting, and changes of behavior."""
     blockers: list[str] = field(default_factory=list)
     """Reasons why `pulumi up` would not be safe."""
+    until: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Settings of which one resolves a blocker, by its text."""
+    reached: set[str] = field(default_factory=set)
+    """Paths of chart values that ended in a setting, a note or a blocker, each with those below it."""
 
-    def set(self, path: str, value: Any) -> None:  # noqa: ANN401  as above
-        """Set a setting, unless the value is empty."""
+    def set(self, path: str, value: Any, *sources: str) -> None:  # noqa: ANN401  as above
+        """Set a setting, unless the value is empty. `sources` are the chart values that it comes from."""
+        self.reach(*sources)
         if value in (None, "", {}, []):
             return
         *parents, last = path.split(".")
@@ -212,7 +183,43 @@ class Adoption:
             place = place.setdefault(step, {})
         place[last] = value
 
+    def reach(self, *sources: str) -> None:
+        """Count chart values as settled: they decided something that a setting expresses."""
+        self.reached.update(sources)
+
+    def note(self, source: str, text: str) -> None:
+        """Say what becomes of a chart value."""
+        self.reach(source)
+        self.notes.append(f"{source}: {text}")
+
+    def stop(self, source: str, text: str, *until: str) -> None:
+        """Say why a chart value makes `pulumi up` unsafe, and which of the settings `until` would resolve it."""
+        self.reach(source)
+        self.blockers.append(f"{source}: {text}")
+        if until:
+            self.until[self.blockers[-1]] = until
+
     def drop(self, path: str, value: object, reason: str) -> None:
         """Note that a value has no setting, unless it is empty."""
+        self.reach(path)
         if value not in (None, "", {}, []):
-            self.notes.append(f"{path}: {reason}")
+            self.note(path, reason)
+
+    def with_own(self, own: Mapping[str, Any]) -> None:
+        """Merge in settings of the user, which win. Blockers that they resolve become notes."""
+        self.settings = merge(self.settings, own)
+        for blocker, settings in self.until.items():
+            if any(value_below(own, path) not in (None, "") for path in settings) and blocker in self.blockers:
+                self.blockers.remove(blocker)
+                self.notes.append(blocker)
+
+    def needed_secrets(self) -> str:
+        """Note about the Secrets that the settings name; empty if there are none."""
+        names = dict.fromkeys(map(str, self.settings.get("existingSecrets", {}).values()))
+        names |= dict.fromkeys(str(each.get("secret")) for each in self.settings.get("environmentFrom", {}).values())
+        if not names:
+            return ""
+        return (
+            f"Secrets {', '.join(names)}: must exist in the stack's namespace before `pulumi up`, with the chart's keys; if the namespace exists too, set "
+            "airflow:createNamespace false"
+        )

@@ -4,21 +4,26 @@ Defaults are those of chart 1.22.0 (values.yaml). The Secrets of a release are k
 copied and none changes. Inline secrets of a values file become stack secrets.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from airflow_stack.chart.check import TOP_LEVEL_KEYS
-from airflow_stack.choices import Executor
+from airflow_stack.choices import Executor, Size
 from airflow_stack.credentials import CHART_SECRETS, CREDENTIALS, FLOWER, RESULT_BACKEND, WEBSERVER_SECRET_KEY
-from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION
+from airflow_stack.settings.problem import redacted
+from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION, GIT_SYNC_VERSION
 
 from .credential_settings import convert_broker, convert_database, convert_keys
 from .dag_settings import convert_dags
-from .model import Adoption, ChartValues, InstalledRelease, merge, without_secrets
+from .environment_settings import convert_environment
+from .leaves import is_below
+from .model import Adoption, ChartValues, InstalledRelease
+from .network_settings import convert_ingress, convert_logs
 from .other_managers import managed_by_others
-from .workload_settings import convert_environment, convert_ingress, convert_logs, convert_workloads
+from .remaining_values import remaining_values
+from .workload_settings import convert_workloads
 
 ROWS = {"web.title": "config.api.instance_name"}
 """Chart value that becomes a setting as it is, by the setting's path."""
@@ -40,8 +45,6 @@ WITHOUT_SOURCE = {
 # Chart values that have no setting, because the program decides differently.
 _DROPPED = {path: each.dropped for each in CHART_SECRETS if each.dropped for path in each.inline} | {
     "migrateDatabaseJob": "the program migrates the database with its own Job, before the pods start",
-    "createUserJob": "the chart's Job is removed; users are rows of the database and stay",
-    "webserver.defaultUser": "the chart's Job is removed; users are rows of the database and stay",
     "webserverSecretKeySecretName": WEBSERVER_SECRET_KEY.dropped,
     "data.resultBackendSecretName": RESULT_BACKEND.dropped,
     "pgbouncer": "PgBouncer is removed: Airflow 3 connects to the database directly; check its limit of connections",
@@ -53,114 +56,146 @@ _DROPPED = {path: each.dropped for each in CHART_SECRETS if each.dropped for pat
 }
 
 
-def convert(raw: Mapping[str, Any], release: InstalledRelease | None = None) -> Adoption:
+def convert(
+    raw: Mapping[str, Any], release: InstalledRelease | None = None, own: Mapping[str, Any] | None = None
+) -> Adoption:
     """Settings of a stack for values of the official chart.
 
     Args:
         raw: The values, without defaults.
         release: The release with these values; None for a values file, whose Secrets and data are unknown.
+        own: Settings of the user, which win.
     """
     values, adoption = ChartValues(raw), Adoption()
     if release and release.namespace != "airflow":
         adoption.set("namespace", release.namespace)
     executor = values.take_text("executor", Executor.CELERY.value)
     if executor in list(Executor):
-        adoption.set("executor", executor)
+        adoption.set("executor", executor, "executor")
     else:
-        adoption.blockers.append(f"executor: {executor!r} is not supported; use one of {', '.join(Executor)}")
+        adoption.stop(
+            "executor", f"{redacted(executor)!r} is not supported; use one of {', '.join(Executor)}", "executor"
+        )
     _images(values, adoption, release)
+    convert_environment(values, adoption, release)
     convert_dags(values, adoption, release)
     convert_database(values, adoption, release)
     convert_keys(values, adoption, release)
-    if executor == Executor.CELERY:
-        convert_broker(values, adoption, release)
+    convert_broker(values, adoption, release, celery=executor == Executor.CELERY)
     _admin(values, adoption, release)
-    convert_environment(values, adoption, release)
-    convert_workloads(values, adoption)
+    convert_workloads(values, adoption, executor, _size(own or {}))
     convert_ingress(values, adoption)
     convert_logs(values, adoption, release)
-    adoption.set("labels", values.take_object("labels"))
+    adoption.set("labels", values.take_object("labels"), "labels")
     for setting, chart_value in ROWS.items():
-        adoption.set(
-            setting, values.take_text(chart_value).replace("%%", "%")
-        )  # airflow.cfg is read with interpolation
+        # airflow.cfg is read with interpolation
+        adoption.set(setting, values.take_text(chart_value).replace("%%", "%"), chart_value)
     if not release:  # an existing namespace keeps its owner, and the release its quota
-        adoption.set("quota", values.take_object("quotas"))
+        adoption.set("quota", values.take_object("quotas"), "quotas")
+    _follow_settings(values, adoption, executor)
     for path, reason in _DROPPED.items():
         adoption.drop(path, values.take(path), reason)
     for name in values.take_object("extraSecrets"):
-        adoption.notes.append(f"extraSecrets.{name}: create this Secret yourself, or keep the existing one")
+        if not is_below(f"extraSecrets.{name}", adoption.reached):
+            adoption.note(f"extraSecrets.{name}", "create this Secret yourself, or keep the existing one")
     for path in ("fullnameOverride", "nameOverride"):
         if values.take(path):
-            adoption.blockers.append(
-                f"{path}: the program names release and objects airflow, so objects with other names would be replaced"
+            adoption.stop(
+                path, "the program names release and objects airflow, so objects with other names would be replaced"
             )
-    _rest(values, adoption)
+    remaining_values(raw, values, adoption)
     return adoption
+
+
+def _size(own: Mapping[str, Any]) -> Size:
+    return Size(own["size"]) if own.get("size") in list(Size) else Size.SMALL
 
 
 def _images(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
     running = release.airflow_version if release else ""
-    repository, tag, digest = (
-        values.take_text(f"images.airflow.{part}") or values.take_text(f"defaultAirflow{part.capitalize()}")
-        for part in ("repository", "tag", "digest")
-    )
-    tag = tag or running
+    repository, tag, digest = (_image(values, adoption, part) for part in ("repository", "tag", "digest"))
+    version = values.take_text("airflowVersion") or running or tag.partition("-")[0]
+    adoption.reach("airflowVersion")
+    if not tag and not digest:
+        tag = running or version
     adoption.set("images.airflow.repository", repository)
     adoption.set("images.airflow.tag", tag if digest or tag != AIRFLOW_VERSION else None)
     adoption.set("images.airflow.digest", digest)
-    version = values.take_text("airflowVersion") or running or tag.partition("-")[0]
     if version and not (tag or AIRFLOW_VERSION).startswith(version):
         adoption.set("images.airflow.version", version)
     if version.startswith(("1.", "2.")):
-        adoption.blockers.append(
-            f"Airflow {version}: the program runs Airflow 3; upgrade with your current chart first, then adopt"
+        adoption.stop(
+            "airflowVersion",
+            f"is {version}; the program runs Airflow 3: upgrade with your current chart first, then adopt",
         )
+    for part, of_release in (("repository", repository), ("tag", tag)):
+        if (of_tasks := values.get(f"images.pod_template.{part}")) and of_tasks == of_release:
+            values.take(f"images.pod_template.{part}")
+            adoption.reach(f"images.pod_template.{part}")
+    _old_git_sync(values, adoption)
     for name in ("gitSync", "statsd", "redis"):
         for part in ("repository", "tag"):
-            adoption.set(f"images.{name}.{part}", values.take(f"images.{name}.{part}"))
-    pull = [each.take_text("name") for each in values.take_objects("imagePullSecrets")]
+            path = f"images.{name}.{part}"
+            adoption.set(path, values.take(path), path)
+    pull = []
+    for number, each in enumerate(values.take_objects("imagePullSecrets")):
+        pull.append(each.take_text("name"))
+        adoption.reach(f"imagePullSecrets[{number}].name")
+    adoption.reach(
+        "registry.secretName", *(["imagePullSecrets"] if all(isinstance(each, str) for each in pull) else [])
+    )
     adoption.set("images.pullSecrets", [name for name in [*pull, values.take_text("registry.secretName")] if name])
 
 
+def _image(values: ChartValues, adoption: Adoption, part: str) -> str:
+    """One part of Airflow's image: that of `images.airflow`, or the default's (chart 1.22.0, `airflow_image`)."""
+    path, default_path = f"images.airflow.{part}", f"defaultAirflow{part.capitalize()}"
+    own, default = values.take_text(path), values.take_text(default_path)
+    adoption.reach(path, default_path)
+    if own and default and own != default:
+        adoption.note(default_path, f"{path} wins")
+    return own or default
+
+
+def _old_git_sync(values: ChartValues, adoption: Adoption) -> None:
+    tag = str(values.get("images.gitSync.tag") or "")
+    if (major := re.match(r"v?(\d+)\.", tag)) and int(major[1]) < 4:
+        adoption.note(
+            "images.gitSync", f"{tag} is git-sync {major[1]}; the program uses git-sync 4, {GIT_SYNC_VERSION}"
+        )
+        values.take("images.gitSync")
+
+
 def _admin(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
-    user = {**values.take_object("webserver.defaultUser"), **values.take_object("createUserJob.defaultUser")}
-    if release:
+    """The first user. `webserver.defaultUser` wins over `createUserJob` (chart 1.22.0, `createUserJob.isEnabled`)."""
+    older, newer = values.take_object("webserver.defaultUser"), values.take_object("createUserJob.defaultUser")
+    job = values.take_object("createUserJob")
+    enabled = older.get("enabled") if older else job.get("enabled")
+    if release or enabled is False:
         adoption.settings["admin"] = {"create": False}
-        return
-    for key in ("username", "email", "firstName", "lastName"):
-        adoption.set(f"admin.{key}", user.get(key))
-    adoption.drop(
-        "createUserJob.defaultUser.password", user.get("password"), "the password is generated: output adminPassword"
-    )
-    values.take_object("createUserJob")
+    if enabled is False:
+        adoption.reach("createUserJob.enabled", "webserver.defaultUser.enabled")
+    for path, user in (("webserver.defaultUser", older), ("createUserJob.defaultUser", newer)):
+        if adoption.settings.get("admin") == {"create": False}:
+            adoption.drop(path, user, "no user is created; users are rows of the database and stay")
+            continue
+        adoption.reach(f"{path}.enabled")
+        for key in ("username", "email", "firstName", "lastName"):
+            adoption.set(f"admin.{key}", user.get(key), f"{path}.{key}")
+        adoption.drop(f"{path}.password", user.get("password"), "the password is generated: output adminPassword")
+        role = user.get("role")
+        adoption.drop(f"{path}.role", None if role == "Admin" else role, "the program's user has the role Admin")
+    adoption.drop("createUserJob", job, "the chart's Job is removed; users are rows of the database and stay")
 
 
-def _rest(values: ChartValues, adoption: Adoption) -> None:
-    """The remaining values: unknown to the chart, a secret, or for `airflow:values`."""
-    rest = values.remaining()
-    for key in sorted(rest.keys() - TOP_LEVEL_KEYS):
-        reason = (
-            "is one key with a dot in it, so it never had an effect"
-            if "." in key
-            else "is not a value of the chart, so it never had an effect"
-        )
-        more = (
-            "; the chart's first user has the password admin: change it"
-            if key.lower().startswith("defaultuser")
-            else ""
-        )
-        adoption.drop(key, rest.pop(key), reason + more)
-    kept, secret = without_secrets(merge(rest, adoption.settings.pop("values", {})))
-    adoption.blockers += [
-        f"{path}: looks like a secret in plain text; put it into a Secret and name that in airflow:environmentFrom"
-        for path in secret
-    ]
-    if kept := ChartValues(kept).remaining():
-        adoption.settings["values"] = kept
-        adoption.notes.append(
-            f"airflow:values has the values without a setting, merged last: {', '.join(sorted(kept))}"
-        )
+def _follow_settings(values: ChartValues, adoption: Adoption, executor: str) -> None:
+    """Options that follow from a setting. In a full copy of the chart's values they are templates."""
+    for option, setting in (("executor", "executor"), ("dags_folder", "dags.path")):
+        path = f"config.core.{option}"
+        value = values.get(path)
+        if isinstance(value, str) and ("{{" in value or value == executor):
+            values.take(path)
+            adoption.note(path, f"follows from airflow:{setting}")
 
 
 def check_release(release: InstalledRelease, adoption: Adoption, *, let_go: bool = False) -> None:

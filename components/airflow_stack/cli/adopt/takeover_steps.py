@@ -1,5 +1,7 @@
 """Steps of a takeover: the import file, and the commands in order. No command contains or shows a secret."""
 
+import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -72,19 +74,23 @@ def before_import(release: InstalledRelease, adoption: Adoption, removed: list[t
         )
 
 
-def set_secrets(secrets: Mapping[str, str], source: str, stack: str) -> Iterator[Step]:
+def set_secrets(secrets: Mapping[str, str], source: str, stack: str, namespace: str) -> Iterator[Step]:
     """The steps that copy the secrets of a values file into the stack, without showing them.
 
     Args:
-        secrets: Secret settings, and where their values are: a path in the values, `Secret <name>...`, or empty.
+        secrets: Secret settings, and where their values are: a path in the values, `Secret <name>, key <key>`, or empty.
         source: Options of `airflow-stack adopt` for the values file.
         stack: Name of the stack.
+        namespace: Namespace of the Secrets.
     """
     for setting, place in secrets.items():
-        command = f"pulumi config set --secret airflow:{setting} --stack {stack}"
+        command = f"pulumi config set --secret airflow:{setting} --stack {shlex.quote(stack)}"
         if not place:
             yield f"set airflow:{setting}", command
-        elif place.startswith("Secret "):
-            yield f"set airflow:{setting}, from {place}", command
+        elif in_secret := re.fullmatch(r"Secret (.+), key (\S+)", place):
+            name, key = in_secret.groups()
+            template = shlex.quote("{{index .data " + json.dumps(key) + "}}")
+            read = f"kubectl get secret {shlex.quote(name)} --namespace {shlex.quote(namespace)} --output go-template={template} | base64 --decode"
+            yield f"set airflow:{setting}, from {place}", f"{read} | {command}"
         else:
             yield f"set airflow:{setting}", f"airflow-stack adopt {source} --value {shlex.quote(place)} | {command}"

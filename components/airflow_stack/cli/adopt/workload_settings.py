@@ -1,146 +1,132 @@
-"""Environment, workloads, ingress and logs of the official chart as settings."""
+"""Replicas and resources of the components of the official chart as settings."""
 
-import json
+from typing import Any
 
-import yaml
+from airflow_stack.chart import sizes
+from airflow_stack.choices import Executor, Size
 
-from airflow_stack.credentials import FERNET_KEY
-from airflow_stack.settings.models import MANAGED_ENVIRONMENT
+from .model import Adoption, ChartValues
 
-from .model import Adoption, ChartValues, InstalledRelease, looks_secret, plain_data
-
-_COMPONENTS = {
-    "apiServer": "apiServer",
-    "scheduler": "scheduler",
-    "dagProcessor": "dagProcessor",
-    "triggerer": "triggerer",
-    "workers.celery": "workers",
-    "workers": "workers",
-    "workers.kubernetes": "workers",
+_COMPONENTS = ("apiServer", "scheduler", "dagProcessor", "triggerer")
+# Airflow's default, and the chart's (values.yaml of chart 1.22.0, config.celery).
+_DEFAULT_PARALLELISM = {
+    Executor.LOCAL: ("config.core.parallelism", "AIRFLOW__CORE__PARALLELISM", 32),
+    Executor.CELERY: ("config.celery.worker_concurrency", "AIRFLOW__CELERY__WORKER_CONCURRENCY", 16),
 }
 
 
-def convert_environment(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
-    """Environment variables of every container. Possible secrets are not written."""
-    for each in [*values.take_objects("env"), *_extra(values, adoption)]:
-        name, value, reference = (
-            each.take_text("name"),
-            each.take("value"),
-            ChartValues(each.take_object("valueFrom.secretKeyRef")),
-        )
-        if secret := reference.take_text("name"):
-            _from_secret(name, secret, reference.take_text("key"), adoption, release)
-        elif name in MANAGED_ENVIRONMENT:
-            _managed(name, "", adoption, release)
-        elif looks_secret(name, value):
-            adoption.blockers.append(
-                f"env {name}: looks like a secret in plain text; put it into a Secret and name that in airflow:environmentFrom.{name}"
-            )
-        elif isinstance(value, str | int | float):
-            adoption.set(f"environment.{name}", value if isinstance(value, str) else json.dumps(value))
-        else:
-            adoption.blockers.append(
-                f"env {name}: is neither text nor from a Secret; set it in airflow:values.extraEnv"
-            )
-    for each in values.take_objects("secret", "envName"):
-        _from_secret(
-            each.take_text("envName"), each.take_text("secretName"), each.take_text("secretKey"), adoption, release
-        )
-
-
-def _from_secret(name: str, secret: str, key: str, adoption: Adoption, release: InstalledRelease | None) -> None:
-    if name in MANAGED_ENVIRONMENT:
-        _managed(name, f"Secret {secret}, key {key}", adoption, release)
-    else:
-        adoption.set(f"environmentFrom.{name}", {"secret": secret, "key": key})
-
-
-def _managed(name: str, source: str, adoption: Adoption, release: InstalledRelease | None) -> None:
-    """A variable that the program sets itself, from a Secret in the settings. The old value must not get lost."""
-    if release:
-        adoption.blockers.append(
-            f"env {name}: wins over the chart's own value, and the program sets it from the Secret in airflow:existingSecrets. Put the same value into "
-            "the chart's Secret, and remove the variable from the release"
-        )
-    elif name in FERNET_KEY.variables:
-        adoption.secrets[FERNET_KEY.setting] = source
-        adoption.set("rotation.fernetGiven", True)
-    else:
-        adoption.notes.append(f"env {name}: the program sets it from its own Secrets")
-
-
-def _extra(values: ChartValues, adoption: Adoption) -> list[ChartValues]:
-    """The chart's `extraEnv`: a text with a YAML list, possibly with templates."""
-    try:
-        found = yaml.safe_load(values.take_text("extraEnv")) or []
-    except (yaml.YAMLError, ValueError, RecursionError):
-        found = None
-    if isinstance(found, list):
-        return ChartValues({"extraEnv": plain_data(found, "extraEnv")}).take_objects("extraEnv")
-    adoption.blockers.append(
-        "extraEnv: is a template; set its variables in airflow:environment and airflow:environmentFrom"
-    )
-    return []
-
-
-def convert_workloads(values: ChartValues, adoption: Adoption) -> None:
+def convert_workloads(values: ChartValues, adoption: Adoption, executor: str, size: Size) -> None:
     """Replicas and resources, if a setting can express them; otherwise as `airflow:values`."""
-    for chart, component in _COMPONENTS.items():
-        if chart != "workers.kubernetes":  # one task pod runs per task
-            adoption.set(f"components.{component}.replicas", values.take(f"{chart}.replicas"))
-        resources = ChartValues(found := values.take_object(f"{chart}.resources"), f"{chart}.resources.")
-        requests, limits = resources.take_object("requests"), resources.take_object("limits")
-        if (
-            set(limits) <= {"memory"}
-            and set(requests) <= {"cpu", "memory"}
-            and limits.get("memory", requests.get("memory")) == requests.get("memory")
-        ):
-            adoption.set(f"components.{component}.cpu", requests.get("cpu"))
-            adoption.set(f"components.{component}.memory", requests.get("memory"))
-        else:
-            adoption.set(f"values.{chart}.resources", found)
+    for component in _COMPONENTS:
+        _replicas(values, adoption, component)
+        _resources(values, adoption, (component,), component, component)
+    _workers(values, adoption, executor)
     adoption.notes += [
         "resources: every container gets requests and a memory limit from airflow:size (small by default); check them against the use of your pods",
         "networkPolicies: the chart's policies are added; from outside the release only the ingress reaches its pods. For a metrics scraper see "
         "statsd.extraNetworkPolicies in airflow:values",
     ]
+    adoption.reach("networkPolicies")
+    values.take("networkPolicies.enabled")
+    _parallelism(values, adoption, executor, size)
 
 
-def convert_ingress(values: ChartValues, adoption: Adoption) -> None:
-    """The ingress of the UI. The namespace of its controller is not in the values."""
-    values.take("ingress.enabled")
-    for name in ("apiServer", "web"):
-        part = ChartValues(values.take_object(f"ingress.{name}"), f"ingress.{name}.")
-        if not part.take("enabled"):
-            continue
-        hosts = part.take_objects("hosts") or [part]
-        adoption.set("ingress.host", hosts[0].take_text("name") or part.take_text("host", "<host>"))
-        adoption.set("ingress.controllerNamespace", "<namespace of the ingress controller>")
-        adoption.set("ingress.className", part.take_text("ingressClassName"))
-        if hosts[0].take("tls.enabled"):
-            adoption.set("ingress.tlsSecret", hosts[0].take_text("tls.secretName"))
-        adoption.set("ingress.annotations", part.take_object("annotations"))
-        if len(hosts) > 1:
-            adoption.notes.append(f"ingress.{name}.hosts: the setting has one host; set the others in airflow:values")
+def _replicas(values: ChartValues, adoption: Adoption, component: str) -> None:
+    path = f"{component}.replicas"
+    replicas = values.take(path)
+    if replicas != 0 or isinstance(replicas, bool):
+        adoption.set(f"components.{component}.replicas", replicas, path)
+    elif component == "triggerer":
+        adoption.set("values.triggerer.enabled", False, path)
+        adoption.note(path, "0 becomes airflow:values.triggerer.enabled false: deferrable operators do not run")
+    else:
+        adoption.stop(
+            path,
+            f"is 0, and Airflow does not run without it; set airflow:components.{component}.replicas",
+            f"components.{path}",
+        )
+
+
+def _workers(values: ChartValues, adoption: Adoption, executor: str) -> None:
+    """Workers. What is directly below `workers` holds for both kinds, and `workers.celery` and `workers.kubernetes` win over it."""
+    if executor == Executor.CELERY:
+        weaker, replicas = values.take("workers.replicas"), values.take("workers.celery.replicas")
+        replicas = weaker if replicas is None else replicas
+        if replicas == 0 and not isinstance(replicas, bool):  # an autoscaler starts them
+            adoption.set("values.workers.celery.replicas", 0, "workers.replicas", "workers.celery.replicas")
+        else:
+            adoption.set("components.workers.replicas", replicas, "workers.replicas", "workers.celery.replicas")
+        _resources(values, adoption, ("workers", "workers.celery"), "workers", "workers.celery")
+        _without_effect(values, adoption, "workers.kubernetes", "no task pod runs with the CeleryExecutor")
+    elif executor == Executor.KUBERNETES:
+        for path in ("workers.replicas", "workers.celery.replicas"):
+            adoption.drop(path, values.take(path), "one pod runs per task with the KubernetesExecutor")
+        _resources(values, adoption, ("workers", "workers.kubernetes"), "workers", "workers.kubernetes")
+        _without_effect(values, adoption, "workers.celery", "no Celery worker runs with the KubernetesExecutor")
+    elif executor == Executor.LOCAL:
+        _without_effect(
+            values, adoption, "workers", "no worker runs with the LocalExecutor; tasks run in the scheduler's pod"
+        )
+
+
+def _without_effect(values: ChartValues, adoption: Adoption, path: str, reason: str) -> None:
+    if values.take(path):
+        adoption.note(path, f"has no effect: {reason}")
+
+
+def _resources(values: ChartValues, adoption: Adoption, paths: tuple[str, ...], component: str, chart: str) -> None:
+    """Resources of a component; of several paths the last one that is given wins, as a whole (chart 1.22.0, `workersMergeValues`).
+
+    They are complete afterwards: the program's presets are not merged with a part of them, which might put a request above its limit.
+    """
+    given = [(path, found) for path in paths if (found := values.take_object(f"{path}.resources"))]
+    for path, _ in given[:-1]:
+        adoption.note(f"{path}.resources", f"{given[-1][0]}.resources wins")
+    if not given:
         return
-
-
-def convert_logs(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
-    """The store of the task logs."""
-    claim = values.take_object("logs.persistence")
-    if claim.get("enabled") and (release or claim.get("existingClaim")):
-        # airflow:logs.volume would create a new claim, and Helm would delete this one.
-        adoption.set("values.logs.persistence", claim)
-    elif claim.get("enabled"):
-        adoption.set("logs.volume.size", claim.get("size", "100Gi"))
-        adoption.set("logs.volume.storageClass", claim.get("storageClassName"))
-    logging = values.take_object("config.logging")
+    path, found = given[-1]
+    adoption.reach(f"{path}.resources")
+    resources = ChartValues(found, f"{path}.resources.")
+    requests, limits = (_quantities(resources.take_object(part)) for part in ("requests", "limits"))
+    # A limit alone sets the request too (Kubernetes, "Resource Management for Pods and Containers").
+    requests = {**{key: limits[key] for key in ("cpu", "memory") if key in limits}, **requests}
+    if "memory" in requests and "memory" not in limits:
+        limits["memory"] = requests["memory"]
+        adoption.note(
+            f"{path}.resources.limits.memory",
+            f"is {requests['memory']}, as the request: every container has a memory limit",
+        )
+    if rest := resources.remaining():
+        adoption.set(f"values.{chart}.resources", rest)
     if (
-        str(logging.get("remote_logging")).lower() == "true"
-        and logging.get("remote_base_log_folder")
-        and not claim.get("enabled")
+        set(limits) <= {"memory"}
+        and set(requests) <= {"cpu", "memory"}
+        and limits.get("memory") == requests.get("memory")
     ):
-        adoption.set("logs.remote.folder", logging.pop("remote_base_log_folder"))
-        adoption.set("logs.remote.connection", logging.pop("remote_log_conn_id", None))
-        logging.pop("remote_logging")
-    adoption.set("values.config.logging", logging)
+        adoption.set(f"components.{component}.cpu", requests.get("cpu"))
+        adoption.set(f"components.{component}.memory", requests.get("memory"))
+    else:
+        adoption.set(f"values.{chart}.resources.requests", requests)
+        adoption.set(f"values.{chart}.resources.limits", limits)
+
+
+def _quantities(found: dict[str, Any]) -> dict[str, Any]:
+    """Quantities as text: YAML reads `cpu: 1` as a number."""
+    kept = {key: value for key, value in found.items() if value is not None}
+    return {
+        key: str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        for key, value in kept.items()
+    }
+
+
+def _parallelism(values: ChartValues, adoption: Adoption, executor: str, size: Size) -> None:
+    if executor not in (Executor.LOCAL, Executor.CELERY):
+        return
+    path, variable, before = _DEFAULT_PARALLELISM[Executor(executor)]
+    given = {*adoption.settings.get("environment", {}), *adoption.settings.get("environmentFrom", {})}
+    if values.get(path) is None and variable not in given:
+        now = sizes.preset(size, Executor(executor)).parallelism
+        adoption.notes.append(
+            f"{path}: {now} by airflow:size {size.value}, {before} until now; for more tasks at a time set another airflow:size, or airflow:values.{path} "
+            "with enough memory"
+        )

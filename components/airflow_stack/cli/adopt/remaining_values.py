@@ -1,0 +1,190 @@
+"""Values without a setting: unknown to the chart, a secret, refused by `check`, or for `airflow:values`. Pure."""
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_stack.chart.check import TOP_LEVEL_KEYS
+from airflow_stack.chart.values import chart_values
+from airflow_stack.credentials import SECRETS
+from airflow_stack.inputs.validation import load
+from airflow_stack.inputs.wording import SettingsError
+from airflow_stack.secret_forms import secret_text
+from airflow_stack.settings.models import Settings
+from airflow_stack.settings.problem import Problem
+
+from .leaves import leaf_paths, leftovers, without_secrets
+from .model import Adoption, ChartValues, Values, merge, value_below
+
+# The chart expands templates in these, and they may read any value.
+_TEMPLATES = (
+    "airflowLocalSettings",
+    "extraEnv",
+    "extraEnvFrom",
+    "extraConfigMaps",
+    "podTemplate",
+    "apiServer",
+    "webserver",
+)
+_READS = re.compile(r"\.Values((?:\.\w+)+)")
+_OLD_LOCAL_SETTINGS = "dynamic webserver secret key detected"
+_STAND_IN = {"repository": "https://git.example.com/acme/dags.git"}
+
+
+def remaining_values(given: Mapping[str, Any], values: ChartValues, adoption: Adoption) -> None:
+    """Keep what was not taken as `airflow:values`, and say of everything else what becomes of it.
+
+    Args:
+        given: All values of the file.
+        values: What the rules left of them.
+        adoption: What the rules made of the others.
+    """
+    rest = values.remaining()
+    for key in sorted(rest.keys() - TOP_LEVEL_KEYS):
+        reason = (
+            "is one key with a dot in it, so it never had an effect"
+            if "." in key
+            else "is not a value of the chart, so it never had an effect"
+        )
+        more = (
+            "; the chart's first user has the password admin: change it"
+            if key.lower().startswith("defaultuser")
+            else ""
+        )
+        adoption.drop(key, rest.pop(key), reason + more)
+    kept, secrets = without_secrets(merge(rest, adoption.settings.pop("values", {})))
+    for path, place in secrets.items():
+        adoption.stop(
+            place, "looks like a secret in plain text; put it into a Secret and name that in airflow:environmentFrom"
+        )
+        adoption.reach(path)
+    _local_settings(kept, adoption)
+    if kept := ChartValues(kept).remaining():
+        adoption.settings["values"] = kept
+    _without_refused(adoption)
+    _without_secret_settings(adoption)
+    for path in leftovers(given, adoption):
+        adoption.note(path, "is left out: no setting has it")
+    _check_templates(given, adoption)
+    if remaining := adoption.settings.get("values"):
+        adoption.notes.append(
+            f"airflow:values has the values without a setting, merged last: {', '.join(sorted(remaining))}"
+        )
+
+
+def _local_settings(kept: Values, adoption: Adoption) -> None:
+    """Settings files for Airflow 2. A module that is missing there stops every Airflow process (airflow/settings.py, import_local_settings)."""
+    text = kept.get("airflowLocalSettings")
+    if not isinstance(text, str) or "airflow.www" not in text:
+        return
+    if _OLD_LOCAL_SETTINGS in text and len(re.findall(r"^\s*(?:import|from) ", text, re.MULTILINE)) == 1:
+        del kept["airflowLocalSettings"]
+        adoption.note(
+            "airflowLocalSettings",
+            "is the default of a chart for Airflow 2, which imports airflow.www, so it is left out",
+        )
+    else:
+        adoption.stop(
+            "airflowLocalSettings",
+            "imports airflow.www, which Airflow 3 does not have: no process would start; correct it in the file",
+        )
+
+
+def _without_refused(adoption: Adoption) -> None:
+    """Leave out what `check` refuses in `airflow:values`, with its reason. Null and empty values there say nothing."""
+    while problems := list(_refused(adoption)):
+        for problem in problems:
+            path = problem.path.removeprefix("values.")
+            if not (found := _locate(adoption.settings["values"], problem.path)):  # below one that is left out by now
+                continue
+            if found[0].pop(found[1]) in (None, "", [], {}):
+                adoption.reach(path)
+                continue
+            steps = "; ".join(step for step in problem.fix if isinstance(step, str))
+            adoption.stop(path, "; ".join(filter(None, (problem.reason, steps))))
+        adoption.settings["values"] = ChartValues(adoption.settings["values"]).remaining()
+    if not adoption.settings.get("values"):
+        adoption.settings.pop("values", None)
+
+
+def _refused(adoption: Adoption) -> Iterator[Problem]:
+    """Problems of `airflow:values` that name a value of it. Other settings are left out while they have problems of their own."""
+    settings = copy.deepcopy({key: value for key, value in adoption.settings.items() if key != "chart"})
+    secrets = dict.fromkeys(adoption.secrets.keys() & SECRETS.keys(), "")
+    while values := settings.get("values"):
+        try:
+            load("", {**settings, **secrets}, secrets.keys(), secrets_required=False)
+        except SettingsError as error:
+            found = [each for each in error.problems if each.path.startswith("values.") and _locate(values, each.path)]
+            if found:
+                yield from found
+                return
+            wrong = {each.path.partition(".")[0] for each in error.problems} - {"values"}
+            if not wrong & settings.keys():
+                return
+            for key in wrong:
+                settings.pop(key, None)
+            settings.setdefault("dags", dict(_STAND_IN))
+        else:
+            return
+
+
+def _locate(values: Values, path: str) -> tuple[Values, str] | None:
+    """The object and the key that a problem's path `values.a.b` leads to; a list is one value, and keys may contain dots."""
+    steps, place = path.split(".")[1:], values
+    while steps:
+        length = next((n for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in place), 0)
+        key, steps = ".".join(steps[:length]), steps[length:]
+        if not length:
+            return None
+        if not steps or not isinstance(place[key], dict):
+            return place, key
+        place = place[key]
+    return None
+
+
+def _without_secret_settings(adoption: Adoption) -> None:
+    """Leave out every text of the other settings that has the form of a secret, wherever it comes from."""
+    for key in adoption.settings.keys() - {"values", "environment"}:
+        for path in list(leaf_paths(adoption.settings[key], key)):
+            found = value_below(adoption.settings, path)
+            if isinstance(found, str) and secret_text(found):
+                place, last = _locate(adoption.settings, f"values.{path}") or ({}, "")
+                place.pop(last, None)
+                adoption.stop(
+                    f"airflow:{path}", "looks like a secret in plain text, and is left out; correct it in the file"
+                )
+
+
+def _check_templates(given: Mapping[str, Any], adoption: Adoption) -> None:
+    """Stop where a template that is kept reads a value that is not."""
+    kept = adoption.settings.get("values", {})
+    final: Mapping[str, Any] | None = None
+    for key in _TEMPLATES:
+        for text in _texts(kept.get(key)):
+            for path in dict.fromkeys(found[1:] for found in _READS.findall(text)):
+                if value_below(given, path) in (None, "", {}, []) or value_below(kept, path) is not None:
+                    continue
+                final = final or _final_values(adoption)
+                if value_below(final, path) is None:
+                    adoption.stop(
+                        f"airflow:values.{key}",
+                        f"is a template that reads .Values.{path}, which is left out; correct the template in the file",
+                    )
+
+
+def _final_values(adoption: Adoption) -> Mapping[str, Any]:
+    try:
+        settings = load("", {k: v for k, v in adoption.settings.items() if k != "chart"}, set(), secrets_required=False)
+    except SettingsError:
+        settings = Settings.model_validate({"dags": _STAND_IN})
+    return chart_values(settings)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
