@@ -15,6 +15,8 @@ from airflow_stack.settings.problem import HIDDEN, Problem, Remove
 
 from .local_chart import UNREADABLE, values_schema
 from .managed import MISSING, managed, value_at
+from .merged import with_own
+from .merged_check import merged_problems
 from .values import chart_values
 
 # Top-level keys of chart 1.22.0 (values.schema.json, `properties`).
@@ -58,7 +60,10 @@ def check_values(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"values.{path}", reason, steps, value=HIDDEN)
     ours = chart_values(settings.model_copy(update={"values": {}}))
     yield from _managed(settings)
-    yield from _against_ours(known, ours, "values")
+    replaced = list(_against_ours(known, ours, "values"))
+    yield from replaced
+    if not replaced:
+        yield from merged_problems(settings, with_own(ours, known))
     if settings.chart.path:
         yield from _against_schema(known, Path(settings.chart.path).expanduser())
 

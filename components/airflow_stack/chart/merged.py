@@ -42,15 +42,23 @@ def with_own(ours: Values, theirs: Mapping[str, Any]) -> Values:
 
 
 def with_stronger_forms(ours: Values, theirs: Mapping[str, Any]) -> Values:
-    """The stack's values, with each that the chart would ignore beside ours also in the form that it reads."""
+    """The stack's values, with each that the chart would ignore beside ours in the form that it reads."""
     found = dict(theirs)
     for weaker, stronger in WEAKER.items():
         if (value := value_at(theirs, weaker)) is not MISSING:
             for path in stronger:
                 own = value_at(ours, path)
                 if own is not MISSING and isinstance(own, Mapping) is isinstance(value, Mapping):
-                    found = merge(at(path, value), found)
+                    found = _without(merge(at(path, value), found), weaker)
     return found
+
+
+def _without(values: Mapping[str, Any], path: str) -> Values:
+    first, _, rest = path.partition(".")
+    if rest:
+        below = values.get(first)
+        return {**values, first: _without(below, rest)} if isinstance(below, Mapping) else dict(values)
+    return {key: value for key, value in values.items() if key != first}
 
 
 def _with_lists(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Values:
