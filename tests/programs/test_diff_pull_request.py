@@ -142,6 +142,49 @@ def test_a_dangerous_change_has_its_own_exit_status(project: Project) -> None:
     assert project.diff("--stack=one").returncode == 0
 
 
+def test_everything_that_decides_a_deployment_is_compared(project: Project, golden: Golden) -> None:
+    """A change that switches policies off, moves the stack and gives a secret away, without one object that differs."""
+    more = "  policies:levels: {pod-security: disabled}\n  kubernetes:context: other\nenvironment: [acme/other-esc]\n"
+    leak = "\npulumi.export('leak', pulumi.Output.unsecret(airflow.admin_password))\n"
+    workflow = project.repository / ".github" / "workflows" / "deploy.yml"
+    for name in ("__main__.py", "Pulumi.yaml"):
+        shutil.copy(ROOT / name, project.folder / name)
+    shutil.copytree(ROOT / "policies", project.folder / "policies", ignore=shutil.ignore_patterns("__pycache__"))
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text("- run: pulumi up --policy-pack policies\n")
+    project.git("add", ".")
+    project.git("commit", "--message", "program")
+    assert project.diff("--stack=one").returncode == 0
+    try:
+        with (
+            project.edited("Pulumi.one.yaml", "NOTE: plain}\n", "NOTE: plain}\n" + more),
+            project.edited("Pulumi.yaml", "virtualenv: .venv", "virtualenv: other"),
+            project.edited("__main__.py", "airflow.outputs().items():\n", "airflow.outputs().items():\n") as _,
+        ):
+            (project.folder / "__main__.py").write_text((project.folder / "__main__.py").read_text() + leak)
+            (project.folder / "policies" / "PulumiPolicy.yaml").unlink()
+            (project.folder / "requirements.txt").write_text("pulumi\n")
+            workflow.write_text("- run: pulumi up\n")
+            done = project.diff("--stack=one", "--stack=two")
+    finally:
+        project.git("reset", "--hard", "HEAD")
+        (project.folder / "requirements.txt").unlink()
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == golden
+    assert "canary" not in done.stdout
+
+
+def test_a_change_of_dags_and_documents_alone_is_no_change(project: Project) -> None:
+    (project.folder / "dags").mkdir()
+    for name in ("dags/a.py", "README.md"):
+        (project.folder / name).write_text("# new\n")
+    (project.repository / "another-service.yaml").write_text("a: 1\n")
+    try:
+        assert project.diff("--stack=one").returncode == 0
+    finally:
+        project.git("clean", "--force", "-d", "--quiet")
+
+
 def test_a_stack_on_only_one_side_is_reported_as_new_or_removed(project: Project, golden: Golden) -> None:
     (project.folder / "Pulumi.two.yaml").rename(project.folder / "Pulumi.three.yaml")
     try:

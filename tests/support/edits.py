@@ -78,6 +78,7 @@ EDITS: dict[str, Edit] = {
         "Running task pods continue unchanged; new ones use the new pod template.",
     ]),
     "own known hosts": Edit(PROD, {"dags": {"knownHosts": f"github.com {HOST_KEY}\n"}}, [
+        "! More host keys are trusted for `github.com`: compare them with the keys that the host publishes.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`known_hosts`).",
     ]),
     "a branch, with the LocalExecutor": Edit(LOCAL, {"dags": {"branch": "next"}}, [
@@ -231,11 +232,13 @@ EDITS: dict[str, Edit] = {
     ]),
     "namespace given away": Edit(DEV, {"createNamespace": False}, [
         "! The namespace `airflow` is deleted with all its content, because the stack created it: keep `createNamespace` as it was.",
+        "! No NetworkPolicy selects `dag-processor` any more: every pod of the cluster can connect.",
     ]),
     "protected namespace given away": Edit(PROD, {"createNamespace": False}, [
         "! The namespace `airflow-prod` is deleted with all its content, because the stack created it: keep `createNamespace` as it was.",
         "! `Namespace/airflow-prod` is protected: `pulumi up` stops before it deletes it.",
         "! `NetworkPolicy/deny-ingress` is protected: `pulumi up` stops before it deletes it.",
+        "! No NetworkPolicy selects `dag-processor` any more: every pod of the cluster can connect.",
     ]),
     "API secret": Edit(PROD, {"rotation": {"apiSecret": 2}}, [
         "A new API secret: sessions of the UI end, and every user logs in again.",
@@ -272,6 +275,7 @@ EDITS: dict[str, Edit] = {
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
     ]),
     "ingress added": Edit(DEV, {"ingress": {"host": "dev.example.com", "controllerNamespace": "ingress"}}, [
+        "! The UI is served over plain HTTP: passwords are readable on the network.",
         "The UI becomes reachable at `dev.example.com`: its DNS name must point to the ingress.",
         "`api-server` restarts: the environment changes (`FORWARDED_ALLOW_IPS`), the command changes and ConfigMap `airflow-config` changes (`api.base_url`).",
         "`dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
@@ -296,6 +300,17 @@ EDITS: dict[str, Edit] = {
         "! The metadata database moves from `db.example.com:5432/airflow` to `new.example.com:5432/airflow`: history, connections, variables and users are not copied. Copy the database first, while Airflow is stopped.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
         "The database migration runs again; the pods wait for it.",
+    ]),
+    "database not encrypted": Edit(PROD, {"database": {"external": {"sslMode": "disable"}}}, [
+        "! The connection to the database has sslMode `disable` instead of `require`: less of it is encrypted or verified.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
+    ]),
+    "DAGs over plain HTTP": Edit({"dags": {"repository": "https://git.example.com/dags.git"}}, {"dags": {"repository": "http://git.example.com/dags.git"}}, [
+        "! The DAGs come from `http://git.example.com/dags.git` instead of `https://git.example.com/dags.git`: DAGs that are only in the old repository disappear from the UI, with their runs.",
+        "! DAGs come over an unencrypted connection, from `http://git.example.com/dags.git`: anyone on the path can replace them, and read a token.",
+        "`api-server` and `scheduler` restart: ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "`dag-processor` and `triggerer` restart: git-sync's settings change and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "Running task pods continue unchanged; new ones use the new pod template.",
     ]),
     "database verified": Edit(PROD, {"database": {"external": {"sslMode": "verify-full"}}}, [
         "The connection to the database has sslMode `verify-full` instead of `require`.",
@@ -338,11 +353,10 @@ EDITS: dict[str, Edit] = {
         "The Job `airflow-admin-job` is deleted; its results stay.",
     ]),
     "protection off": Edit(PROD, {"protect": False}, [
-        "Nothing is protected any more: a destroy may delete the Fernet key, the database and the namespace.",
+        "! Nothing is protected any more: a destroy may delete the Fernet key, the database and the namespace.",
     ]),
     "protected database's volume": Edit({**DEV, "protect": True}, {"database": {"inCluster": {"storage": "20Gi"}}}, [
-        "! `StatefulSet/airflow-database` is deleted and recreated, because `volumeClaimTemplates` changes: an outage meanwhile.",
-        "! `StatefulSet/airflow-database` is protected: `pulumi up` stops before it deletes it.",
+        "! `StatefulSet/airflow-database` is protected and cannot change `volumeClaimTemplates` in place: `pulumi up` stops before it replaces it.",
         "`StatefulSet/airflow-database/data` grows from `8Gi` to `20Gi`, if its StorageClass allows it (allowVolumeExpansion). The existing volume keeps its size: enlarge its claim by hand too.",
     ]),
     "CloudNativePG volume grows": Edit(CNPG, {"database": {"cloudNativePg": {"storage": "40Gi"}}}, [

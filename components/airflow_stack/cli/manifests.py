@@ -3,6 +3,7 @@
 The program runs against a recording engine. Its resources are those of `pulumi up`, with placeholders for secrets.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import pulumi
@@ -17,12 +18,19 @@ from airflow_stack.inputs.validation import arguments
 from airflow_stack.settings.models import Settings
 
 
-def record_stack(settings: Settings, stack: str) -> Recording:
-    """Resources that the program registers for a stack."""
+def record_stack(settings: Settings, stack: str, renewed: Collection[str] = ()) -> Recording:
+    """Resources that the program registers for a stack.
+
+    Args:
+        settings: Settings of the stack.
+        stack: Name of the stack.
+        renewed: Secret settings that have other placeholders than usual.
+    """
 
     def program() -> None:
         secrets = {
-            key: pulumi.Output.secret(placeholder_secrets.placeholder(key)) for key in required_secrets(settings)
+            key: pulumi.Output.secret(placeholder_secrets.placeholder(key, renewed=key in renewed))
+            for key in required_secrets(settings)
         }
         Airflow("airflow", arguments(settings, secrets))
 

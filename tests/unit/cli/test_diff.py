@@ -185,18 +185,6 @@ def test_an_invalid_price_list_is_refused_with_the_required_keys(tmp_path: Path,
     assert str(refused.value).splitlines()[-1] == golden, "after what pydantic or PyYAML says"
 
 
-def test_a_newly_encrypted_secret_setting_restarts_the_readers_of_its_secret(golden: Golden) -> None:
-    pod = deployment()
-    pod["spec"]["template"]["metadata"] = {"annotations": {"checksum/airflow-metadata": "x"}}
-    own = {"settings": SETTINGS, "resources": []}
-    objects = [pod, manifest("Secret", "airflow-metadata", stringData={"connection": "x"})]
-    report = diff_renderings(
-        "s", rendered_stack(own, objects), rendered_stack(own, objects, frozenset({"databasePassword"}))
-    )
-    assert [finding.kind for finding in report.effects] == ["secret", "restart"]
-    assert "\n".join(finding.text for finding in report.effects) == golden
-
-
 def consequences(before: RenderedStack, after: RenderedStack) -> str:
     return "\n".join(finding.text for finding in diff_renderings("s", before, after).effects)
 

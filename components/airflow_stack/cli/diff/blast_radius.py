@@ -6,14 +6,14 @@ Facts come from the objects (restarts, replacements), their meaning from the set
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from airflow_stack.cli.immutable_fields import REPLACED_BY_PROVIDER
-
 from .model import Effect, ObjectChange, RenderedStack
+from .network import network_effects
 from .object_changes import normalized, object_changes
 from .quoting import code, listed
+from .replacements import replacement_effects
 from .restarts import Restart, is_workload, pod_template, restarts, short_name
 from .setting_changes import setting_effects
-from .storage import protection_effects, storage_effects
+from .storage import storage_effects
 
 _TASK_WORKLOADS = {"LocalExecutor": "Deployment/airflow-scheduler", "CeleryExecutor": "Deployment/airflow-worker"}
 _JOBS = {
@@ -28,26 +28,15 @@ def blast_radius(before: RenderedStack, after: RenderedStack) -> list[Effect]:
     found = [*setting_effects(before, after)]
     if before.settings["namespace"] == after.settings["namespace"]:  # otherwise all objects are new
         found += storage_effects(before, after)
-        found += protection_effects(before, _deleted(changes))
+        found += replacement_effects(before, after, changes)
         found += _workload_effects(before, after, changes)
+        found += network_effects(before, after)
     if not found and changes:
         keys = listed(code(change.key) for change in changes)
         found.append(Effect("in place", f"Nothing restarts; changed in place: {keys}."))
     if not found and before.settings != after.settings:
         found.append(Effect("settings", "No object changes, only how the program deploys them (see the settings)."))
     return sorted(found, key=lambda effect: -effect.severity)
-
-
-def _deleted(changes: list[ObjectChange]) -> list[str]:
-    """The objects that are deleted, including those that are replaced."""
-    return [
-        change.key
-        for change in changes
-        if change.what == "removed"
-        or any(
-            field.path.startswith(REPLACED_BY_PROVIDER.get(change.key.partition("/")[0], ())) for field in change.fields
-        )
-    ]
 
 
 def _workload_effects(before: RenderedStack, after: RenderedStack, changes: list[ObjectChange]) -> Iterator[Effect]:

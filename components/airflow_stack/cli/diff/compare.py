@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from airflow_stack.cli import stack_file
 from airflow_stack.cli.helm import helm_template
 from airflow_stack.cli.pulumi_state import RELEASE
@@ -17,10 +15,14 @@ from airflow_stack.settings.models import Chart
 
 from .base_tree import checked_out
 from .blast_radius import blast_radius
+from .changed_files import ChangedFile, changed_files
 from .chart_files import chart_file
+from .deployment_changes import with_deployment
+from .file_changes import changes_program
 from .model import Effect, RenderedStack, StackDiff, dangerous
 from .object_changes import field_changes, normalized, object_changes
 from .renderings import ProjectTree, recorded, rendered_stack
+from .stack_file_changes import same_encryption
 from .totals import totals_of
 
 _Template = tuple[Chart, str, str, dict[str, Any]]
@@ -47,9 +49,13 @@ def compare(root: Path, stacks: Sequence[str], base: str, chart: Path | None) ->
         for stack in stacks:
             if not any(tree.has(stack) for tree in trees):
                 stack_file.read(root, stack)  # raises an error that lists the stacks
-        before, after = recorded(trees, stacks, chart.absolute() if chart else None)
+        files = changed_files(root, commit)
+        renewed = {stack: _renewed(trees[0], trees[1], stack) for stack in stacks}
+        before, after = recorded(
+            trees, renewed, chart.absolute() if chart else None, with_program=changes_program(files)
+        )
         with ThreadPoolExecutor() as workers:  # Helm runs in parallel
-            return list(workers.map(partial(_diff, before, after), stacks)), commit
+            return list(workers.map(partial(_diff, before, after, files, renewed), stacks)), commit
 
 
 def diff_renderings(stack: str, before: RenderedStack | None, after: RenderedStack) -> StackDiff:
@@ -68,7 +74,13 @@ def diff_renderings(stack: str, before: RenderedStack | None, after: RenderedSta
     )
 
 
-def _diff(before: ProjectTree, after: ProjectTree, stack: str) -> StackDiff:
+def _diff(
+    before: ProjectTree,
+    after: ProjectTree,
+    files: Sequence[ChangedFile],
+    renewed: Mapping[str, frozenset[str]],
+    stack: str,
+) -> StackDiff:
     if stack not in after.stacks:
         text = "The stack's file is gone. This deletes nothing: run `pulumi destroy` and `pulumi stack rm` while the file still exists."
         return StackDiff(stack, (dangerous("removed", text),))
@@ -81,10 +93,9 @@ def _diff(before: ProjectTree, after: ProjectTree, stack: str) -> StackDiff:
     with ThreadPoolExecutor() as workers:
         done = list(workers.map(lambda template: helm_template(*template), different))
     released = [[manifest for each in of_tree for manifest in done[different.index(each)]] for of_tree in templates]
-    changed_secrets = _reencrypted(before, after, stack) if len(trees) == 2 else frozenset[str]()
-    new = rendered_stack(after.stacks[stack], released[-1], changed_secrets)
+    new = rendered_stack(after.stacks[stack], released[-1], renewed[stack])
     old = rendered_stack(before.stacks[stack], released[0]) if len(trees) == 2 else None
-    return diff_renderings(stack, old, new)
+    return with_deployment(diff_renderings(stack, old, new), before, after, files)
 
 
 def _templates(tree: ProjectTree, stack: str) -> Iterator[_Template]:
@@ -95,16 +106,11 @@ def _templates(tree: ProjectTree, stack: str) -> Iterator[_Template]:
             yield chart, release["name"], release["namespace"], release["values"]
 
 
-def _reencrypted(before: ProjectTree, after: ProjectTree, stack: str) -> frozenset[str]:
+def _renewed(before: ProjectTree, after: ProjectTree, stack: str) -> frozenset[str]:
     """The secrets whose encrypted text changed; none if the encryption itself changed, because then all texts change."""
-    old, new = (_encryption(tree.folder, stack) for tree in (before, after))
-    if old[0] != new[0]:
+    old, new = (tree.stack_file(stack) for tree in (before, after))
+    if not before.has(stack) or not same_encryption(old, new):
         return frozenset()
-    return frozenset(key for key in SECRETS if key in new[1] and new[1][key] != old[1].get(key))
-
-
-def _encryption(folder: Path, stack: str) -> tuple[list[object], Mapping[str, Any]]:
-    text = (folder / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml").read_text()
-    content = yaml.safe_load(text) or {}
-    config = {key.removeprefix(f"{PROJECT}:"): value for key, value in (content.get("config") or {}).items()}
-    return [content.get(key) for key in ("encryptionsalt", "encryptedkey", "secretsprovider")], config
+    was, then = (content.get("config") or {} for content in (old, new))
+    keys = {key: f"{PROJECT}:{key}" for key in SECRETS}
+    return frozenset(key for key, full in keys.items() if full in then and then[full] != was.get(full))

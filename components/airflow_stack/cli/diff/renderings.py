@@ -5,14 +5,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from airflow_stack.cli.pulumi_state import RELEASE
 from airflow_stack.cli.recording import with_name
-from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.errors import UserError
 
 from .model import Manifest, RenderedStack
@@ -34,7 +35,27 @@ class ProjectTree:
 
     def has(self, stack: str) -> bool:
         """Whether the tree has the file of a stack."""
-        return (self.folder / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml").is_file()
+        return self._file(stack).is_file()
+
+    def stack_file(self, stack: str) -> Mapping[str, Any]:
+        """Content of the file of a stack; empty without one."""
+        return _content(self._file(stack))
+
+    def project_file(self) -> Mapping[str, Any]:
+        """Content of `Pulumi.yaml`; empty without one."""
+        return _content(self.folder / "Pulumi.yaml")
+
+    def _file(self, stack: str) -> Path:
+        return self.folder / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
+
+
+def _content(file: Path) -> Mapping[str, Any]:
+    """Content of a YAML file that holds a map."""
+    try:
+        content = yaml.safe_load(file.read_text()) if file.is_file() else {}
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{file.name} is not readable: {error}") from None
+    return content if isinstance(content, dict) else {}
 
 
 def rendered_stack(
@@ -57,42 +78,61 @@ def rendered_stack(
     of_chart = {_key(manifest): manifest for manifest in released}
     objects = {**{_key(manifest): manifest for manifest, _ in own}, **of_chart}
     return RenderedStack(
-        settings=recorded["settings"],
-        objects=_with_new_secrets(objects, reencrypted) if reencrypted else objects,
+        settings=_as_deployed(recorded),
+        objects=objects,
         protected=frozenset(_key(manifest) for manifest, is_protected in own if is_protected),
         released=frozenset(of_chart),
         reencrypted=reencrypted,
     )
 
 
+def _as_deployed(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with executor, image and namespace of the release: `values` may have others."""
+    settings: dict[str, Any] = dict(recorded["settings"])
+    release: Mapping[str, Any] = next((each["inputs"] for each in recorded["resources"] if each["type"] == RELEASE), {})
+    values = release.get("values") or {}
+    settings |= {"executor": values.get("executor") or settings.get("executor")}
+    settings |= {"namespace": release.get("namespace") or settings.get("namespace")}
+    images = settings.get("images") or {}
+    own = (values.get("images") or {}).get("airflow") or {}
+    tag = str(own.get("tag") or values.get("defaultAirflowTag") or "").partition("@")[0]
+    if tag and tag != (images.get("airflow") or {}).get("tag"):
+        repository = own.get("repository") or values.get("defaultAirflowRepository")
+        settings["images"] = {**images, "airflow": {"repository": repository, "tag": tag}}
+    return settings
+
+
 def _key(manifest: Manifest) -> str:
     return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
-def _with_new_secrets(objects: Mapping[str, Manifest], settings: frozenset[str]) -> dict[str, Manifest]:
-    """The objects as if these secrets had changed. Their placeholders are the same in both renderings."""
-    changed = [credential for credential in CREDENTIALS if credential.setting in settings]
-    secrets = {name for credential in changed for name in (credential.secret, *credential.copies)}
-    found: dict[str, Manifest] = json.loads(json.dumps(objects))
-    for key, manifest in found.items():
-        for part in ("data", "stringData"):
-            if key.startswith("Secret/") and key.removeprefix("Secret/") in secrets and part in manifest:
-                manifest[part] = {name: f"{digest} changed" for name, digest in manifest[part].items()}
-        annotations = manifest.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations") or {}
-        for name in secrets & {name.removeprefix("checksum/") for name in annotations}:
-            annotations[f"checksum/{name}"] += " changed"
-    return found
-
-
-def recorded(trees: Sequence[ProjectTree], stacks: Sequence[str], chart: Path | None) -> list[ProjectTree]:
+def recorded(
+    trees: Sequence[ProjectTree],
+    renewed: Mapping[str, Collection[str]],
+    chart: Path | None,
+    *,
+    with_program: bool = False,
+) -> list[ProjectTree]:
     """The trees with the resources of their stacks. The trees are recorded in parallel.
+
+    Args:
+        trees: The base and the work tree.
+        renewed: The stacks, each with the secret settings that differ in the work tree.
+        chart: Local chart for both trees.
+        with_program: Whether to record `__main__.py` too.
 
     Raises:
         UserError: the program of a tree fails, or settings of a stack are wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
         started = [
-            _start(tree, [stack for stack in stacks if tree.has(stack)], chart, Path(folder, str(number)))
+            _start(
+                tree,
+                {stack: sorted(secrets) if number else [] for stack, secrets in renewed.items() if tree.has(stack)},
+                chart,
+                Path(folder, str(number)),
+                with_program=with_program,
+            )
             for number, tree in enumerate(trees)
         ]
         done = [(process, process.communicate()[1]) for process in started]
@@ -102,10 +142,13 @@ def recorded(trees: Sequence[ProjectTree], stacks: Sequence[str], chart: Path | 
         ]
 
 
-def _start(tree: ProjectTree, stacks: Sequence[str], chart: Path | None, target: Path) -> "subprocess.Popen[str]":
+def _start(
+    tree: ProjectTree, stacks: Mapping[str, list[str]], chart: Path | None, target: Path, *, with_program: bool
+) -> "subprocess.Popen[str]":
     # -P keeps the script's folder off sys.path: its modules must not shadow those of the tree's program.
+    plan = [str(target), str(chart or ""), "program" if with_program else "", json.dumps(stacks)]
     return subprocess.Popen(
-        [sys.executable, "-P", str(_RECORD_TREE), str(target), str(chart or ""), *stacks],
+        [sys.executable, "-P", str(_RECORD_TREE), *plan],
         cwd=tree.folder,
         env={**os.environ, "PYTHONPATH": str(tree.folder / "components")},
         stdout=subprocess.DEVNULL,

@@ -7,17 +7,15 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack.credentials import CREDENTIALS, FERNET_KEY, Consequence
 
+from .lost_protection import protection_effects
 from .model import Effect, PlainSettings, RenderedStack, dangerous
 from .ownership import credential_effect, ownership_effects
 from .quoting import code, listed
 
-SENTENCES = {
-    "tier": "The tier changes from {before} to {after}: other policies apply.",
-    "web.title": "The title of the UI changes from {before} to {after}.",
-}
+SENTENCES = {"web.title": "The title of the UI changes from {before} to {after}."}
 """Sentence for a changed setting, by its path; `{before}` and `{after}` are its values."""
 IN_OBJECTS = (
-    "size components chart.repository chart.path chart.timeoutSeconds database.inCluster database.cloudNativePg database.external.port "
+    "tier size components chart.repository chart.path chart.timeoutSeconds database.inCluster database.cloudNativePg database.external.port "
     "images.registry images.pullSecrets images.airflow.repository images.airflow.digest images.gitSync images.statsd images.redis images.postgres "
     "labels quota serviceAccountAnnotations environment environmentFrom values ingress.className ingress.annotations ingress.controllerNamespace "
     "logs.volume.size logs.volume.storageClass logs.volume.accessMode logs.remote.connection admin.email admin.firstName admin.lastName "
@@ -30,7 +28,7 @@ def setting_effects(before: RenderedStack, after: RenderedStack) -> Iterator[Eff
     """Effects of the changed settings."""
     old, new = before.settings, after.settings
     rules = (_namespace, ownership_effects, _versions, _database, _executor, _rotation, _dags, _ingress, _users, _logs)
-    for rule in (*rules, _protection, _sentences):
+    for rule in (*rules, protection_effects, _sentences):
         yield from rule(old, new)
     for secret in sorted(after.reencrypted):
         yield Effect("secret", f"The encrypted text of {code(f'airflow:{secret}')} changes, so the secret may be another one.")  # fmt: skip
@@ -83,6 +81,9 @@ def _versions(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
         yield Effect("chart", f"The chart changes from {code(was)} to {code(then)}.{hidden}")
     older, newer = _airflow(old), _airflow(new)
     versions = f"from {code(_dotted(older))} to {code(_dotted(newer))}"
+    if older != newer and not (older and newer):
+        yield dangerous("migration", f"Airflow's version in one of the images is not known ({versions}): it may be an upgrade or a downgrade.")  # fmt: skip
+        return
     if older < newer:
         text = f"Airflow is upgraded {versions}: the database is migrated before the pods change"
         if older[:2] == newer[:2]:
@@ -104,7 +105,7 @@ def _airflow(settings: PlainSettings) -> tuple[int, ...]:
 
 
 def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
+    return ".".join(map(str, version)) or "an unknown version"
 
 
 def _database(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
@@ -113,10 +114,9 @@ def _database(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
         yield dangerous("database moves", f"The metadata database moves from {code(before)} to {code(after)}: history, connections, variables and users are not copied. Copy the database first, while Airflow is stopped.")  # fmt: skip
         return
     was, then = ((settings.get("database") or {}).get("external") or {} for settings in (old, new))
-    for key in ("user", "sslMode"):
-        if was.get(key) != then.get(key):
-            text = f"The connection to the database has {key} {code(then.get(key))} instead of {code(was.get(key))}."
-            yield Effect("database", text)
+    if was.get("user") != then.get("user"):
+        text = f"The connection to the database has user {code(then.get('user'))} instead of {code(was.get('user'))}."
+        yield Effect("database", text)
 
 
 _OLD_EXECUTOR = {
@@ -129,7 +129,7 @@ _OLD_EXECUTOR = {
 def _executor(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
     was, then = old["executor"], new["executor"]
     if was != then:
-        yield dangerous("executor", f"Tasks move from the {code(was)} to the {code(then)}: {_OLD_EXECUTOR[was]}. Queued and running tasks start again from the beginning. Pause the DAGs and let runs finish first.")  # fmt: skip
+        yield dangerous("executor", f"Tasks move from the {code(was)} to the {code(then)}: {_OLD_EXECUTOR.get(was, 'running tasks may be lost')}. Queued and running tasks start again from the beginning. Pause the DAGs and let runs finish first.")  # fmt: skip
 
 
 _ROTATED = {to_camel(each.rotation): each.rotated for each in CREDENTIALS if each.rotation} | {
@@ -192,11 +192,8 @@ def _ingress(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
         yield Effect("ingress", f"The UI becomes reachable at {code(then['host'])}: its DNS name must point to the ingress.")  # fmt: skip
     if was and not then:
         yield dangerous("ingress", f"The UI is no longer reachable at {code(was['host'])}, only by a port-forward.")
-    if was and then:
-        if was["host"] != then["host"]:
-            yield Effect("ingress", f"The UI moves from {code(was['host'])} to {code(then['host'])}: adapt DNS, certificate and redirect URLs of single sign-on. Old links break.")  # fmt: skip
-        if was.get("tlsSecret") and not then.get("tlsSecret"):
-            yield dangerous("ingress", "The UI is served over plain HTTP: passwords are readable on the network.")
+    if was and then and was["host"] != then["host"]:
+        yield Effect("ingress", f"The UI moves from {code(was['host'])} to {code(then['host'])}: adapt DNS, certificate and redirect URLs of single sign-on. Old links break.")  # fmt: skip
 
 
 def _users(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
@@ -221,10 +218,3 @@ def _log_store(logs: Mapping[str, Any]) -> str:
     if remote := logs.get("remote"):
         return code(remote["folder"])
     return "the log volume" if logs.get("volume") else "the pods only"
-
-
-def _protection(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
-    if old.get("protect") and not new.get("protect"):
-        yield Effect("protect", "Nothing is protected any more: a destroy may delete the Fernet key, the database and the namespace.")  # fmt: skip
-    if new.get("protect") and not old.get("protect"):
-        yield Effect("protect", "Fernet key, namespace, release, database and log volume are protected from deletion.")

@@ -1,8 +1,7 @@
 """Effects on volumes and their data. Pure.
 
 A claim may only grow, and only if its StorageClass allows it (https://kubernetes.io/docs/concepts/storage/persistent-volumes/). A change of
-its class or access modes replaces it (pulumi-kubernetes, provider/pkg/provider/diff.go). A change of claim templates replaces a StatefulSet,
-while its existing claims stay as they are.
+its class or access modes replaces it (pulumi-kubernetes, provider/pkg/provider/diff.go). `replacements.py` has the other objects.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 from lightkube.utils.quantity import parse_quantity
-
-from airflow_stack.cli.immutable_fields import REFUSED_BY_KUBERNETES, REPLACED_BY_PROVIDER
 
 from .model import Effect, Manifest, RenderedStack, dangerous
 from .quoting import code
@@ -63,14 +60,11 @@ def storage_effects(before: RenderedStack, after: RenderedStack) -> Iterator[Eff
     old, new = volumes(before), volumes(after)
     for name in sorted(old.keys() | new.keys()):
         if name in old and name in new:
-            yield from _changed(old[name], new[name])
+            yield from _changed(old[name], new[name], is_released=name in after.released)
         elif name in old:
             yield _removed(name, old[name])
         else:
             yield Effect("volume", f"A volume of {code(new[name].size)} is created for {code(name)}.")
-    for key in sorted(before.objects.keys() & after.objects.keys()):
-        if key.startswith("StatefulSet/"):
-            yield from _replaced(key, before, after)
 
 
 def _removed(name: str, volume: Volume) -> Effect:
@@ -80,7 +74,7 @@ def _removed(name: str, volume: Volume) -> Effect:
     return dangerous("data", f"{code(name)} is deleted, with all data on its volume of {size}.")
 
 
-def _changed(old: Volume, new: Volume) -> Iterator[Effect]:
+def _changed(old: Volume, new: Volume, *, is_released: bool) -> Iterator[Effect]:
     name, sizes = code(new.name), f"from {code(old.size)} to {code(new.size)}"
     template = new.name.startswith("StatefulSet/")
     if new.bytes > old.bytes:
@@ -99,25 +93,8 @@ def _changed(old: Volume, new: Volume) -> Iterator[Effect]:
                 result = "the existing volume stays as it is, and only a new volume gets the new value."
             elif new.name.startswith("Cluster/"):
                 result = "existing instances keep their volumes; the operator moves no data."
+            elif is_released:
+                result = "Helm's upgrade fails."
             else:
                 result = "the claim is deleted and recreated once no pod uses it, and all data on it is lost."
             yield dangerous("volume replaced", f"The {what} of {name} changes from {was} to {then}: {result}")
-
-
-def _replaced(key: str, before: RenderedStack, after: RenderedStack) -> Iterator[Effect]:
-    old, new = (rendered.objects[key].get("spec", {}) for rendered in (before, after))
-    immutable = (REFUSED_BY_KUBERNETES if key in after.released else REPLACED_BY_PROVIDER)["StatefulSet"]
-    fields = [name for name in (path.removeprefix("spec.") for path in immutable) if old.get(name) != new.get(name)]
-    if not fields:
-        return
-    changed = code(", ".join(fields))
-    if key in after.released:
-        yield dangerous("refused", f"{code(key)} cannot change {changed}: Helm's upgrade fails until the StatefulSet is deleted by hand.")  # fmt: skip
-    else:
-        yield dangerous("replaced", f"{code(key)} is deleted and recreated, because {changed} changes: an outage meanwhile.")  # fmt: skip
-
-
-def protection_effects(before: RenderedStack, deleted: list[str]) -> Iterator[Effect]:
-    """Deletions that Pulumi refuses, because the objects are protected."""
-    for key in sorted(before.protected & set(deleted)):
-        yield dangerous("protected", f"{code(key)} is protected: `pulumi up` stops before it deletes it.")
