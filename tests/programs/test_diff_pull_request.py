@@ -145,7 +145,7 @@ def test_a_dangerous_change_has_its_own_exit_status(project: Project) -> None:
 def test_everything_that_decides_a_deployment_is_compared(project: Project, golden: Golden) -> None:
     """A change that switches policies off, moves the stack and gives a secret away, without one object that differs."""
     more = "  policies:levels: {pod-security: disabled}\n  kubernetes:context: other\nenvironment: [acme/other-esc]\n"
-    leak = "\npulumi.export('leak', pulumi.Output.unsecret(airflow.admin_password))\n"
+    leak = "\nimport pulumi\npulumi.export('leak', pulumi.Output.unsecret(airflow.admin_password))\n"
     workflow = project.repository / ".github" / "workflows" / "deploy.yml"
     for name in ("__main__.py", "Pulumi.yaml"):
         shutil.copy(ROOT / name, project.folder / name)
@@ -159,9 +159,8 @@ def test_everything_that_decides_a_deployment_is_compared(project: Project, gold
         with (
             project.edited("Pulumi.one.yaml", "NOTE: plain}\n", "NOTE: plain}\n" + more),
             project.edited("Pulumi.yaml", "virtualenv: .venv", "virtualenv: other"),
-            project.edited("__main__.py", "airflow.outputs().items():\n", "airflow.outputs().items():\n") as _,
+            project.edited("__main__.py", "export_outputs(airflow)", f"export_outputs(airflow){leak}"),
         ):
-            (project.folder / "__main__.py").write_text((project.folder / "__main__.py").read_text() + leak)
             (project.folder / "policies" / "PulumiPolicy.yaml").unlink()
             (project.folder / "requirements.txt").write_text("pulumi\n")
             workflow.write_text("- run: pulumi up\n")

@@ -80,8 +80,7 @@ def _violations(before: ProjectTree, after: ProjectTree, stack: str, tier: Tier)
 def _violated(resources: Sequence[Mapping[str, Any]], tier: Tier) -> dict[str, list[tuple[str, str]]]:
     """Resource and key of each violation, by policy."""
     plain = [
-        Resource(each["type"], each["name"], each["inputs"], each["protect"], each.get("urn", ""))
-        for each in resources
+        Resource(each["type"], each["name"], each["inputs"], each["protect"], each.get("urn", "")) for each in resources
     ]
     found: dict[str, list[tuple[str, str]]] = {}
     for each in Choice(tier).judge(plain):
