@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,19 +25,32 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 _SHARED = "AIRFLOW_STACK_TESTS"  # the folder that all processes of one run share
 
 
+_PREFIX = "airflow-stack-tests-"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # the workers of xdist inherit it
-        os.environ[_SHARED] = tempfile.mkdtemp(prefix="airflow-stack-tests-")
+    if hasattr(config, "workerinput"):  # the workers of xdist inherit the folder
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a run that is ended removes its cluster too
+        signal.signal(number, lambda *_: pytest.exit("terminated", returncode=143))
+    for abandoned in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):  # by a run that was killed
+        owner = abandoned.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists() and Path("/proc/self").exists():
+            _removed(abandoned)
+    os.environ[_SHARED] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput") or not (folder := os.environ.pop(_SHARED, "")):
-        return
-    if (cluster := Path(folder, "cluster")).exists():
+    if not hasattr(config, "workerinput") and (folder := os.environ.pop(_SHARED, "")):
+        _removed(Path(folder))
+
+
+def _removed(folder: Path) -> None:
+    if (folder / "cluster").exists():
         from sandbox.simulated import SimulatedCluster  # slow to import, and only engine tests need it
 
-        SimulatedCluster(cluster).stop()
-    shutil.rmtree(folder)
+        SimulatedCluster(folder / "cluster").stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:

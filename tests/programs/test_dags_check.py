@@ -17,6 +17,7 @@ from airflow_stack.cli.dags.model import DagCheckReport, Required
 from airflow_stack.cli.dags.run_parser import check_dags
 from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED
+from tests.support.git_servers import wait_for
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "dags"
@@ -73,9 +74,9 @@ WRONG = {
         "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException: pass\n",
         "stays.py",
         7,
-        "does not end within 1 s",
+        "does not finish within 1 s",
     ),
-    "exits.py": ("\nraise SystemExit(3)\n", "exits.py", 5, "must not end its interpreter"),
+    "exits.py": ("\nraise SystemExit(3)\n", "exits.py", 5, "must not exit its interpreter"),
     "leaves.py": ("import os\nos._exit(4)\n", "leaves.py", 5, "exit status 4"),
     "killed.py": ("import os\nos.kill(os.getpid(), 9)\n", "killed.py", 1, "exit status -9"),
 }
@@ -207,3 +208,97 @@ def test_an_interrupted_installation_is_never_used_and_requirements_are_added(py
     (finding,) = json.loads(done.stdout)["findings"]
     assert "No module named 'iniconfig_of_nobody'" in finding["what"]
     assert len([folder for folder in (cache / "dags-check").iterdir() if folder.is_dir()]) == 1
+
+
+LEFT_BEHIND = """import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    open({0!r}, "w").write(str(os.getpid()))
+    time.sleep(600)
+while not os.path.exists({0!r}) or not open({0!r}).read():
+    time.sleep(0.01)
+"""
+
+
+def is_running(file: Path) -> bool:
+    return Path("/proc", file.read_text()).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot find such a process")
+def test_a_process_that_a_file_leaves_behind_ends_with_the_check_and_does_not_delay_it(
+    python: str, tmp_path: Path
+) -> None:
+    pid = tmp_path / "pid"
+    write(tmp_path, {"dags/daemon.py": HEADER + LEFT_BEHIND.format(str(pid)) + WHOLE.format("daemon")})
+    begun = time.monotonic()
+    assert run(tmp_path / "dags", python).dags == ["daemon"]
+    assert time.monotonic() - begun < 60
+    assert not is_running(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot find such a process")
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
+def test_a_check_that_is_ended_leaves_no_process_and_no_folder(
+    python: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    assert python
+    temporary, pid = tmp_path / "temporary", tmp_path / "pid"
+    loop = f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\nwhile True:\n    try:\n        while True: pass\n    except BaseException: pass\n"
+    write(tmp_path, {"temporary/x": "", "dags/loop.py": HEADER + loop})
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen([*COMMAND, str(tmp_path / "dags")], env=env, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: pid.exists() and bool(pid.read_text()))
+        process.send_signal(number)
+    wait_for(lambda: not is_running(pid))
+    if number != signal.SIGKILL:
+        assert [each.name for each in temporary.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("link", ["..", "."])
+def test_a_link_to_a_folder_above_it_is_reported_with_the_fix(python: str, tmp_path: Path, link: str) -> None:
+    write(tmp_path, {"dags/team/a.py": HEADER + WHOLE.format("a")})
+    (tmp_path / "dags/team/up").symlink_to(link)
+    with pytest.raises(UserError, match=r"(?s)up.*fix: .*\.airflowignore") as refused:
+        run(tmp_path / "dags", python)
+    assert "install it again" not in str(refused.value)
+
+
+def test_files_that_are_no_text_are_reported_and_the_others_are_checked(python: str, tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": HEADER + WHOLE.format("a"), "nul.py": "import airflow, dag\n\0", "folder.py/x.txt": "x"})
+    (tmp_path / "latin.py").write_bytes(b"import airflow, dag\n'\xff'\n")
+    (tmp_path / "packed.zip").write_bytes(b"PK\x03\x04 airflow dag")
+    (tmp_path / "dangling.py").symlink_to("nowhere.py")
+    report = run(tmp_path, python)
+    assert report.dags == ["a"]
+    assert {Path(problem.path).name for problem in report.problems} >= {"nul.py", "latin.py"}
+
+
+@pytest.mark.parametrize("path", ["nowhere", "loop", "empty"])
+def test_a_path_without_dags_is_refused(python: str, tmp_path: Path, path: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"does not exist|has no DAG"):
+        run(tmp_path / path, python)
+
+
+def test_dag_files_see_no_token_of_the_user_who_checks_them(
+    python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "PULUMI_ACCESS_TOKEN",
+        "AIRFLOW_CONN_PROD",
+        "AWS_SECRET_ACCESS_KEY",
+        "AIRFLOW__CORE__FERNET_KEY",
+        "SSH_AUTH_SOCK",
+    ):
+        monkeypatch.setenv(name, "C4NARY")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:C4NARY@proxy.example.com:3128")
+    monkeypatch.setenv("AIRFLOW_VAR_BUCKET", "b")
+    monkeypatch.setenv("TEAM", "data")
+    seen = 'import os\nassert "C4NARY" not in str(os.environ)\nassert os.environ["TEAM"] == "data"\nassert Variable.get("bucket") == "b"\n'
+    seen += 'assert os.environ["HTTPS_PROXY"] == "http://proxy.example.com:3128"\n'
+    write(tmp_path, {"a.py": HEADER + seen + WHOLE.format("a")})
+    report = check_dags(tmp_path, python, {}, passed=["TEAM"])
+    assert (report.dags, report.problems) == (["a"], [])

@@ -24,6 +24,7 @@ Command = Callable[..., Done]
 def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run `airflow-stack` with these arguments, and with the chart of the stack file."""
     monkeypatch.delenv("AIRFLOW_CHART", raising=False)
+    monkeypatch.setenv("AIRFLOW_STACK_TRACEBACK", "1")  # a defect fails the test with its traceback
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["airflow-stack", *arguments])

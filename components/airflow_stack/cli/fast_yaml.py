@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(text: str) -> Any:  # noqa: ANN401  YAML of any type
@@ -13,7 +13,7 @@ def load(text: str) -> Any:  # noqa: ANN401  YAML of any type
     Raises:
         yaml.YAMLError: it is not YAML, or has several documents.
     """
-    return yaml.load(text, _LOADER)  # noqa: S506  both loaders are safe
+    return yaml.load(text, LOADER)  # noqa: S506  both loaders are safe
 
 
 def load_all(text: str) -> list[Any]:
@@ -22,4 +22,4 @@ def load_all(text: str) -> list[Any]:
     Raises:
         yaml.YAMLError: it is not YAML.
     """
-    return list(yaml.load_all(text, _LOADER))
+    return list(yaml.load_all(text, LOADER))

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from airflow_stack.cli import given_yaml
 from airflow_stack.cli.pulumi_state import State
+from airflow_stack.cli.stack_names import short_name
 from airflow_stack.errors import UserError
 
 
@@ -26,9 +26,10 @@ class PulumiStack:
     """
 
     def __init__(self, name: str, project: Path, env: Mapping[str, str]) -> None:
+        short_name(name)
         self.name, self.env = name, env
         self._folder = project.resolve()
-        self.project: str = yaml.safe_load((self._folder / "Pulumi.yaml").read_text())["name"]
+        self.project = _project_name(self._folder / "Pulumi.yaml")
 
     def state(self, *, decrypted: bool = False) -> State:
         """Export the state; works on a locked stack too."""
@@ -128,6 +129,15 @@ def _run(
     return subprocess.run(
         command, cwd=folder, env=env, input=text, capture_output=True, text=True, check=False, umask=umask
     )
+
+
+def _project_name(file: Path) -> str:
+    if not file.exists():
+        raise UserError(f"{file.parent} has no Pulumi.yaml\n    fix: run this command in the folder of the stack files")
+    project = given_yaml.document(file)
+    if not isinstance(project, dict) or not isinstance(project.get("name"), str):
+        raise UserError(f"{file} has no name\n    fix: give the project a name, such as `name: airflow`")
+    return str(project["name"])
 
 
 def _is_json(file: Path) -> bool:

@@ -177,8 +177,7 @@ def _event_loop() -> Iterator[None]:
     try:
         yield
     finally:
-        # After a failure there are outputs that nothing awaits, and `record` raises the failure itself.
-        loop.set_exception_handler(lambda *_: None)
+        # After a failure there are outputs that nothing awaits. A cancelled task may start others.
         while remaining := asyncio.all_tasks(loop):
             for task in remaining:
                 task.cancel()

@@ -1,15 +1,20 @@
 """Reads the settings of a stack from its file, without the engine. Encrypted values are not decrypted."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-import yaml
+from pydantic.alias_generators import to_camel
 
+from airflow_stack.cli import given_yaml
+from airflow_stack.cli.stack_names import short_name, stack_names
+from airflow_stack.credentials import SECRETS
 from airflow_stack.errors import UserError
 from airflow_stack.inputs.validation import load
 from airflow_stack.names import PROJECT
 from airflow_stack.settings.models import Settings
+
+_TOP_LEVEL = {"config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt"}  # workspace.ProjectStack
 
 
 def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object], Collection[str]]:
@@ -23,22 +28,53 @@ def read(root: Path, stack: str, *, of: str = PROJECT) -> tuple[dict[str, object
     Raises:
         UserError: there is no such stack, or its file is not a stack file.
     """
-    name = stack.rsplit("/", 1)[-1]
+    name = short_name(stack)
     file = root / f"Pulumi.{name}.yaml"
-    if not file.is_file():
-        stacks = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
+    if not file.exists():
         raise UserError(
-            f"stack {name!r} has no {file.name} in {root}\n    fix: name one of {', '.join(stacks) or 'none'}"
+            f"stack {name!r} has no {file.name} in {root}\n    fix: name one of {', '.join(stack_names(root)) or 'none'}"
         )
-    try:
-        content: Any = yaml.safe_load(file.read_text()) or {}
-        config: dict[str, Any] = content.get("config") or {}
-        own = {key.removeprefix(f"{of}:"): value for key, value in config.items() if key.startswith(f"{of}:")}
-        return own, {key for key, value in own.items() if _encrypted(value)}
-    except AttributeError:
-        raise UserError(f"{file.name} is not a stack file\n    fix: put its settings under the key config") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"{file.name} is not a stack file: {error}\n    fix: correct the YAML") from None
+    content = given_yaml.document(file)
+    if not isinstance(content, dict | None):
+        raise UserError(f"{file.name} is not a stack file\n    fix: put its settings under the key config")
+    if unknown := sorted(map(str, (content or {}).keys() - _TOP_LEVEL)):
+        hint = _nearest(unknown[0], _TOP_LEVEL)
+        raise UserError(
+            f"{file.name}: {unknown[0]!r} is not a key of a stack file{hint}\n"
+            f"    allowed: {', '.join(sorted(_TOP_LEVEL))}\n    fix: put settings under the key config"
+        )
+    config = (content or {}).get("config") or {}
+    if not isinstance(config, dict):
+        raise UserError(
+            f"{file.name} is not a stack file\n    fix: write config as an object, such as `airflow:size: small`"
+        )
+    if misspelt := list(_misspelt(config)):
+        raise UserError(
+            f"{file.name} has keys that no program reads\n\n"
+            + "\n".join(f"  {line}" for line in misspelt)
+            + "\n    fix: rename them"
+        )
+    own = {key.removeprefix(f"{of}:"): value for key, value in config.items() if key.startswith(f"{of}:")}
+    return own, {key for key, value in own.items() if _encrypted(value)}
+
+
+def _misspelt(config: Mapping[object, object]) -> Iterator[str]:
+    """Keys without a namespace, which Pulumi refuses, and with one that is nearly this program's."""
+    for key in config:
+        namespace, colon, rest = str(key).partition(":")
+        if not colon or not isinstance(key, str):
+            setting = rest or namespace.removeprefix(f"{PROJECT}.")
+            known = get_close_matches(setting, [*map(to_camel, Settings.model_fields), *SECRETS], n=1)
+            yield f"{key!r} has no namespace; " + (
+                f"did you mean {PROJECT}:{known[0]}?" if known else f"write {PROJECT}:{key}"
+            )
+        elif namespace != PROJECT and get_close_matches(namespace.lower(), [PROJECT], cutoff=0.75):
+            yield f"{key!r} is of no known namespace; did you mean {PROJECT}:{rest}?"
+
+
+def _nearest(key: str, known: Collection[str]) -> str:
+    found = get_close_matches(key, known, n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def settings(root: Path, stack: str, *, chart: Path | None = None, secrets_required: bool = False) -> Settings:

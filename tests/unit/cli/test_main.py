@@ -181,3 +181,106 @@ def test_the_list_of_commands_needs_neither_pulumi_nor_kubernetes() -> None:
     code = f"import sys, airflow_stack.cli.main; sys.exit(', '.join({slow} & sys.modules.keys()) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+DAGS = "  airflow:dags: {repository: https://github.com/acme/dags.git}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"config:\n{DAGS}  airflow:protect: true\n  airflow:protect: false\n", "'airflow:protect' stands twice"),
+        ("config:\n  airfow:dags: {repository: https://a.b/c}\n", "did you mean airflow:dags?"),
+        (f"config:\n{DAGS}  Airflow:protect: true\n", "did you mean airflow:protect?"),
+        (f"config:\n{DAGS}  airlfow:size: large\n", "did you mean airflow:size?"),
+        (f"config:\n{DAGS}  protect: true\n", "'protect' has no namespace; did you mean airflow:protect?"),
+        (f"config:\n{DAGS}  airflow.protect: true\n", "did you mean airflow:protect?"),
+        (f"confg:\n{DAGS}", "did you mean 'config'?"),
+        (f"airflow:size: small\nconfig:\n{DAGS}", "'airflow:size' is not a key of a stack file"),
+    ],
+)
+def test_a_key_that_no_program_would_read_is_refused(run: Command, folder: Path, text: str, reason: str) -> None:
+    write(folder, text)
+    for command in ("check", "render"):
+        done = run(command, "--stack", "mine")
+        assert (done.status, done.out) == (1, "")
+        assert reason in done.err
+
+
+def test_settings_of_other_namespaces_are_left_alone(run: Command, folder: Path) -> None:
+    others = "".join(
+        f"  {key}: x\n" for key in ("kubernetes:context", "aws:region", "acme:airflow", "policies:environment")
+    )
+    write(
+        folder,
+        f"encryptionsalt: v1:a\nenvironment: [x]\nconfig:\n{DAGS}{others.replace('policies:environment: x', 'policies:environment: staging')}",
+    )
+    assert run("check", "--stack", "mine").status == 0
+
+
+NAMES = ["a" * 300, "../../etc/passwd\0", "a b", "", "ä", "*", "-"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:10])
+@pytest.mark.parametrize(
+    "command", ["check", "render", "recover", "status", "logs", "doctor", "diff --base HEAD", "promote --from"]
+)
+def test_a_name_that_no_stack_can_have_is_one_message(run: Command, name: str, command: str) -> None:
+    first, *more = command.split()
+    arguments = [f"{more[0]}={name}", "--to=prod"] if first == "promote" else [*more, f"--stack={name}"]
+    done = run(first, *arguments)
+    assert done.status in (1, 2)
+    assert len(done.err + done.out) < 2000
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["check --stack prod", "render --stack prod", "recover --stack prod", "recover --stack prod --gone", "status --stack prod", "logs --stack prod",
+     "doctor --stack prod", "diff --stack prod --base HEAD", "promote --from staging --to prod", "rollback --stack prod",
+     "adopt --values nowhere.yaml", "adopt --values .", "dags check nowhere"],
+)  # fmt: skip
+def test_a_command_outside_of_a_project_is_one_message(
+    run_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run_command(*command.split())
+    assert done.status in (1, 2)
+    assert (done.err + done.out).strip()
+    assert "defect" not in done.err
+
+
+def test_a_folder_or_a_binary_file_instead_of_a_stack_file_is_one_message(run: Command, folder: Path) -> None:
+    (folder / "Pulumi.folder.yaml").mkdir()
+    (folder / "Pulumi.binary.yaml").write_bytes(bytes(range(256)))
+    for stack in ("folder", "binary"):
+        done = run("check", "--stack", stack)
+        assert (done.status, done.out) == (1, "")
+        assert f"Pulumi.{stack}.yaml" in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["check", "--stack", "prod"], ["--help"], ["check", "--help"]])
+def test_a_full_disk_is_one_message(folder: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-c", "from airflow_stack.cli.main import main; main()", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "standard output: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_defect_is_one_message_without_the_text_of_the_exception(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("hunter2")
+
+    monkeypatch.setattr("airflow_stack.cli.check.evaluate.check_stack", fails)
+    with pytest.raises(KeyError):  # as the message asks for
+        run("check", "--stack", "prod")
+    monkeypatch.setenv("AIRFLOW_STACK_TRACEBACK", "")
+    done = run("check", "--stack", "prod")
+    assert done.status == 1
+    assert "defect of airflow-stack (KeyError at " in done.err
+    assert "hunter2" not in done.err

@@ -43,6 +43,10 @@ def check(
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds that one file may take. Airflow's default is 30.")
     ] = 30,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(help="Variable of this shell that DAG files need; may be repeated. AIRFLOW_VAR_* need no option."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Import every DAG file like Airflow's DAG processor; print each problem with file and line."""
@@ -57,7 +61,13 @@ def check(
     installed = install_airflow(version, requirements, python, _report)
     began = time.monotonic()
     report = check_dags(
-        path, installed.python, variables, required=require or (), timeout=timeout, progress=_show_progress
+        path,
+        installed.python,
+        variables,
+        required=require or (),
+        timeout=timeout,
+        passed=env or (),
+        progress=_show_progress,
     )
     facts = report, version, installed.dependencies, time.monotonic() - began
     if as_json:

@@ -4,6 +4,7 @@ Runs with the Python of an `AirflowInstallation`, so it imports no other module 
 Prints one JSON object per line: first the number of files, then a result for each file.
 """
 
+import ctypes
 import faulthandler
 import importlib
 import json
@@ -17,12 +18,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from types import FrameType
 from typing import IO, Any, NoReturn
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 # Airflow's own limit comes first and names the line. Code that ignores it gets this much longer.
 _GRACE_SECONDS = 2
+_ENDING = (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
 class _EmptyServer:
@@ -116,6 +120,10 @@ def _child(file: str, request: dict[str, Any], answer: Connection, crash: IO[byt
 
     try:
         os.setsid()
+        _end_with_parent(signal.SIGKILL)
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        os.close(request["out"])  # processes that the file leaves behind must not hold the answers open
         faulthandler.enable(crash)
         faulthandler.dump_traceback_later(request["timeout"] + _GRACE_SECONDS, exit=True, file=crash)
         os._exit = exit_with_traceback  # type: ignore[assignment]  # it leaves no traceback otherwise
@@ -183,22 +191,83 @@ def _parse_all(files: list[str], request: dict[str, Any]) -> Iterator[dict[str, 
             child.end()
 
 
+def _prctl(option: int, value: int) -> None:
+    """Linux only: elsewhere a process that a DAG file has put into a session of its own outlives the check."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _end_with_parent(number: int) -> None:
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def _end_strays() -> None:
+    """End the processes that DAG files have left behind: this process has inherited them (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    with suppress(ImportError):
+        psutil: Any = importlib.import_module("psutil")  # Airflow needs it
+        while strays := psutil.Process().children(recursive=True):
+            for stray in strays:
+                with suppress(psutil.Error):
+                    stray.kill()
+            psutil.wait_procs(strays, timeout=1)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+
+
+def _files(root: str) -> list[str]:
+    utilities = importlib.import_module("airflow.utils.file")
+    return sorted(utilities.list_py_file_paths(root))
+
+
+def _loop(root: str) -> str | None:
+    """The link to a folder above it, which lets Airflow walk in circles."""
+    for folder, names, _ in os.walk(root):
+        for name in names:
+            link = Path(folder, name)
+            if link.is_symlink() and link.resolve() in [Path(folder).resolve(), *Path(folder).resolve().parents]:
+                return f"{link} is a link to a folder above it"
+    return None
+
+
+def _imported_once(files: list[str]) -> None:
+    """Import the parts of Airflow that DAG files import, before the forks. The file that imports a missing one reports it."""
+    utilities = importlib.import_module("airflow.utils.file")
+    modules: set[str] = set()
+    for path in files:
+        with suppress(Exception):  # of a file that is no text
+            modules |= set(utilities.iter_airflow_imports(path))
+    for module in sorted(modules):
+        with suppress(Exception):
+            importlib.import_module(module)
+
+
 def main() -> None:
     """Answer the request on standard input."""
+    _end_with_parent(signal.SIGTERM)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    for number in _ENDING:
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))  # ends the children
     request = json.load(sys.stdin)
-    out = os.fdopen(os.dup(1), "w", buffering=1)
+    request["out"] = os.dup(1)
+    out = os.fdopen(request["out"], "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # discards what DAG files print
-    utilities = importlib.import_module("airflow.utils.file")
     importlib.import_module("airflow.dag_processing.processor")
     importlib.import_module("airflow.sdk.execution_time.task_runner")
     root, file = request["root"], request["file"]
-    files = [file] if file else sorted(utilities.list_py_file_paths(root))
-    for module in sorted({module for path in files for module in utilities.iter_airflow_imports(path)}):
-        with suppress(Exception):  # the file that imports it reports the error
-            importlib.import_module(module)  # once, before the forks
+    try:
+        files = [file] if file else _files(root)
+    except Exception as error:
+        out.write(json.dumps({"unreadable": _loop(root) or str(error)}) + "\n")
+        return
+    _imported_once(files)
     out.write(json.dumps({"files": len(files)}) + "\n")
-    for result in _parse_all(files, request):
-        out.write(json.dumps(result) + "\n")
+    try:
+        for result in _parse_all(files, request):
+            out.write(json.dumps(result) + "\n")
+        out.write(json.dumps({"done": True}) + "\n")
+    finally:
+        _end_strays()
 
 
 if __name__ == "__main__":

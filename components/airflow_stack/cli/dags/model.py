@@ -64,7 +64,7 @@ _ADVICE = (
     ),
     (
         r"conn_id `?[^`]*`? isn't defined|(?i:connection.not.found)",
-        "looked up during the import: look it up inside a task, or set AIRFLOW_CONN_<ID> for the check",
+        "looked up during the import: look it up inside a task; for the check alone, set AIRFLOW_CONN_<ID> and name it with --env",
     ),
     (r"import timeout", "move slow code into a task; --timeout changes the limit"),
     (r"^SystemExit", "a DAG file must not exit its interpreter"),

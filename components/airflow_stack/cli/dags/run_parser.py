@@ -2,17 +2,25 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from airflow_stack.cli.interrupts import ended
 from airflow_stack.errors import UserError
 
 from . import dag_parser
 from .model import DagCheckReport, Required, find_problems
 
+_KEPT = re.compile(
+    r"PATH|LD_LIBRARY_PATH|TMPDIR|TZ|LANG|LANGUAGE|LC_\w+|USER|LOGNAME|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
+    r"|(?i:https?|all|no)_(?i:proxy)|AIRFLOW_VAR_\w+"
+)
+"""Variables of this process that the code of DAG files may see. A DAG file of a pull request is not trusted: no token is among them."""
 _KEPT_SETTINGS = ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX")
 
 
@@ -23,6 +31,7 @@ def check_dags(
     *,
     required: Collection[Required] = (),
     timeout: float = 30,
+    passed: Collection[str] = (),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> DagCheckReport:
     """Check a DAG folder, or one file.
@@ -33,14 +42,16 @@ def check_dags(
         variables: Environment variables of the stack's containers.
         required: Attributes that every DAG must have.
         timeout: Seconds that one file may take.
+        passed: Variables of this process that DAG files may see, besides the usual ones.
         progress: Receives the numbers of checked files and of all files.
 
     Raises:
         UserError: there is nothing to check, or Airflow does not run.
     """
-    if not path.exists():
-        raise UserError(f"{path} does not exist; name a DAG folder, or a DAG file")
-    place = path.resolve()
+    try:
+        place = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # of a link to itself
+        raise UserError(f"{path} does not exist; name a DAG folder, or a DAG file") from None
     request = {
         "root": str(place if place.is_dir() else place.parent),
         "file": "" if place.is_dir() else str(place),
@@ -49,10 +60,15 @@ def check_dags(
     }
     results: list[dict[str, Any]] = []
     total = 0
-    for answer in _answers(python, request, variables):
+    for answer in _answers(python, request, variables, passed):
         total = answer.get("files", total)
         if "failed" in answer:
             raise UserError(f"Airflow's parser failed on {answer['file']}:\n{answer['failed']}")
+        if "unreadable" in answer:
+            raise UserError(
+                f"Airflow cannot list the files of {path}: {answer['unreadable']}\n"
+                "    fix: remove the link or file, or name it in .airflowignore"
+            )
         if "file" in answer:
             results.append(answer)
         progress(len(results), total)
@@ -63,7 +79,9 @@ def check_dags(
     return DagCheckReport(total, dags, problems)
 
 
-def _answers(python: str, request: Mapping[str, object], variables: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _answers(
+    python: str, request: Mapping[str, object], variables: Mapping[str, str], passed: Collection[str]
+) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [python, "-I", dag_parser.__file__],
@@ -71,13 +89,20 @@ def _answers(python: str, request: Mapping[str, object], variables: Mapping[str,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=parser_environment(os.environ, variables, home, request["timeout"]),
+            env=parser_environment(os.environ, variables, home, request["timeout"], passed),
         )
-        with process:
+        with ended(process):
             assert process.stdin and process.stdout  # noqa: S101  (for the type checker)
-            process.stdin.write(json.dumps(request))
-            process.stdin.close()
-            yield from map(json.loads, process.stdout)
+            with suppress(BrokenPipeError):  # its exit status says more
+                process.stdin.write(json.dumps(request))
+                process.stdin.close()
+            # Up to the last answer, not to the end of the pipe: a process that a DAG file has left behind may hold it open.
+            for line in process.stdout:
+                answer = json.loads(line)
+                if "done" in answer:
+                    break
+                yield answer
+            process.wait()
         if process.returncode:
             errors.seek(0)
             raise UserError(
@@ -86,9 +111,19 @@ def _answers(python: str, request: Mapping[str, object], variables: Mapping[str,
             )
 
 
-def parser_environment(own: Mapping[str, str], stack: Mapping[str, str], home: str, timeout: object) -> dict[str, str]:
-    """Environment of the parser: no settings of this machine's Airflow, and no access to the stack's database or secrets."""
-    mine = {name: value for name, value in own.items() if not name.startswith("AIRFLOW__")}
+def parser_environment(
+    own: Mapping[str, str], stack: Mapping[str, str], home: str, timeout: object, passed: Collection[str] = ()
+) -> dict[str, str]:
+    """Environment of the parser: no credential of this shell, no settings of this machine's Airflow, no access to the stack's database or secrets.
+
+    Args:
+        own: Environment of this process, of which only what `_KEPT` and `passed` name reaches the code of DAG files.
+        stack: Environment variables of the stack's containers.
+        home: Empty folder.
+        timeout: Seconds that one file may take.
+        passed: More names of variables of this process.
+    """
+    mine = {name: _without_user(value) for name, value in own.items() if _KEPT.fullmatch(name)}
     theirs = {
         name: value for name, value in stack.items() if not name.startswith("AIRFLOW__") or name in _KEPT_SETTINGS
     }
@@ -96,6 +131,8 @@ def parser_environment(own: Mapping[str, str], stack: Mapping[str, str], home: s
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor,CeleryExecutor,KubernetesExecutor",
         **theirs,
         **mine,
+        **{name: own[name] for name in passed if name in own},
+        "HOME": home,
         "AIRFLOW_HOME": home,
         "_AIRFLOW_PROCESS_CONTEXT": "client",  # as in the DAG processor: code of users, not of the server
         "AIRFLOW__CORE__DAGS_FOLDER": f"{home}/dags",
@@ -104,3 +141,8 @@ def parser_environment(own: Mapping[str, str], stack: Mapping[str, str], home: s
         "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": "1000",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/none.db",
     }
+
+
+def _without_user(value: str) -> str:
+    """The value without user and password, as the URL of a proxy may have them."""
+    return re.sub(r"^(\w+://)[^/]*@", r"\1", value)

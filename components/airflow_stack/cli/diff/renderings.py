@@ -6,12 +6,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from airflow_stack.cli.interrupts import ended
 from airflow_stack.cli.pulumi_state import RELEASE
 from airflow_stack.cli.recording import with_name
 from airflow_stack.errors import UserError
@@ -124,14 +126,22 @@ def recorded(
     Raises:
         UserError: the program of a tree fails, or settings of a stack are wrong.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         started = [
-            _start(
-                tree,
-                {stack: sorted(secrets) if number else [] for stack, secrets in renewed.items() if tree.has(stack)},
-                chart,
-                Path(folder, str(number)),
-                with_program=with_program,
+            running.enter_context(
+                ended(
+                    _start(
+                        tree,
+                        {
+                            stack: sorted(secrets) if number else []
+                            for stack, secrets in renewed.items()
+                            if tree.has(stack)
+                        },
+                        chart,
+                        Path(folder, str(number)),
+                        with_program=with_program,
+                    )
+                )
             )
             for number, tree in enumerate(trees)
         ]

@@ -14,6 +14,7 @@ import yaml
 from lightkube.utils.quantity import parse_quantity
 from pydantic import Field, ValidationError
 
+from airflow_stack.cli import given_yaml
 from airflow_stack.errors import UserError
 from airflow_stack.settings.fields import Model
 
@@ -51,8 +52,8 @@ def read_prices(file: Path) -> Prices:
         UserError: the file is not readable or wrong.
     """
     try:
-        return Prices.model_validate(yaml.safe_load(file.read_text()))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        return Prices.model_validate(given_yaml.document(file))
+    except (UserError, ValidationError) as error:
         raise UserError(
             f"the price list {file} is not usable: {error}\nIt needs cpuHour, memoryGiBHour and storageGiBMonth; "
             "currency and hoursPerMonth are optional"

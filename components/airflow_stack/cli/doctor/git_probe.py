@@ -1,6 +1,6 @@
 """Runs git and ssh like the pods: with one key or token, known host keys only, and without the user's configuration.
 
-The key is in a file of `folder` that only its owner can read, as ssh requires. The token is only in git's environment.
+The key is in a file that only its owner can read, as ssh requires. The token is only in git's environment.
 """
 
 import os
@@ -59,9 +59,7 @@ class GitProbe:
         Raises:
             ValueError: ssh refuses the key; the message is ssh's own.
         """
-        self._key = self.folder / "key"
-        self._key.touch(mode=0o600)
-        self._key.write_text(key)
+        self._key = _private_file(key, self.folder / "key")
         output = self._run(["ssh-keygen", "-y", "-P", "", "-f", str(self._key)], {})
         if not output.ok:
             raise ValueError(output.stderr.replace(str(self._key), "it"))
@@ -137,3 +135,15 @@ class GitProbe:
             stderr = stderr.replace(self._token[1], "[secret]")
         informative = "\n".join(line for line in stderr.splitlines() if line not in _UNINFORMATIVE)
         return GitOutput(process.returncode == 0, stdout, informative)
+
+
+def _private_file(text: str, file: Path) -> Path:
+    """A file that only this user can read. On Linux in memory only, so that no crash leaves it behind."""
+    if not hasattr(os, "memfd_create"):
+        file.touch(mode=0o600)
+        file.write_text(text)
+        return file
+    number = os.memfd_create(file.name)
+    os.fchmod(number, 0o600)  # ssh refuses a key that others can read
+    os.write(number, text.encode())
+    return Path(f"/proc/{os.getpid()}/fd/{number}")
