@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from airflow_stack import choices
 from airflow_stack.credentials import SECRETS
 from airflow_stack.settings.fields import MayBeOutput, Model, nested_model
+from airflow_stack.settings.kubernetes_types import KubernetesType
 from airflow_stack.settings.models import Settings
 from tools.docstrings import arguments_name, described_model
 
@@ -77,4 +78,6 @@ def _plain(annotation: Any) -> str:  # noqa: ANN401  an annotation of any form
         return _plain(inner[0])
     if isinstance(annotation, type) and issubclass(annotation, Model):
         return arguments_name(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, KubernetesType):
+        return "Mapping[str, Any]"
     return "Any" if annotation is Any else str(annotation.__name__)

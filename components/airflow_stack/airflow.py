@@ -92,6 +92,7 @@ class Airflow(pulumi.ComponentResource):
 
         namespace = AirflowNamespace(name, part_arguments.namespace(settings, deferred), after(protect=protect))
         placed: PlacedArgs = {"namespace": namespace.name, "labels": dict(settings.labels)}
+        with_pods = part_arguments.with_pods(settings, placed)
         credentials = AirflowCredentials(name, part_arguments.credentials(settings, args, placed), after())
         connection = part_arguments.git_connection(settings, args, placed, credentials.salt)
         git = GitAccess(f"{name}-git", part_arguments.git_access(settings, connection), after())
@@ -101,14 +102,14 @@ class Airflow(pulumi.ComponentResource):
         if existing_connection is None:
             database = AirflowDatabase(
                 f"{name}-database",
-                part_arguments.database(settings, args, deferred, placed, credentials),
+                part_arguments.database(settings, args, deferred, with_pods, credentials),
                 after(credentials),
             )
         sources = [part for part in (credentials, git, bundle, database) if part is not None]
         digests = {secret: digest for part in sources for secret, digest in part.digests.items()}
         values = chart_values(settings, digests)
 
-        job = part_arguments.job(settings, values, placed)
+        job = part_arguments.job(settings, values, with_pods)
         address = database.address if database else f"as in the Secret {existing_connection}"
         migration = DatabaseMigration(f"{name}-migration", {**job, "database": address}, after(credentials, database))
         if settings.logs.volume:
@@ -121,7 +122,7 @@ class Airflow(pulumi.ComponentResource):
         release = AirflowRelease(
             name, part_arguments.release(settings, values, namespace.name), after(*before, protect=protect)
         )
-        rollout = ReleaseRollout(f"{name}-rollout", part_arguments.rollout(settings, values, placed), after(release))
+        rollout = ReleaseRollout(f"{name}-rollout", part_arguments.rollout(settings, values, with_pods), after(release))
         if settings.admin.create:
             admin = AdminUser(f"{name}-admin", part_arguments.admin_user(settings, job), after(migration))
         protection_marker(name, placed, after(namespace, *before, release, rollout, admin, protect=protect))

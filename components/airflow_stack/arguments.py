@@ -109,6 +109,44 @@ class ComponentsArgs(TypedDict):
     """Celery workers, or each task pod of the KubernetesExecutor."""
 
 
+class PlacementArgs(TypedDict):
+    """Nodes and priority of every pod of the stack: the chart's, the Jobs', the database's and the tasks'. Objects are spelt as in Kubernetes."""
+
+    node_selector: NotRequired[Mapping[str, str]]
+    """Labels that a node must have."""
+    tolerations: NotRequired[Sequence[Mapping[str, Any]]]
+    """Taints of nodes that the pods tolerate: objects of `key`, `operator`, `value`, `effect` and `tolerationSeconds`."""
+    affinity: NotRequired[Mapping[str, Any]]
+    """Object of `nodeAffinity`, `podAffinity` and `podAntiAffinity`. It replaces the chart's preference to spread replicas over nodes."""
+    topology_spread_constraints: NotRequired[Sequence[Mapping[str, Any]]]
+    """Spread over zones or nodes. Without a `labelSelector`, the pods of each component are spread among themselves."""
+    priority_class_name: NotRequired[str]
+    """Existing PriorityClass of the pods."""
+
+
+class VolumeArgs(TypedDict):
+    """One volume with its mount; exactly one source. Sources are spelt as in Kubernetes."""
+
+    mount_path: str
+    """Absolute path in each container."""
+    sub_path: NotRequired[str]
+    """Path inside the volume to mount, such as one file; left out: all of it. A mounted file is not updated in a running pod."""
+    read_only: NotRequired[bool]
+    """False for a volume that the pods write to."""
+    config_map: NotRequired[Mapping[str, Any]]
+    """ConfigMap: `name`, `items`, `defaultMode` and `optional`."""
+    secret: NotRequired[Mapping[str, Any]]
+    """Secret: `secretName`, `items`, `defaultMode` and `optional`."""
+    persistent_volume_claim: NotRequired[Mapping[str, Any]]
+    """PersistentVolumeClaim: `claimName` and `readOnly`. Pods on several nodes need the access mode `ReadWriteMany` or `ReadOnlyMany`."""
+    empty_dir: NotRequired[Mapping[str, Any]]
+    """Empty directory of each pod: `medium` and `sizeLimit`."""
+    projected: NotRequired[Mapping[str, Any]]
+    """Several sources in one directory: `sources` and `defaultMode`."""
+    csi: NotRequired[Mapping[str, Any]]
+    """Volume of a CSI driver, such as `secrets-store.csi.k8s.io`: `driver`, `readOnly`, `fsType`, `volumeAttributes` and `nodePublishSecretRef`."""
+
+
 class InClusterDatabaseArgs(TypedDict):
     """One PostgreSQL pod with one volume: for development."""
 
@@ -116,6 +154,17 @@ class InClusterDatabaseArgs(TypedDict):
     """Size of its volume."""
     storage_class: NotRequired[str]
     """StorageClass of its volume; left out: the cluster's default."""
+
+
+class CaBundleArgs(TypedDict):
+    """Certificate authorities of the database server, in the namespace of Airflow: a ConfigMap or a Secret."""
+
+    config_map: NotRequired[str]
+    """Name of the ConfigMap."""
+    secret: NotRequired[str]
+    """Name of the Secret."""
+    key: NotRequired[str]
+    """Key with the certificates, in PEM format."""
 
 
 class ExternalDatabaseArgs(TypedDict):
@@ -131,6 +180,8 @@ class ExternalDatabaseArgs(TypedDict):
     """User that owns the database."""
     ssl_mode: NotRequired[SslMode]
     """Encryption of the connection and verification of the server."""
+    ca_bundle: NotRequired[CaBundleArgs]
+    """Certificate authorities for `verify-ca` and `verify-full`, in every pod that runs Airflow (`PGSSLROOTCERT`)."""
 
 
 class CloudNativePGDatabaseArgs(TypedDict):
@@ -349,6 +400,10 @@ class AirflowArgs(TypedDict):
     """Preset of replicas, CPU and memory."""
     components: NotRequired[ComponentsArgs]
     """Per-component changes to the preset."""
+    placement: NotRequired[PlacementArgs]
+    """Nodes and priority of every pod."""
+    volumes: NotRequired[Mapping[str, VolumeArgs]]
+    """Extra volumes by name, such as certificates, mounted in every pod except those of Redis and StatsD."""
     database: NotRequired[DatabaseArgs]
     """The metadata database."""
     ingress: NotRequired[IngressArgs]

@@ -97,6 +97,6 @@ class SslMode(StrEnum):
     REQUIRE = "require"
     """Encrypted, without verification of the server."""
     VERIFY_CA = "verify-ca"
-    """Encrypted, with a server certificate of an authority in `~/.postgresql/root.crt` of Airflow's image."""
+    """Encrypted, with a server certificate of an authority in `caBundle`, or in `~/.postgresql/root.crt` of Airflow's image."""
     VERIFY_FULL = "verify-full"
     """As `verify-ca`, with a certificate for this host."""

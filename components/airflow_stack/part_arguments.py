@@ -11,6 +11,8 @@ import pulumi
 from airflow_stack.arguments import AirflowArgs, DatabaseArgs, ExistingSecretsArgs, RotationArgs, SecretKeyArgs
 from airflow_stack.chart.delivery import bundles, known_hosts
 from airflow_stack.chart.local_chart import chart_version
+from airflow_stack.chart.placement import own_pods
+from airflow_stack.chart.values import chart_values, environment
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.credentials import CREDENTIALS, GIT_SSH_KEY
 from airflow_stack.inputs.deferred import Deferred, with_outputs
@@ -19,7 +21,7 @@ from airflow_stack.parts.generated_credentials import AirflowCredentials, Airflo
 from airflow_stack.parts.git_access import GitAccessArgs
 from airflow_stack.parts.git_bundle import GitBundleArgs
 from airflow_stack.parts.jobs import AdminUserArgs, AirflowJobArgs
-from airflow_stack.parts.kubernetes import PlacedArgs
+from airflow_stack.parts.kubernetes import PlacedArgs, PodArgs
 from airflow_stack.parts.log_volume import TaskLogVolumeArgs
 from airflow_stack.parts.namespace import AirflowNamespaceArgs
 from airflow_stack.parts.release import AirflowReleaseArgs
@@ -101,8 +103,13 @@ def git_bundle(settings: Settings, connection: GitAccessArgs, placed: PlacedArgs
     }
 
 
+def with_pods(settings: Settings, placed: PlacedArgs) -> PodArgs:
+    """Arguments of every component that has pods: those of every component, with placement and extra volumes."""
+    return {**placed, "pods": own_pods(settings, chart_values(settings))}
+
+
 def database(
-    settings: Settings, args: AirflowArgs, deferred: Deferred, placed: PlacedArgs, made: AirflowCredentials
+    settings: Settings, args: AirflowArgs, deferred: Deferred, placed: PodArgs, made: AirflowCredentials
 ) -> AirflowDatabaseArgs:
     """Arguments of `AirflowDatabase`; `made` are the credentials, among them the password of a database of the program's own."""
     known = {"database": settings.database.model_dump(exclude_none=True)}
@@ -118,14 +125,14 @@ def database(
     }
 
 
-def job(settings: Settings, values: Mapping[str, Any], placed: PlacedArgs) -> AirflowJobArgs:
+def job(settings: Settings, values: Mapping[str, Any], placed: PodArgs) -> AirflowJobArgs:
     """Arguments that `DatabaseMigration` and `AdminUser` have in common. Image and auth manager are those of the release."""
     references = {variable: reference.model_dump() for variable, reference in settings.environment_from.items()}
     return {
         **placed,
         "image": _image(values),
         "pull_secrets": list(settings.images.pull_secrets),
-        "environment": dict(settings.environment),
+        "environment": environment(settings),
         "environment_from": cast(dict[str, SecretKeyArgs], references),
         "auth_manager": values["config"]["core"]["auth_manager"],
         "timeout_seconds": settings.chart.timeout_seconds,
@@ -174,7 +181,7 @@ def release(settings: Settings, values: Mapping[str, Any], namespace: pulumi.Out
     return args
 
 
-def rollout(settings: Settings, values: Mapping[str, Any], placed: PlacedArgs) -> ReleaseRolloutArgs:
+def rollout(settings: Settings, values: Mapping[str, Any], placed: PodArgs) -> ReleaseRolloutArgs:
     """Arguments of `ReleaseRollout`."""
     chart = settings.chart
     return {

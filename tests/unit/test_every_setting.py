@@ -34,12 +34,25 @@ LEAVES = {
 _BUNDLE = {"dags": {**SSH, "delivery": "gitBundle", "moreRepositories": {"b": SSH}}}
 _OWN_HOST = {"dags": {"repository": "git@code.example.com:acme/dags.git", "knownHosts": f"code.example.com {HOST_KEY}"}}
 _OWN_IMAGE = {"dags": SSH, "images": {"airflow": {"repository": "acme/airflow", "tag": "acme-7", "version": "3.3.1"}}}
+# Sources of a volume, each with another value.
+_SOURCES = {
+    "configMap": ({"name": "a"}, {"name": "b"}),
+    "secret": ({"secretName": "a"}, {"secretName": "b"}),
+    "persistentVolumeClaim": ({"claimName": "a"}, {"claimName": "b"}),
+    "emptyDir": ({}, {"medium": "Memory"}),
+    "projected": ({"sources": [{"secret": {"name": "a"}}]}, {"sources": [{"secret": {"name": "b"}}]}),
+    "csi": ({"driver": "a"}, {"driver": "b"}),
+}
 # Stacks and values for settings with few allowed values or with dependencies.
 VALUES: dict[str, tuple[Config, Any]] = {
     **{
         f"components.{component}.{part}": ({"dags": SSH}, value)
         for component in ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers")
         for part, value in (("replicas", 5), ("cpu", "777m"), ("memory", "7Gi"))
+    },
+    **{
+        f"volumes.<name>.{source}": ({"dags": SSH, "volumes": {"v": {"mountPath": "/v", source: value}}}, other)
+        for source, (value, other) in _SOURCES.items()
     },
     "components.workers.replicas": ({"dags": SSH, "executor": "CeleryExecutor"}, 5),
     "dags.delivery": ({"dags": SSH}, "gitBundle"),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.alias_generators import to_snake
+
 from airflow_stack.choices import DagDelivery
 from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.settings.models import Settings
@@ -100,6 +102,9 @@ def _rows() -> Iterator[Managed]:
     for key, setting in {"enabled": "", "hosts": ".host", "host": ".host", "tls": ".tlsSecret", "ingressClassName": ".className"}.items():
         yield Managed(f"ingress.apiServer.{key}", f"airflow:ingress{setting}", "would open an address that base_url and the network policies do not know")
     yield Managed("ingress.enabled", "airflow:ingress", "is deprecated, and would open addresses that the network policies do not know")
+    for field in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"):
+        yield Managed(field, f"airflow:placement.{field}", "is set by airflow:placement",
+                      when=lambda settings, field=to_snake(field): bool(getattr(settings.placement, field)))
     yield from _dags()
     # fmt: on
 
@@ -132,6 +137,7 @@ WEAKER: Mapping[str, tuple[str, ...]] = {
     **{f"{each}.securityContext": (f"{each}.securityContexts.pod",) for each in ("statsd", "redis")},
     **{f"{each}.uid": (f"{each}.securityContexts.pod.runAsUser",) for each in ("statsd", "redis")},
     "workers.resources": ("workers.celery.resources", "workers.kubernetes.resources"),
+    "workers.priorityClassName": ("workers.celery.priorityClassName", "workers.kubernetes.priorityClassName"),
     **{
         f"workers.{key}": (f"workers.celery.{key}",)
         for key in ("replicas", "podDisruptionBudget", "waitForMigrations", "logGroomerSidecar", "persistence")

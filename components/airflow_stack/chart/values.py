@@ -13,7 +13,7 @@ from airflow_stack import credentials, names
 from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.settings.models import Settings
 
-from . import delivery, pod_security, sizes
+from . import delivery, placement, pod_security, sizes
 from .merged import at, merge, with_own, without_empty
 
 Values = dict[str, Any]
@@ -42,7 +42,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
                 "migrateDatabaseJob": {"enabled": False},
                 "createUserJob": {"enabled": False},
                 "config": _config(settings),
-                "env": [{"name": key, "value": value} for key, value in sorted(settings.environment.items())],
+                "env": [{"name": key, "value": value} for key, value in sorted(environment(settings).items())],
                 "secret": [
                     *(_from_secret(*variable) for variable in _async_connection(existing)),
                     *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
@@ -57,11 +57,17 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             _network(settings),
             _celery(settings),
             _logs(settings),
+            placement.placement_values(settings),
             *(at(each.chart_value, each.secret_in(existing)) for each in _named(settings)),
             *_digests(settings, digests or {}),
         )
     )
-    return with_own(base, settings.values)
+    return with_own(with_own(base, without_empty(placement.volume_values(settings))), settings.values)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Environment variables of every Airflow container and Job that are not from Secrets."""
+    return {**settings.environment, **placement.ca_variables(settings)}
 
 
 def _named(settings: Settings) -> Iterator[credentials.Credential]:

@@ -1,11 +1,12 @@
 """Paths of settings, such as `dags.githubApp.clientId`: camelCase in stack files and problems, snake_case in Python programs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_snake
 
-from airflow_stack.settings.fields import Model, nested_model
 from airflow_stack.settings.models import Settings
 
 
@@ -19,10 +20,10 @@ def in_python(path: str) -> str:
     return ".".join(to_snake(step) if known else step for step, known in _walk(path.split(".")))
 
 
-def keys_below(path: str) -> list[str]:
-    """The settings directly below a path, in camelCase; empty where users choose the keys."""
+def keys_below(path: str, *, by_name: bool = False) -> list[str]:
+    """The settings directly below a path, in camelCase or as a program spells them; empty where users choose the keys."""
     model = _models_along(path.split("."))[-1]
-    return [to_camel(name) for name in model.model_fields] if model else []
+    return [name if by_name else to_camel(name) for name in model.model_fields] if model else []
 
 
 def value_at(config: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  a setting of any type
@@ -41,15 +42,29 @@ def _walk(steps: Sequence[str]) -> list[tuple[str, bool]]:
     return [(step, model is not None and to_snake(step) in model.model_fields) for step, model in along]
 
 
-def _models_along(steps: Sequence[str]) -> list[type[Model] | None]:
-    """The model that each step is a field of, and the model below the last; None below an unknown key and where users choose the keys."""
-    along: list[type[Model] | None] = [Settings]
-    values: type[Model] | None = None  # of the mapping whose key comes next
+def _models_along(steps: Sequence[str]) -> list[type[BaseModel] | None]:
+    """The model that each step is a field of, and the model below the last; None below an unknown key, in a list, and where users choose the keys."""
+    place: object = Settings
+    along: list[type[BaseModel] | None] = []
     for step in steps:
-        model = along[-1]
-        field = model.model_fields.get(to_snake(step)) if model else None
-        inner = nested_model(field.annotation) if field else values
-        is_mapping = field is not None and get_origin(field.annotation) is dict
-        values = inner if is_mapping else None
-        along.append(None if is_mapping else inner)
-    return along
+        place = _plain(place)
+        along.append(place if isinstance(place, type) and issubclass(place, BaseModel) else None)
+        place = _below(place, step)
+    place = _plain(place)
+    return [*along, place if isinstance(place, type) and issubclass(place, BaseModel) else None]
+
+
+def _below(place: object, step: str) -> object:
+    """Annotation of a key of a model or mapping, or of an item of a list."""
+    if isinstance(place, type) and issubclass(place, BaseModel):
+        field = place.model_fields.get(step) or place.model_fields.get(to_snake(step))
+        return field.annotation if field else None
+    inner = get_args(place)
+    return inner[1] if get_origin(place) is dict else inner[0] if get_origin(place) is tuple else None
+
+
+def _plain(annotation: object) -> object:
+    """The annotation without None and metadata."""
+    while get_origin(annotation) in (Union, UnionType, Annotated):
+        annotation = get_args(annotation)[0]
+    return annotation

@@ -14,7 +14,7 @@ from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED, airflow_in, order
 
-from . import dag_rules
+from . import dag_rules, volume_rules
 from .installed_packages import missing_deploy_key_package
 
 Rule = Callable[[Settings], Iterator[Problem]]
@@ -180,13 +180,16 @@ def _read(settings: Settings) -> list[credentials.Credential]:
 WITHIN: dict[str, tuple[Rule, ...]] = {
     "dags": dag_rules.RULES,
     "images": (airflow_version,),
-    "database": (one_database,),
+    "database": (one_database, volume_rules.usable_ca_bundle),
+    "volumes": (volume_rules.one_source, volume_rules.free_mount_path),
     "logs": (one_log_storage,),
     "rotation": (keeps_a_deploy_key,),
 }
 """Rules within one setting, in order. The first that fails ends the check of that setting."""
 BETWEEN: dict[Rule, frozenset[str]] = {
     one_value_for_a_variable: frozenset({"environment", "environment_from"}),
+    volume_rules.ca_variable_once: frozenset({"database", "environment", "environment_from"}),
+    volume_rules.beside_dags: frozenset({"dags", "volumes"}),
     image_with_dags: frozenset({"dags", "images"}),
     registration_package: frozenset({"dags"}),
     git_sync_4: frozenset({"dags", "images"}),

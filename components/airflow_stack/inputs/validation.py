@@ -177,9 +177,8 @@ def _explained(steps: list[str], error: ErrorDetails, *, by_name: bool) -> Probl
             return Problem(path, REQUIRED, (Set(path),))
         case "extra_forbidden":
             parent = canonical(steps[:-1])
-            known = keys_below(parent)
-            return _unknown(f"{parent}.{steps[-1]}", value, list(map(to_snake, known)) if by_name else known)
-        case "enum":
+            return _unknown(f"{parent}.{steps[-1]}", value, keys_below(parent, by_name=by_name))
+        case "enum" | "literal_error":
             allowed = str(error["ctx"]["expected"]).replace("'", "")
             options = re.split(r", | or ", allowed)
             nearest = get_close_matches(str(value), options, n=1, cutoff=0.4) or ["<value>"]

@@ -1,5 +1,6 @@
 """Problems as text: for a stack file, a Python program, and a served component."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import pulumi
@@ -59,7 +60,8 @@ def fix_in_stack_file(problem: Problem) -> str:
 
 def _key(path: str) -> str:
     """The setting, for `pulumi config`."""
-    return f"--path '{PROJECT}:{path}'" if "." in path else f"{PROJECT}:{path}"
+    numbered = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", path)  # items of a list
+    return f"--path '{PROJECT}:{numbered}'" if "." in path else f"{PROJECT}:{path}"
 
 
 def in_program(problem: Problem, spelled: Callable[[str], str] = in_python) -> str:

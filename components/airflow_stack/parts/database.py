@@ -9,19 +9,20 @@ from urllib.parse import quote
 import pulumi
 
 from airflow_stack.arguments import CloudNativePGDatabaseArgs, DatabaseArgs, ExternalDatabaseArgs
+from airflow_stack.chart.placement import SPREAD_BY_COMPONENT, PodPlacement
 from airflow_stack.choices import SslMode
 from airflow_stack.credentials import ASYNC_METADATA_CONNECTION, DATABASE_PASSWORD, METADATA_CONNECTION
 from airflow_stack.names import RELEASE
 from airflow_stack.versions import POSTGRES_TAG
 
-from .kubernetes import KubernetesObject, PlacedArgs, digest, make_secret, metadata
+from .kubernetes import KubernetesObject, Manifest, PodArgs, digest, make_secret, metadata
 from .postgres import POSTGRES_PORT, PostgresArgs, allow_airflow, run_postgres
 
 USER = "airflow"
 DATABASE = "airflow"
 
 
-class AirflowDatabaseArgs(PlacedArgs):
+class AirflowDatabaseArgs(PodArgs):
     """Arguments of `AirflowDatabase`."""
 
     database: DatabaseArgs
@@ -67,6 +68,8 @@ class AirflowDatabase(pulumi.ComponentResource):
             }
             if storage_class := in_cluster.get("storage_class"):
                 postgres["storage_class"] = storage_class
+            if "pods" in args:
+                postgres["pods"] = args["pods"]
             run_postgres(name, postgres, protected)
             allow_airflow(name, args, child)
 
@@ -97,7 +100,7 @@ class AirflowDatabase(pulumi.ComponentResource):
 
 def _cloud_native_pg(
     name: str,
-    placed: PlacedArgs,
+    placed: PodArgs,
     args: CloudNativePGDatabaseArgs,
     opts: pulumi.ResourceOptions,
 ) -> None:
@@ -116,7 +119,35 @@ def _cloud_native_pg(
                 "instances": args.get("instances", 3),
                 "storage": storage,
                 "bootstrap": {"initdb": initial},
+                **_cluster_placement(placed.get("pods")),
             },
         },
         opts,
     )
+
+
+def _cluster_placement(pods: PodPlacement | None) -> Manifest:
+    """Placement as the operator's API spells it (cloudnative-pg.io/v1, `ClusterSpec.affinity`). A `Cluster` takes no extra volumes."""
+    spec = pods.spec if pods else {}
+    affinity = spec.get("affinity", {})
+    of_cluster = {
+        "nodeSelector": spec.get("nodeSelector"),
+        "tolerations": spec.get("tolerations"),
+        "nodeAffinity": affinity.get("nodeAffinity"),
+        "additionalPodAffinity": affinity.get("podAffinity"),
+        "additionalPodAntiAffinity": affinity.get("podAntiAffinity"),
+    }
+    instances = {"labelSelector": {"matchLabels": {"cnpg.io/cluster": f"{RELEASE}-database"}}}
+    spread = [
+        {**{key: value for key, value in each.items() if key not in SPREAD_BY_COMPONENT}, **instances}
+        if each.items() >= SPREAD_BY_COMPONENT.items()
+        else each
+        for each in spec.get("topologySpreadConstraints", ())
+    ]
+    placed = {
+        "affinity": {key: value for key, value in of_cluster.items() if value},
+        "topologySpreadConstraints": spread,
+        "priorityClassName": spec.get("priorityClassName"),
+        "schedulerName": spec.get("schedulerName"),
+    }
+    return {key: value for key, value in placed.items() if value}

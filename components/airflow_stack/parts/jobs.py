@@ -15,7 +15,7 @@ from airflow_stack.chart import pod_security, sizes
 from airflow_stack.credentials import ADMIN_PASSWORD, API_SECRET_KEY, FERNET_KEY, METADATA_CONNECTION, Credential
 from airflow_stack.names import AUTH_MANAGER, RELEASE
 
-from .kubernetes import KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
+from .kubernetes import KubernetesObject, Manifest, PodArgs, from_secret, metadata, place
 
 # Several commands in one process, through the entry point of `airflow`: each process would spend seconds on imports.
 # `done` leaves a termination message. Without one the provider warns `container completed with exit code 0`.
@@ -47,7 +47,7 @@ done(f"user {given['USERNAME']} exists, with the current password")
 """
 
 
-class JobArgs(PlacedArgs):
+class JobArgs(PodArgs):
     """Arguments of every Job."""
 
     image: str
@@ -181,26 +181,27 @@ def run_job(
         "component": role,
     }
     pull_secrets = [{"name": secret} for secret in args.get("pull_secrets", [])]
+    spec = {
+        # A failed pod stays, and `pulumi up` prints the end of its log.
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
+        "securityContext": pod_security.airflow_pod(),
+        "containers": [
+            {
+                "name": role,
+                "image": args["image"],
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "securityContext": pod_security.CONTAINER,
+                **container,
+            }
+        ],
+        **pod,
+    }
     template = {
         "metadata": {"labels": labels, "annotations": annotations},
-        "spec": {
-            # A failed pod stays, and `pulumi up` prints the end of its log.
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
-            "securityContext": pod_security.airflow_pod(),
-            "containers": [
-                {
-                    "name": role,
-                    "image": args["image"],
-                    "terminationMessagePolicy": "FallbackToLogsOnError",
-                    "securityContext": pod_security.CONTAINER,
-                    **container,
-                }
-            ],
-            **pod,
-        },
+        "spec": place(spec, args.get("pods")),
     }
     # Otherwise the `up` after a failed one would wait for the same failed Job.
     again = {"pulumi.com/replaceUnready": "true"}

@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
+from airflow_stack.chart.placement import PodPlacement
 from airflow_stack.credentials import Credential
 from airflow_stack.git.private_key import UnusableKeyError
 
@@ -30,6 +31,13 @@ class PlacedArgs(TypedDict):
     """Namespace of every object."""
     labels: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Labels of every object."""
+
+
+class PodArgs(PlacedArgs):
+    """Namespace and labels, and what every pod of a component gets."""
+
+    pods: NotRequired[PodPlacement]
+    """Placement and extra volumes."""
 
 
 @cache
@@ -120,3 +128,26 @@ def digest(salt: pulumi.Input[str], data: Mapping[str, pulumi.Input[str]]) -> pu
         return hmac.new(known["salt"].encode(), content.encode(), hashlib.sha256).hexdigest()[:16]
 
     return pulumi.Output.unsecret(pulumi.Output.all(salt=salt, data=data).apply(compute))
+
+
+def place(spec: Manifest, pods: PodPlacement | None, prefix: str = "") -> Manifest:
+    """A pod's spec with the placement, and with the extra volumes in each of its containers.
+
+    Args:
+        spec: The spec.
+        pods: Placement and volumes.
+        prefix: Prefix of the volumes' names, for a pod that has volumes of its own.
+    """
+    if pods is None:
+        return spec
+    placed: Manifest = {**spec, **pods.spec}
+    own = {mount["mountPath"] for container in spec["containers"] for mount in container.get("volumeMounts", ())}
+    mounts = [{**each, "name": f"{prefix}{each['name']}"} for each in pods.mounts if each["mountPath"] not in own]
+    if mounts:
+        volumes = [{**each, "name": f"{prefix}{each['name']}"} for each in pods.volumes]
+        placed["volumes"] = [*spec.get("volumes", ()), *volumes]
+        placed["containers"] = [
+            {**container, "volumeMounts": [*container.get("volumeMounts", ()), *mounts]}
+            for container in spec["containers"]
+        ]
+    return placed

@@ -9,7 +9,7 @@ from airflow_stack.chart import pod_security, sizes
 from airflow_stack.credentials import DATABASE_PASSWORD
 from airflow_stack.names import RELEASE
 
-from .kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, from_secret, metadata
+from .kubernetes import SKIP_AWAIT, KubernetesObject, Manifest, PlacedArgs, PodArgs, from_secret, metadata, place
 
 POSTGRES_PORT = 5432
 _NAME = f"{RELEASE}-database"
@@ -28,7 +28,7 @@ exit 1
 """
 
 
-class PostgresArgs(PlacedArgs):
+class PostgresArgs(PodArgs):
     """Arguments of `run_postgres`."""
 
     image: str
@@ -64,7 +64,7 @@ def run_postgres(name: str, args: PostgresArgs, opts: pulumi.ResourceOptions) ->
             "labels": {**args.get("labels", {}), **_SELECTOR},
             "annotations": {f"checksum/{DATABASE_PASSWORD.secret}": args["password_digest"]},
         },
-        "spec": _pod(args["image"], args.get("pull_secrets", [])),
+        "spec": place(_pod(args["image"], args.get("pull_secrets", [])), args.get("pods"), prefix="extra-"),
     }
     KubernetesObject(
         f"{name}-postgres",

@@ -87,6 +87,8 @@ class ReleaseRollout(pulumi.ComponentResource):
             "pull_secrets": args.get("pull_secrets", []),
             "timeout_seconds": seconds + 120,
         }
+        if "pods" in args:
+            job_args["pods"] = args["pods"]
         container = {
             # Not the image's entry point, which waits for the database: this Job has no connection to it.
             "command": ["python", "-c", _WATCH],

@@ -7,6 +7,7 @@ from pydantic import Field
 from airflow_stack.choices import SslMode
 
 from .fields import Line, Matching, MayBeOutput, Model, Name, ObjectName, Port, Storage
+from .kubernetes_types import DataKey
 
 
 class InClusterDatabase(Model):
@@ -16,6 +17,17 @@ class InClusterDatabase(Model):
     """Size of its volume."""
     storage_class: ObjectName | None = None
     """StorageClass of its volume; left out: the cluster's default."""
+
+
+class CaBundle(Model):
+    """Certificate authorities of the database server, in the namespace of Airflow: a ConfigMap or a Secret."""
+
+    config_map: ObjectName | None = None
+    """Name of the ConfigMap."""
+    secret: ObjectName | None = None
+    """Name of the Secret."""
+    key: DataKey = "ca.crt"
+    """Key with the certificates, in PEM format."""
 
 
 class ExternalDatabase(Model):
@@ -35,6 +47,8 @@ class ExternalDatabase(Model):
     """User that owns the database."""
     ssl_mode: SslMode = SslMode.REQUIRE
     """Encryption of the connection and verification of the server."""
+    ca_bundle: CaBundle | None = None
+    """Certificate authorities for `verify-ca` and `verify-full`, in every pod that runs Airflow (`PGSSLROOTCERT`)."""
 
 
 class CloudNativePGDatabase(Model):

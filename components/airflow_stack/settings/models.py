@@ -31,6 +31,7 @@ from .fields import (
 )
 from .images import Images
 from .kubernetes_rules import HOST, wrong_quota
+from .placement import Placement, Volume, VolumeName
 from .secrets import ExistingSecrets, Rotation, SecretKey
 
 # Variables that the program itself sets in every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
@@ -211,6 +212,10 @@ class Settings(Model):
     """Preset of replicas, CPU and memory."""
     components: Components = Components()
     """Per-component changes to the preset."""
+    placement: Placement = Placement()
+    """Nodes and priority of every pod."""
+    volumes: dict[VolumeName, Volume] = {}
+    """Extra volumes by name, such as certificates, mounted in every pod except those of Redis and StatsD."""
     database: Database = Database()
     """The metadata database."""
     ingress: Ingress | None = None

@@ -22,6 +22,7 @@ from .leaves import is_below
 from .model import Adoption, ChartValues, InstalledRelease
 from .network_settings import convert_ingress, convert_logs
 from .other_managers import managed_by_others
+from .placement_settings import convert_placement, convert_volumes
 from .remaining_values import remaining_values
 from .workload_settings import convert_workloads
 
@@ -29,12 +30,13 @@ ROWS = {"web.title": "config.api.instance_name"}
 """Chart value that becomes a setting as it is, by the setting's path."""
 RULES = (
     "namespace createNamespace executor images dags database existingSecrets rotation.fernetGiven admin environment environmentFrom components "
-    "ingress logs labels quota values"
+    "ingress logs labels quota values placement.nodeSelector placement.tolerations placement.affinity placement.topologySpreadConstraints volumes"
 ).split()
 """Settings, each with those below it, that the rules of `adopt` derive."""
 WITHOUT_SOURCE = {
     "size": "presets of the program",
     "tier": "no chart value says whether a release is production",
+    "placement.priorityClassName": "the chart has one by component, which stays in airflow:values",
     "protect": "an option of Pulumi",
     "serviceAccountAnnotations": "stay in airflow:values, by component",
     "chart": "the release's chart, which the command reads",
@@ -84,6 +86,8 @@ def convert(
     convert_broker(values, adoption, release, celery=executor == Executor.CELERY)
     _admin(values, adoption, release)
     convert_workloads(values, adoption, executor, _size(own or {}))
+    convert_placement(values, adoption)
+    convert_volumes(values, adoption)
     convert_ingress(values, adoption)
     convert_logs(values, adoption, release)
     adoption.set("labels", values.take_object("labels"), "labels")

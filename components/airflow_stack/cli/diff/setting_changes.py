@@ -16,6 +16,7 @@ SENTENCES = {"web.title": "The title of the UI changes from {before} to {after}.
 """Sentence for a changed setting, by its path; `{before}` and `{after}` are its values."""
 IN_OBJECTS = (
     "tier size components chart.repository chart.path chart.timeoutSeconds database.inCluster database.cloudNativePg database.external.port "
+    "placement volumes database.external.caBundle "
     "images.registry images.pullSecrets images.airflow.repository images.airflow.digest images.gitSync images.statsd images.redis images.postgres "
     "labels quota serviceAccountAnnotations environment environmentFrom values ingress.className ingress.annotations ingress.controllerNamespace "
     "logs.volume.size logs.volume.storageClass logs.volume.accessMode logs.remote.connection admin.email admin.firstName admin.lastName "
