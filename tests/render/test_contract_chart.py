@@ -32,6 +32,7 @@ GIT = {
     "app": {"repository": "https://github.com/acme/dags.git", "githubApp": {"applicationId": 1, "installationId": 2}},
     "public": {"repository": "https://github.com/acme/dags.git", "tag": "v1", "authentication": "none"},
 }
+PREFERRED = {"weight": 1, "preference": {"matchExpressions": [{"key": "disk", "operator": "Exists"}]}}
 MORE: dict[str, Manifest] = {
     "ingress": {
         "ingress": {"host": "a.example.com", "controllerNamespace": "ingress", "className": "nginx", "tlsSecret": "tls"}
@@ -53,6 +54,16 @@ MORE: dict[str, Manifest] = {
             "extraEnv": "- {name: RELEASE, value: '{{ .Release.Name }}'}",
             "statsd": {"enabled": False},
         },
+    },
+    "placement": {
+        "placement": {
+            "nodeSelector": {"pool": "airflow"},
+            "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [PREFERRED]}},
+            "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+            "priorityClassName": "high",
+        },
+        "volumes": {"ca": {"configMap": {"name": "ca"}, "mountPath": "/etc/company-ca"}},
     },
     "claims": {
         "values": {
@@ -183,11 +194,19 @@ def pod_facts(manifests: list[Manifest]) -> object:
         "securityContext",
         "imagePullSecrets",
         "nodeSelector",
+        "tolerations",
+        "topologySpreadConstraints",
+        "priorityClassName",
         "enableServiceLinks",
         "terminationGracePeriodSeconds",
     )
     return {
-        pod: [template["spec"].get(key) or None for key in keys]
+        pod: [
+            *(template["spec"].get(key) or None for key in keys),
+            (template["spec"].get("affinity") or {}).get(
+                "nodeAffinity"
+            ),  # the official chart prefers to spread pods too
+        ]
         for pod, template in pods(manifests)
         if pod != "airflow-api-server"
     }

@@ -14,9 +14,10 @@ VOLUMES = {
 
 
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """All pod templates, including that of the task pods."""
+    """All pod templates, including those of CronJobs and of the task pods."""
     for manifest in manifests:
-        if template := manifest.get("spec", {}).get("template"):
+        spec = manifest.get("spec", {})
+        if template := spec.get("jobTemplate", {}).get("spec", spec).get("template"):
             yield manifest["metadata"]["name"], template
         if template := manifest.get("data", {}).get("pod_template_file.yaml"):
             yield "task", yaml.safe_load(template)

@@ -29,6 +29,10 @@ def _git_bundle(settings: Settings) -> bool:
     return settings.dags.delivery is DagDelivery.GIT_BUNDLE
 
 
+def _placed(field: str) -> Condition:
+    return lambda settings: bool(getattr(settings.placement, field))
+
+
 @dataclass(frozen=True)
 class Managed:
     """A chart value that `values` cannot set, with everything below it.
@@ -104,7 +108,7 @@ def _rows() -> Iterator[Managed]:
     yield Managed("ingress.enabled", "airflow:ingress", "is deprecated, and would open addresses that the network policies do not know")
     for field in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"):
         yield Managed(field, f"airflow:placement.{field}", "is set by airflow:placement",
-                      when=lambda settings, field=to_snake(field): bool(getattr(settings.placement, field)))
+                      when=_placed(to_snake(field)))
     yield from _dags()
     # fmt: on
 

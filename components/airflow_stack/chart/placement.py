@@ -55,7 +55,7 @@ def placement_values(settings: Settings) -> Values:
             each if "labelSelector" in each else {**SPREAD_BY_COMPONENT, **each} for each in spread
         ]
     if priority := placed.get("priorityClassName"):
-        on = [name for name in _OPTIONAL if _enabled(settings, name)]
+        on = [name for name in _OPTIONAL if settings.values.get(name)]
         values |= {name: {"priorityClassName": priority} for name in (*_COMPONENTS, *on)}
         values["workers"] = {kind: {"priorityClassName": priority} for kind in ("celery", "kubernetes")}
     return values
@@ -63,16 +63,16 @@ def placement_values(settings: Settings) -> Values:
 
 def volume_values(settings: Settings) -> Values:
     """Chart values of the extra volumes and their mounts; in git-sync's containers too, which may need the certificates of a git host."""
-    volumes, mounts = [], []
+    volumes, mounts = list[Values](), list[Values]()
     for name, volume in sorted(settings.volumes.items()):
         fields = _as_given(volume)
-        mount = {key: fields.pop(key) for key in ("mountPath", "subPath", "readOnly") if key in fields}
+        mount: Values = {key: fields.pop(key) for key in ("mountPath", "subPath", "readOnly") if key in fields}
         volumes.append({"name": name, **fields})
         mounts.append({"name": name, **mount, "readOnly": volume.read_only})
     in_git_sync = list(mounts)
     if bundle := ca_bundle(settings):
         of_map, of_secret = {"name": bundle.config_map}, {"secretName": bundle.secret}
-        source = {"configMap": of_map} if bundle.config_map else {"secret": of_secret}
+        source: Values = {"configMap": of_map} if bundle.config_map else {"secret": of_secret}
         volumes.append({"name": _CA_VOLUME, **source})
         mounts.append({"name": _CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True})
     values: Values = {"volumes": volumes, "volumeMounts": mounts}
@@ -107,8 +107,3 @@ def own_pods(settings: Settings, values: Mapping[str, Any]) -> PodPlacement:
 def _as_given(model: Model) -> Values:
     """A setting in Kubernetes' form. What it leaves out is left to Kubernetes: an empty selector, for one, matches everything."""
     return model.model_dump(exclude_unset=True, exclude_none=True, by_alias=True, mode="json")
-
-
-def _enabled(settings: Settings, name: str) -> bool:
-    given = settings.values.get(name)
-    return isinstance(given, Mapping) and bool(given.get("enabled"))

@@ -6,7 +6,7 @@ The source of each limit is Kubernetes' validation (pkg/apis/core/validation/val
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from .fields import LabelKey, LabelValue, Line, Matching, ObjectName, Storage
 
@@ -25,6 +25,15 @@ _Mode = Annotated[int, Field(ge=0, le=0o777)]
 _Seconds = Annotated[int, Field(strict=True)]
 _Weight = Annotated[int, Field(ge=1, le=100)]
 _Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def _not_empty(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not items:
+        raise ValueError("is empty; give one or more")
+    return items
+
+
+_AT_LEAST_ONE = AfterValidator(_not_empty)
 
 
 class Toleration(KubernetesType):
@@ -87,7 +96,7 @@ class NodeSelectorTerm(KubernetesType):
 class NodeSelector(KubernetesType):
     """Terms, one of which must match."""
 
-    nodeSelectorTerms: Annotated[tuple[NodeSelectorTerm, ...], Field(min_length=1)]
+    nodeSelectorTerms: Annotated[tuple[NodeSelectorTerm, ...], _AT_LEAST_ONE]
 
 
 class PreferredSchedulingTerm(KubernetesType):
@@ -217,7 +226,7 @@ class EmptyDirSource(KubernetesType):
 class ProjectedSource(KubernetesType):
     """Several sources in one directory, each an object of `configMap`, `secret`, `downwardAPI`, `serviceAccountToken` or `clusterTrustBundle`."""
 
-    sources: Annotated[tuple[dict[str, dict[str, Any]], ...], Field(min_length=1)]
+    sources: Annotated[tuple[dict[str, dict[str, Any]], ...], _AT_LEAST_ONE]
     defaultMode: _Mode | None = None
 
 

@@ -1,9 +1,10 @@
 """Settings of where pods run and of extra volumes. Kubernetes' own types are in `kubernetes_types.py`."""
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from .fields import LabelKey, LabelValue, Matching, Model, Name, ObjectName
 from .kubernetes_types import (
@@ -64,6 +65,14 @@ class Placement(Model):
 
 class Volume(Model):
     """One volume with its mount; exactly one source. Sources are spelt as in Kubernetes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _allowed_in_restricted_pods(cls, given: Any) -> Any:  # noqa: ANN401  not validated yet
+        refused = [source for source in ("hostPath", "nfs", "iscsi") if isinstance(given, Mapping) and source in given]
+        if refused:
+            raise ValueError(f"has {refused[0]}, which Pod Security restricted refuses; use a persistentVolumeClaim")
+        return given
 
     mount_path: Annotated[
         str,

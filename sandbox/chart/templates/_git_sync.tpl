@@ -49,4 +49,7 @@
     - {name: config, mountPath: /etc/git-secret/known_hosts, readOnly: true, subPath: known_hosts}
     {{- end }}
     {{- end }}
+    {{- with $g.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}

@@ -59,6 +59,9 @@ imagePullSecrets: {{ toJson $v.imagePullSecrets }}
 {{- with $own.terminationGracePeriodSeconds }}
 terminationGracePeriodSeconds: {{ . }}
 {{- end }}
+{{- with $own.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 {{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" }}
 {{ $key }}: {{ get $own $key | default (get $v $key) | toJson }}
 {{- end }}

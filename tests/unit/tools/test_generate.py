@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel, to_snake
 
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.credentials import SECRETS
+from airflow_stack.settings.kubernetes_types import KubernetesType
 from airflow_stack.settings.models import Settings
 from tests.support.cases import AUTHENTICATIONS, DATABASES, LOGS, ROOT, SSH, STACKS, Config, settings
 from tools.docstrings import documentation
@@ -30,6 +31,8 @@ def shape(annotation: object) -> object:
     if is_typeddict(annotation):
         hints = get_type_hints(annotation, localns=vars(pulumi.output), include_extras=True)
         return {name: (get_origin(hint) is not NotRequired, shape(hint)) for name, hint in hints.items()}
+    if isinstance(annotation, type) and issubclass(annotation, KubernetesType):
+        return "mapping", "Any"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return {name: (f.is_required(), shape(f.annotation)) for name, f in annotation.model_fields.items()}
     if origin in (dict, Mapping):
