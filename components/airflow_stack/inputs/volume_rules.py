@@ -40,6 +40,8 @@ _NEEDED = (
         CA_FOLDER,
     ),
 )
+WITH_GIT_SYNC = ("/opt/airflow/dags/", "/git/")
+"""Folders of git-sync, which are read-only in the pods."""
 _SYSTEM = ("/dev", "/proc", "/sys")
 
 
@@ -76,9 +78,7 @@ def hides(path: str) -> str:
 def beside_dags(settings: Settings) -> Iterator[Problem]:
     """Nothing is mounted among the files of git-sync, which are read-only."""
     for name, volume in settings.volumes.items():
-        if settings.dags.delivery is DagDelivery.GIT_SYNC and volume.mount_path.startswith(
-            ("/opt/airflow/dags/", "/git/")
-        ):
+        if settings.dags.delivery is DagDelivery.GIT_SYNC and volume.mount_path.startswith(WITH_GIT_SYNC):
             path = f"volumes.{name}.mountPath"
             reason = "is below the folder of git-sync, which is read-only in the pods"
             yield Problem(

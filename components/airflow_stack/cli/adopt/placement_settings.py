@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from airflow_stack.inputs.volume_rules import SOURCES, hides
+from airflow_stack.inputs.volume_rules import SOURCES, WITH_GIT_SYNC, hides
 from airflow_stack.settings.placement import Placement, Volume, VolumeName
 
 from .model import Adoption, ChartValues, Values
@@ -20,9 +20,8 @@ def convert_placement(values: ChartValues, adoption: Adoption) -> None:
         value = values.take(field)
         if not value:
             continue
-        without_selector = field == "topologySpreadConstraints" and not all(
-            isinstance(each, dict) and "labelSelector" in each for each in value
-        )
+        spread = field == "topologySpreadConstraints" and isinstance(value, list)
+        without_selector = spread and not all(isinstance(each, dict) and "labelSelector" in each for each in value)
         if without_selector or not _fits(Placement, {field: value}):
             adoption.set(f"values.{field}", value)
         else:
@@ -32,9 +31,11 @@ def convert_placement(values: ChartValues, adoption: Adoption) -> None:
 def convert_volumes(values: ChartValues, adoption: Adoption) -> None:
     """Volumes that have one mount in every pod; the others stay."""
     volumes, mounts = _numbered(values.take("volumes")), _numbered(values.take("volumeMounts"))
+    paths = [mount.get("mountPath") for mount in mounts.values() if isinstance(mount, dict)]
     for number, volume in [*volumes.items()]:
-        own = [place for place, mount in mounts.items() if _name(mount) == _name(volume)]
-        if len(own) == 1 and (setting := _setting(volume, mounts[own[0]])):
+        own = [place for place, mount in mounts.items() if _name(volume) and _name(mount) == _name(volume)]
+        setting = _setting(volume, mounts[own[0]]) if len(own) == 1 else None
+        if setting and paths.count(setting["mountPath"]) == 1:
             adoption.set(f"volumes.{volume['name']}", setting, f"volumes[{number}]", f"volumeMounts[{own[0]}]")
             del volumes[number], mounts[own[0]]
     adoption.set("values.volumes", [*volumes.values()])
@@ -43,8 +44,6 @@ def convert_volumes(values: ChartValues, adoption: Adoption) -> None:
 
 def _setting(volume: Values, mount: Values) -> Values | None:
     """The setting of a volume with its mount; None if it has none."""
-    if not isinstance(volume.get("name"), str):
-        return None
     source = {key: value for key, value in volume.items() if key != "name"}
     setting = {**source, **{key: value for key, value in mount.items() if key != "name"}}
     if not setting.pop("readOnly", False) and source.keys().isdisjoint(_READ_ONLY):
@@ -54,7 +53,8 @@ def _setting(volume: Values, mount: Values) -> Values | None:
     except ValidationError:
         return None
     fits = len(source.keys() & SOURCES.keys()) == 1 and _fits(Volume, setting)
-    return setting if fits and not hides(setting["mountPath"]) else None
+    taken = fits and (hides(setting["mountPath"]) or setting["mountPath"].startswith(WITH_GIT_SYNC))
+    return setting if fits and not taken else None
 
 
 def _fits(model: type[Placement | Volume], setting: Values) -> bool:
@@ -65,8 +65,9 @@ def _fits(model: type[Placement | Volume], setting: Values) -> bool:
     return True
 
 
-def _name(volume: object) -> object:
-    return volume.get("name") if isinstance(volume, dict) else None
+def _name(volume: object) -> str:
+    name = volume.get("name") if isinstance(volume, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _numbered(value: object) -> dict[int, Any]:
