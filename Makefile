@@ -15,7 +15,7 @@ LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --univ
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz mutants golden lint bench bench-real pictures generate released lock clean
+.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz mutants golden lint bench bench-real pictures generate released release lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -98,10 +98,15 @@ generate: setup ## Write the generated files: Pulumi.yaml, schemas, reference, t
 released: tools ## Record the states of a release, for upgrade tests from it
 	@$(BIN)/python -m tools.releases
 
+release: setup ## Build, test and list the artifacts of a release, a rehearsal unless TAG is given; nothing is published
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.txt
+	@$(BIN)/python -m tools.release $(if $(TAG),--tag $(TAG))
+
 lock: setup ## Compile the lock files with the newest versions within pyproject's bounds
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group dev -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) -c requirements-dev.txt -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group release -c requirements-dev.txt -o requirements-release.txt
 
 clean: down ## Run down, then remove .venv and .state; the tool cache stays
 	@rm -rf .venv .state
