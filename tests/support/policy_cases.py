@@ -219,10 +219,31 @@ CASES = {
             pod(env=[{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]),
         ],
     ),
+    "verified-tls": Case([env("PYTHONHTTPSVERIFY", "0"), release({"config": {"kubernetes_executor": {"verify_ssl": "False"}}})], [env("PYTHONHTTPSVERIFY", "1"), release()]),
+    "encrypted-connections": Case(
+        [
+            release({"ingress": {"apiServer": {"enabled": True, "hosts": [{"name": "airflow.example.com"}]}}}),
+            release({"apiServer": {"service": {"type": "LoadBalancer"}}}),
+            sync(repo="http://git.example.com/dags.git"),
+            release(repositoryOpts={"repo": "http://charts.example.com"}),
+        ],
+        [release({"ingress": {"apiServer": {"enabled": True, "hosts": [{"name": "a", "tls": {"enabled": True, "secretName": "t"}}]}}}), release()],
+        _PRODUCTION,
+    ),
+    "encrypted-database": Case(
+        [Resource("kubernetes:core/v1:Secret", "metadata", {"stringData": {"connection": f"postgresql://af:{CANARY}@db.example.com/af?sslmode=prefer"}})],
+        [Resource("kubernetes:core/v1:Secret", "metadata", {"stringData": {"connection": "postgresql://af:x@db.example.com/af?sslmode=require"}}), release()],
+        _PRODUCTION,
+    ),
+    "no-privileges": Case(
+        [pod(securityContext={"privileged": True}), release({"executor": "KubernetesExecutor", "volumes": [{"name": "a", "hostPath": {"path": "/"}}]})],
+        [pod(), release({"executor": "KubernetesExecutor"})],
+        _PRODUCTION,
+    ),
     "production-database": Case([release(), pod(**_POSTGRES)], [release({"postgresql": _OFF}), pod()], _PRODUCTION),
     "production-logs": Case(
         [release()],
-        [release({"config": {"logging": {"remote_logging": "True"}}}), release({"logs": {"persistence": {"enabled": True}}})],
+        [release({"config": {"logging": {"remote_logging": "True", "remote_base_log_folder": "s3://a"}}}), release({"logs": {"persistence": {"enabled": True}}})],
         _PRODUCTION,
     ),
     "production-protection": Case(

@@ -72,32 +72,6 @@ def _own_keys(resource: Resource) -> Iterator[Violation]:
             )
 
 
-def _default_admin(resource: Resource) -> Iterator[Violation]:
-    if not resource.is_airflow:
-        return
-    values = resource.at("values", {})
-    users = {
-        "createUserJob": truth(at(values, "createUserJob.enabled", True)),
-        "webserver": truth(
-            at(values, "webserver.defaultUser.enabled", at(values, "webserver.defaultUser") is not None)
-        ),
-    }
-    for parent, made in users.items():
-        if made and at(values, f"{parent}.defaultUser.password", "admin") == "admin":
-            yield Violation(
-                f"values.{parent}.defaultUser.password",
-                "anyone who reaches the login page can log in as admin with the password admin",
-                "let the program create the user (airflow:admin), with a random password: pulumi stack output adminPassword --show-secrets",
-            )
-    if truth(at(values, "config.core.simple_auth_manager_all_admins", False)):
-        yield Violation(
-            "values.config.core.simple_auth_manager_all_admins",
-            "everyone is an admin without a login",
-            "remove it; the program's auth manager requires a password",
-            True,
-        )
-
-
 def _bounded_volumes(resource: Resource) -> Iterator[Violation]:
     if not resource.is_airflow:
         return
@@ -140,7 +114,6 @@ RULES = (
     Rule("awaited-release", "A release counts as deployed only when it serves.", "https://github.com/apache/airflow/issues/11979", _awaited),
     Rule("no-helm-hooks", "The chart runs no Helm hooks.", "https://github.com/apache/airflow/issues/32003", _hooks),
     Rule("own-keys", "The chart generates no keys and no passwords.", "https://github.com/apache/airflow/issues/44164", _own_keys),
-    Rule("no-default-admin", "No user can log in as admin/admin.", "https://github.com/apache/airflow/pull/72209", _default_admin),
     Rule("bounded-volumes", "Volumes of workers, triggerer and logs have an explicit size.", "https://github.com/apache/airflow/issues/28734", _bounded_volumes),
     Rule(
         "no-shared-dag-volume",

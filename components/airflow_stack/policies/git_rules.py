@@ -1,24 +1,31 @@
 """Rules about the DAG repository: the ref that Airflow follows, and the identity of the git host."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_stack.choices import Tier
 from airflow_stack.git import host_keys
 from airflow_stack.git.url import GitUrl
 
+from .connection_rules import is_plain, repositories, sends_a_credential
 from .model import Resource, Rule, Violation, at, leaves, truth
+from .places import maps, variables, without_comments
+from .workload_rules import containers
 
 _CHART_BRANCH = "v2-2-stable"  # the chart's default of branch and ref (1.22.0, values.yaml)
-_SSH = re.compile(r"^(ssh://|[\w.-]+@[^/:]+:)")
+_SSH = re.compile(r"^\s*((git\+)?ssh://|[\w.-]+@[^/:]+:|[\w.-]+:(?!//))", re.IGNORECASE)
 _UNCHECKED = re.compile(r"strict_?host_?key_?checking\W{1,4}(no|off|false|accept-new)\b", re.IGNORECASE)
+_UNVERIFIED = re.compile(r"ssl_?verify\W{1,5}(no|off|false|0)\b", re.IGNORECASE)
+_IS_OFF = re.compile(r"\s*(no|off|false|0)?\s*", re.IGNORECASE)
 _CHECKED = re.compile(r"^GIT_?SYNC_SSH_KNOWN_HOSTS$|^GIT_KNOWN_HOSTS$")
 _DEVELOPMENT = re.compile(r"^(main|master|trunk|dev|develop|development|next|staging|HEAD)$", re.IGNORECASE)
 _RELEASE_REF = re.compile(r"^(release|releases|prod|production|live|stable)([-/].*)?$|^v?\d+\.\d+", re.IGNORECASE)
 
 
 def _known_hosts(resource: Resource) -> Iterator[Violation]:
+    yield from _unverified_tls(resource)
+    yield from _credentials_in_the_clear(resource)
     if not resource.is_airflow:
         return
     values = resource.at("values", {})
@@ -41,6 +48,48 @@ def _known_hosts(resource: Resource) -> Iterator[Violation]:
     for path, text in leaves(values):
         if _UNCHECKED.search(text) or (_UNCHECKED.search(f"{path[-1]}={text}")):
             yield Violation(f"values.{'.'.join(path)}", reason, f"check host keys strictly; {way_out}")
+
+
+def _unverified_tls(resource: Resource) -> Iterator[Violation]:
+    """Places that switch git's verification of the HTTPS server off."""
+    found = [
+        each.path for each in variables(resource) if each.name == "GIT_SSL_NO_VERIFY"
+    ]  # git asks only if it exists
+    settings = {each.name: each for each in variables(resource) if each.name.startswith("GIT_CONFIG_")}
+    for name, each in settings.items():
+        value = settings.get(name.replace("_KEY_", "_VALUE_"))
+        if "sslverify" in (each.value or "").lower() and value is not None and _IS_OFF.fullmatch(value.value or ""):
+            found.append(value.path)
+    texts = [*_texts(resource.at("values", {}), "values")] if resource.is_airflow else []
+    for place, container in containers(resource):
+        texts += _texts(container, place)
+    found += (path for path, text in texts if _UNVERIFIED.search(without_comments(text)))
+    for path in dict.fromkeys(found):
+        yield Violation(
+            path,
+            "an impostor of the git host could make Airflow run any code",
+            "remove it; for a CA of your own, mount it with airflow:values volumes and dags.gitSync.extraVolumeMounts, "
+            "and set GIT_SSL_CAINFO in dags.gitSync.env",
+        )
+
+
+def _texts(value: Mapping[str, Any], root: str) -> Iterator[tuple[str, str]]:
+    """Every text, and every command as one line."""
+    yield from ((f"{root}.{'.'.join(path)}", text) for path, text in leaves(value))
+    for path, inner in maps(value, (root,)):
+        for key in ("command", "args"):
+            if isinstance(words := inner.get(key), list):
+                yield ".".join((*path, key)), " ".join(map(str, words))
+
+
+def _credentials_in_the_clear(resource: Resource) -> Iterator[Violation]:
+    for path, url in repositories(resource):
+        if is_plain(url) and sends_a_credential(resource, path):
+            yield Violation(
+                path,
+                "sends the token unencrypted, and an impostor of the git host could make Airflow run any code",
+                "use https:// or SSH (airflow:dags.repository), then replace the token",
+            )
 
 
 def _missing_key(repository: str, known_hosts: str) -> str | None:
@@ -89,7 +138,7 @@ def _followed(resource: Resource) -> Iterator[tuple[str, str]]:
 
 
 def _bare(ref: str) -> str:
-    return re.sub(r"^refs/(heads|tags)/", "", ref)
+    return re.sub(r"^(refs/)?(heads|tags|remotes/[^/]+|origin)/", "", ref.strip())
 
 
 def _production_ref(resource: Resource) -> Iterator[Violation]:
@@ -115,7 +164,7 @@ def _staging_ref(resource: Resource) -> Iterator[Violation]:
 
 
 RULES = (
-    Rule("known-hosts", "The git host is verified by its host keys.", "https://github.com/helm/charts/issues/19509", _known_hosts),
+    Rule("known-hosts", "The git host is verified, by its host keys or by TLS.", "https://github.com/helm/charts/issues/19509", _known_hosts),
     Rule("branch-is-ref", "git-sync follows its configured ref.", "https://github.com/apache/airflow/issues/42918", _branch_is_ref),
     Rule(
         "production-ref",

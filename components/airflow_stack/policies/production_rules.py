@@ -7,6 +7,7 @@ from airflow_stack.choices import Tier
 from airflow_stack.credentials import CREDENTIALS
 
 from .model import Resource, Rule, Violation, at, truth
+from .places import option
 from .workload_rules import NAMESPACE, containers
 
 _POSTGRES = re.compile(r"(^|/)(postgres|postgresql)([:@]|$)")
@@ -15,7 +16,11 @@ _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 
 
 def _runs_postgres(resource: Resource) -> bool:
-    return any(_POSTGRES.search(at(container, "image", "")) for _, container in containers(resource))
+    """Whether a permanent container is a database. Jobs and init containers of the same image are clients."""
+    if resource.type.endswith(("Job", "CronJob")):
+        return False
+    permanent = (container for path, container in containers(resource) if ".initContainers." not in f".{path}.")
+    return any(_POSTGRES.search(at(container, "image", "")) for container in permanent)
 
 
 def _database(resource: Resource) -> Iterator[Violation]:
@@ -33,8 +38,13 @@ def _logs(resource: Resource) -> Iterator[Violation]:
     if not resource.is_airflow:
         return
     values = resource.at("values", {})
-    kept = ("config.logging.remote_logging", "logs.persistence.enabled", "elasticsearch.enabled", "opensearch.enabled")
-    if not any(truth(at(values, path, False)) for path in kept):
+    remote = option(resource, "logging", "remote_logging")  # the last one wins
+    folder = option(resource, "logging", "remote_base_log_folder")
+    is_remote = (
+        bool(remote) and (remote[-1][1] is None or truth(remote[-1][1])) and any(value != "" for _, value in folder)
+    )
+    kept = ("logs.persistence.enabled", "elasticsearch.enabled", "opensearch.enabled")
+    if not is_remote and not any(truth(at(values, path, False)) for path in kept):
         yield Violation(
             "values.config.logging.remote_logging",
             "logs disappear with their pod: in the morning, a task that failed at night cannot be explained",

@@ -13,14 +13,26 @@ from difflib import get_close_matches
 from airflow_stack.choices import Tier
 from airflow_stack.errors import UserError
 
-from . import chart_rules, git_rules, plaintext_rules, production_rules, workload_rules
+from . import (
+    admin_rules,
+    chart_rules,
+    connection_rules,
+    git_rules,
+    plaintext_rules,
+    privilege_rules,
+    production_rules,
+    workload_rules,
+)
 from .model import Level, Resource, Rule, Violation
 from .tiers import by_name
 
 RULES: tuple[Rule, ...] = (
     *chart_rules.RULES,
+    *admin_rules.RULES,
     *git_rules.RULES,
+    *connection_rules.RULES,
     *workload_rules.RULES,
+    *privilege_rules.RULES,
     *plaintext_rules.RULES,
     *production_rules.RULES,
 )

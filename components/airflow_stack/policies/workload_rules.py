@@ -9,6 +9,8 @@ from .model import RELEASE, Resource, Rule, Violation, at, leaves
 NAMESPACE = "kubernetes:core/v1:Namespace"
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 _SIZES = ("requests.cpu", "requests.memory", "limits.memory")
+# Versions of Python and of the distribution in a tag, which pin no Airflow.
+_BASE = re.compile(r"(python|py|alpine|debian|ubuntu|ubi|jdk|jre|java|node)-?\d[\d.]*", re.IGNORECASE)
 _SIDECARS = ("scheduler", "dagProcessor", "triggerer")
 
 
@@ -49,9 +51,15 @@ def _tag(image: str) -> str:
     return "" if "@" in name else name.partition(":")[2] or "latest"
 
 
+def _is_latest(tag: str) -> bool:
+    """Whether a tag is `latest`, also of a variant such as `latest-python3.12` and `slim-latest`."""
+    return "latest" in re.split(r"[-_.]", tag)
+
+
 def _pinned(resource: Resource) -> Iterator[Violation]:
     for key, image in _images(resource):
-        if (tag := _tag(image)) not in ("", "latest") and not re.search(r"\d", re.sub(r"^v?\d+$", "", tag)):
+        tag = _tag(image)
+        if tag and not _is_latest(tag) and not re.search(r"\d", re.sub(r"^v?\d{1,4}$", "", _BASE.sub("", tag))):
             yield Violation(
                 key,
                 "is a moving tag: pods that start tomorrow may run another image",
@@ -62,7 +70,7 @@ def _pinned(resource: Resource) -> Iterator[Violation]:
 
 def _not_latest(resource: Resource) -> Iterator[Violation]:
     for key, image in _images(resource):
-        if _tag(image) == "latest":
+        if _is_latest(_tag(image)):
             yield Violation(
                 key,
                 "runs the last pushed image, and a rollback cannot restore the earlier one",

@@ -29,6 +29,7 @@ from tests.support.cases import (
     stack_settings,
 )
 from tests.support.golden import Golden
+from tests.support.policy_attacks import ATTACKS
 from tests.support.policy_cases import CANARY, CASES, pod, release, sync
 
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -54,6 +55,20 @@ def test_a_rule_accepts_compliant_resources(name: str) -> None:
     case = CASES[name]
     found = {str(violation) for resource in case.good for violation in BY_NAME[name].violations(resource, case.tier)}
     assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"), [(name, each) for name, attacks in ATTACKS.items() for each in attacks.caught]
+)
+def test_a_rule_catches_every_way_around_it(name: str, resource: Resource) -> None:
+    assert BY_NAME[name].violations(resource, ATTACKS[name].tier)
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"), [(name, each) for name, attacks in ATTACKS.items() for each in attacks.accepted]
+)
+def test_a_rule_accepts_a_harmless_look_alike(name: str, resource: Resource) -> None:
+    assert BY_NAME[name].violations(resource, ATTACKS[name].tier) == []
 
 
 def test_every_rule_has_a_public_source() -> None:
@@ -100,7 +115,7 @@ def test_the_release_complies_with_every_rule_for_every_choice_of_settings() -> 
 def test_the_chart_alone_violates_the_rules() -> None:
     found = {found.rule.name for found in Choice(Tier.PRODUCTION).judge([release(version=None)])}
     assert found == {
-        "pinned-chart", "no-helm-hooks", "own-keys", "no-default-admin", "bounded-volumes", "resources-set", "production-database",
+        "pinned-chart", "no-helm-hooks", "own-keys", "no-default-admin", "bounded-volumes", "no-privileges", "resources-set", "production-database",
         "production-logs",
     }  # fmt: skip
 
