@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_stack.credentials import REDIS_PASSWORD
+from airflow_stack.errors import UserError
 
 from . import official_chart
 from .leaves import is_below, leaf_paths
@@ -88,7 +89,7 @@ _NO_SETTING = {
 
 def convert(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Adoption:
     """Settings of a stack for values of the community chart."""
-    values, official, notes = ChartValues(raw), _Official(), list[str]()
+    values, official = ChartValues(raw), _Official()
     _defaults(values, official)
     named_secrets = _named_secrets(values, official)
     annotations = values.take_object("serviceAccount.annotations")
@@ -106,9 +107,12 @@ def convert(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Ado
     _ingress(values, official)
     for path, reason in _NO_SETTING.items():
         if values.take(path) not in (None, "", [], {}):
-            notes.append(f"{path}: {reason}")
+            official.notes.append(f"{path}: {reason}")
         official.reach(path)
-    adoption = official_chart.convert(official.values, own=own)
+    try:
+        adoption = official_chart.convert(official.values, own=own)
+    except UserError as error:  # of a value of a wrong type
+        raise UserError(official.in_their_terms(str(error))) from None
     adoption.set("serviceAccountAnnotations", annotations)
     official.reach("serviceAccount.annotations")
     _use_named(named_secrets, adoption)
@@ -118,7 +122,7 @@ def convert(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Ado
             f"Secret {secret} has the user; write it to airflow:database.external.user",
             "database.external.user",
         )
-    adoption.notes = [official.in_their_terms(note) for note in adoption.notes] + notes
+    adoption.notes = [official.in_their_terms(note) for note in adoption.notes] + official.notes
     adoption.until = {official.in_their_terms(blocker): settings for blocker, settings in adoption.until.items()}
     adoption.blockers = [official.in_their_terms(blocker) for blocker in adoption.blockers]
     rest = sorted(path for path in leaf_paths(raw) if not is_below(path, official.reached))
@@ -135,6 +139,7 @@ class _Official:
         self.reached: set[str] = set()
         """Values of the community chart that have one of the official chart, or are named otherwise."""
         self.user_secret = ""
+        self.notes: list[str] = []
         self._sources: dict[str, str] = {}
 
     def reach(self, *sources: str) -> None:
@@ -154,14 +159,21 @@ class _Official:
         if source and source != path:
             self._sources[path] = source
 
+    def comes_from(self, path: str, source: str) -> None:
+        """Name the path of the community chart for a part of a value."""
+        self.reach(source)
+        self._sources[path] = source
+
     def in_their_terms(self, line: str) -> str:
-        """A line about a value, with the path that the file has."""
+        """A line about a value, with the path that the file has; about an object, with those of its values."""
         path, colon, rest = line.partition(": ")
-        fitting = [each for each in self._sources if is_below(path, [each])]
-        if not fitting or not colon:
+        if not colon:
             return line
-        longest = max(fitting, key=len)
-        return f"{self._sources[longest]}{path.removeprefix(longest)}{colon}{rest}"
+        if above := [each for each in self._sources if is_below(path, [each])]:
+            longest = max(above, key=len)
+            return f"{self._sources[longest]}{path.removeprefix(longest)}{colon}{rest}"
+        below = dict.fromkeys(source for each, source in self._sources.items() if is_below(each, [path]))
+        return f"{', '.join(below)}{colon}{rest}" if below else line
 
 
 def _defaults(values: ChartValues, official: _Official) -> None:
@@ -187,6 +199,11 @@ def _named_secrets(values: ChartValues, official: _Official) -> dict[str, tuple[
             official.reach(f"{path}.{key}")
     if values.get("postgresql.enabled") is False and values.take("externalDatabase.passwordSecret"):
         official.reach("externalDatabase.passwordSecret")
+        if values.take("externalDatabase.password"):
+            official.notes.append(
+                "externalDatabase.password: is left out, because externalDatabase.passwordSecret wins"
+            )
+            official.reach("externalDatabase.password")
     return found
 
 
@@ -255,13 +272,14 @@ def _environment(values: ChartValues, official: _Official) -> None:
 
 
 def _ingress(values: ChartValues, official: _Official) -> None:
-    enabled = values.take("ingress.enabled")
+    enabled = values.take_switch("ingress.enabled")
     web = {key: value for key in ("host", "tls", "path", "annotations", "ingressClassName", "precedingPaths", "succeedingPaths")
            if (value := values.take(f"ingress.web.{key}")) is not None}  # fmt: skip
     if not enabled and not web:
         return
     official.put("ingress.apiServer.enabled", bool(enabled), "ingress.enabled")
-    official.reach("ingress.web.host", "ingress.web.tls")
+    for key, part in (("host", "name"), ("tls", "tls")):
+        official.comes_from(f"ingress.apiServer.hosts[0].{part}", f"ingress.web.{key}")
     official.put("ingress.apiServer.hosts", [{"name": web.pop("host", "<host>"), "tls": web.pop("tls", {})}])
     for key, value in web.items():
         official.put(f"ingress.apiServer.{key}", value, f"ingress.web.{key}")

@@ -20,7 +20,7 @@ def convert_database(values: ChartValues, adoption: Adoption, release: Installed
     metadata = credentials.METADATA_CONNECTION
     (inline,), (password,) = metadata.inline, metadata.plain_text
     connection, name = values.take_object(inline), values.take_text(metadata.chart_value)
-    switch = values.take("postgresql.enabled")
+    switch = values.take_switch("postgresql.enabled")
     bundled = switch is not False
     adoption.reach("postgresql.enabled", metadata.chart_value)
     if release:
@@ -76,7 +76,8 @@ def convert_database(values: ChartValues, adoption: Adoption, release: Installed
         ("sslmode", "sslMode", "disable"),
         ("port", "port", None),
     ):
-        adoption.set(f"database.external.{setting}", connection.get(key) or default, f"{inline}.{key}")
+        given = connection.get(key)
+        adoption.set(f"database.external.{setting}", default if given in (None, "") else given, f"{inline}.{key}")
     adoption.reach(f"{inline}.protocol", f"{inline}.pass")
     adoption.secrets[credentials.DATABASE_PASSWORD.setting] = password if connection.get(metadata.part) else ""
     adoption.drop("postgresql", values.take_object("postgresql"), _LEFT_OUT)
@@ -135,7 +136,7 @@ def _is_given(credential: credentials.Credential, adoption: Adoption) -> bool:
 def convert_broker(values: ChartValues, adoption: Adoption, release: InstalledRelease | None, *, celery: bool) -> None:
     """Celery's broker."""
     broker_url, redis = credentials.BROKER_URL, credentials.REDIS_PASSWORD
-    switch = values.take("redis.enabled")
+    switch = values.take_switch("redis.enabled")
     bundled = switch is not False
     url, password = values.take_text(broker_url.chart_value), values.take_text(redis.chart_value)
     adoption.reach("redis.enabled", broker_url.chart_value, redis.chart_value)
@@ -143,6 +144,7 @@ def convert_broker(values: ChartValues, adoption: Adoption, release: InstalledRe
         for path, value in (
             (broker_url.chart_value, url),
             (redis.chart_value, password),
+            ("redis", {} if switch is None else {"enabled": switch}),
             ("redis", values.take_object("redis")),
         ):
             adoption.drop(path, value, "is for the CeleryExecutor only")

@@ -29,7 +29,7 @@ def convert_dags(values: ChartValues, adoption: Adoption, release: InstalledRele
         )
     else:
         adoption.drop("dags.persistence", claim, "is off, so its other values have no effect")
-    if values.take("dags.gitSync.enabled") is True:
+    if values.take_switch("dags.gitSync.enabled"):
         adoption.reach("dags.gitSync.enabled")
         _git_sync(values, adoption, release)
     else:
@@ -78,7 +78,7 @@ def _git_sync(values: ChartValues, adoption: Adoption, release: InstalledRelease
     _ref(git("branch", "v2-2-stable"), git("ref"), git("rev"), adoption)
     adoption.settings["dags"]["path"] = git("subPath", "tests/dags").strip("/")
     depth = values.take(f"{_PLACE}.depth", 1)
-    adoption.set("dags.depth", None if depth == 1 else depth, f"{_PLACE}.depth")
+    adoption.set("dags.depth", None if depth == 1 and not isinstance(depth, bool) else depth, f"{_PLACE}.depth")
     for key in ("period", "wait"):
         adoption.drop(
             f"{_PLACE}.{key}",
@@ -154,6 +154,7 @@ def _access(
             "dags.repository",
         )
     if ssh_secret or ssh_key:
+        adoption.drop(f"{_PLACE}.credentialsSecret", token_secret, "is left out, because the SSH key wins")
         adoption.set("dags.authentication", "sshKey")
         if release:
             keep_secret(GIT_SSH_KEY, ssh_secret, adoption, release)

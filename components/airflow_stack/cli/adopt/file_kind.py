@@ -4,6 +4,7 @@ Keys of the official chart are those of chart 1.22.0, keys of the community char
 """
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -166,13 +167,13 @@ def _below(key: str, inner: Mapping[str, Any]) -> int:
     if key in TOP_LEVEL_KEYS | _COMMUNITY:
         return 0
     evidence = _official(inner) + nested
-    return evidence if evidence > 1 else 0
+    return evidence if evidence and len(inner.keys() & (TOP_LEVEL_KEYS | _COMMUNITY)) > 1 else 0
 
 
 def _refuse_encrypted(values: Values, name: str) -> None:
     sops = isinstance(values.get("sops"), dict) and bool({"mac", "version", "lastmodified"} & values["sops"].keys())
     if sops or any(_ENCRYPTED.match(text) for _, text in _texts(values)):
-        raise UserError(f"{name} is encrypted by sops; decrypt it first (`sops --decrypt {name}`)")
+        raise UserError(f"{name} is encrypted by sops; decrypt it first (`sops --decrypt {shlex.quote(name)}`)")
 
 
 def _refuse_placeholders(values: Values, name: str) -> None:

@@ -1,6 +1,7 @@
 """Values in objects that deploy a chart: Argo CD, Flux, the Helm controller of k3s, Kustomize, helmfile. Pure."""
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -10,7 +11,7 @@ import yaml
 from airflow_stack.cli import fast_yaml
 from airflow_stack.errors import UserError
 
-from .model import Values, mapping, plain_data, value_below
+from .model import Values, mapping, merge, plain_data, value_below
 
 IsAirflow = Callable[[Mapping[str, Any]], bool]
 
@@ -84,9 +85,9 @@ def values_of_object(given: Any, name: str, is_airflow: IsAirflow) -> ValuesInsi
     if any(str(key).startswith("airflow:") for key in mapping(given.get("config"))):
         raise UserError(f"{name} is a stack file of Pulumi, not a values file; use --with for its settings")
     if isinstance(given.get("helmCharts"), list):
-        return _of_list(given["helmCharts"], "helmCharts", "valuesInline", f"{name} is a Kustomization", is_airflow)
+        return _of_list(given["helmCharts"], "helmCharts", "valuesInline", f"{name}: is a Kustomization", is_airflow)
     if isinstance(given.get("releases"), list) and "executor" not in given:
-        return _of_list(given["releases"], "releases", "values", f"{name} is a helmfile", is_airflow)
+        return _of_list(given["releases"], "releases", "values", f"{name}: is a helmfile", is_airflow)
     kind = given.get("kind")
     if "apiVersion" not in given or not isinstance(kind, str):
         return ValuesInside(dict(given))
@@ -138,18 +139,25 @@ def _of_list(items: list[Any], key: str, inner: str, described: str, is_airflow:
     """The values of the only chart in a list that is Airflow's."""
     found = []
     for number, item in enumerate(items):
-        values = mapping(item).get(inner)
-        parts = values if isinstance(values, list) else [values]
+        given = mapping(item).get(inner)
+        parts = given if isinstance(given, list) else [given]
         merged: Values = {}
         for part in parts:
-            merged |= mapping(part)
-        if merged and (is_airflow(merged) or "airflow" in str(mapping(item).get("chart") or mapping(item).get("name"))):
-            found.append((f"{key}[{number}].{inner}", merged))
+            merged = merge(merged, mapping(part))
+        is_named = "airflow" in str(mapping(item).get("chart") or mapping(item).get("name"))
+        if merged and (is_named or is_airflow(merged)):
+            stops = [
+                f"{key}[{number}].{inner}[{n}]: is not read; merge it in, and adopt again"
+                for n, part in enumerate(parts)
+                if part is not None and not isinstance(part, Mapping)
+            ]
+            note = f"{described}; the values are those of {key}[{number}].{inner}"
+            found.append(ValuesInside(merged, [note], stops))
     if len(found) != 1:
         raise UserError(
             f"{described}, and {len(found)} of its charts have values of Airflow here; give the values of one as a file"
         )
-    return ValuesInside(found[0][1], [f"{described}; the values are those of {found[0][0]}"])
+    return found[0]
 
 
 def _inner(value: Any, name: str) -> Values:  # noqa: ANN401  any YAML
@@ -173,7 +181,9 @@ def refuse_text(text: str, name: str) -> NoReturn:
     if "{{" in text or "{%" in text:
         raise UserError(f"{name} is a template, not YAML yet; render it first, with the tool that fills it in")
     if re.search(r"!vault\b|\$ANSIBLE_VAULT", text):
-        raise UserError(f"{name} is encrypted by Ansible Vault; decrypt it first (`ansible-vault decrypt`)")
+        raise UserError(
+            f"{name} is encrypted by Ansible Vault; decrypt it first (`ansible-vault decrypt {shlex.quote(name)}`)"
+        )
     if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
         raise UserError(f"{name} has conflict markers of git; solve the conflict first")
     if re.search(r"^\s*\t", text, re.MULTILINE):

@@ -88,6 +88,11 @@ class ChartValues:
         """Take the text at a path."""
         return self._typed(self.take(path, default), str, "text, in quotes if it is a number", path)
 
+    def take_switch(self, path: str) -> bool | None:
+        """Take the boolean at a path; None if there is none. To Helm the text "false" would be true."""
+        value = self.take(path)
+        return None if value is None else self._typed(value, bool, "true or false, without quotes", path)
+
     def take_object(self, path: str) -> Values:
         """Take the object at a path; empty if there is none."""
         return self._typed(self.take(path, {}), dict, "an object", path)

@@ -8,8 +8,8 @@ def convert_ingress(values: ChartValues, adoption: Adoption) -> None:
 
     `ingress.enabled` is deprecated and still enables it; `ingress.web` is its name before Airflow 3 (chart 1.22.0, api-server-ingress.yaml).
     """
-    all_enabled = values.take("ingress.enabled")
-    adoption.reach("ingress.enabled")
+    all_enabled = values.take_switch("ingress.enabled")
+    adoption.drop("ingress.enabled", all_enabled or None, "is deprecated, and ends in airflow:ingress")
     parts = {name: values.take_object(f"ingress.{name}") for name in ("apiServer", "web")}
     enabled = [name for name, part in parts.items() if part.get("enabled") or (all_enabled and part)]
     for name, part in parts.items():
@@ -29,7 +29,11 @@ def _convert_ingress(place: str, found: Values, adoption: Adoption) -> None:
     part.take("enabled")
     hosts = part.take_objects("hosts") or [ChartValues({"name": part.take("host", "<host>")})]
     first, more = hosts[0], hosts[1:]
-    tls = ChartValues(first.take_object("tls") or part.take_object("tls"))
+    tls = ChartValues(first.take_object("tls") or part.get("tls", {}), f"{place}.hosts[0].tls.")
+    if older := part.take("tls"):
+        adoption.drop(
+            f"{place}.tls", older, "is deprecated, and ends in airflow:ingress.tlsSecret unless a host has its own"
+        )
     adoption.reach(
         f"{place}.enabled", f"{place}.host", f"{place}.tls", f"{place}.hosts[0].name", f"{place}.hosts[0].tls"
     )
@@ -39,8 +43,7 @@ def _convert_ingress(place: str, found: Values, adoption: Adoption) -> None:
     adoption.set("ingress.host", first.take_text("name"))
     adoption.set("ingress.controllerNamespace", "<namespace of the ingress controller>")
     adoption.set("ingress.className", part.take_text("ingressClassName"), f"{place}.ingressClassName")
-    if tls.take("enabled"):
-        adoption.set("ingress.tlsSecret", tls.take_text("secretName"))
+    _convert_tls(f"{place}.hosts[0].tls", tls, adoption)
     adoption.set("ingress.annotations", part.take_object("annotations"), f"{place}.annotations")
     for number, each in enumerate(more, 1):
         adoption.note(
@@ -49,6 +52,16 @@ def _convert_ingress(place: str, found: Values, adoption: Adoption) -> None:
         )
     # The paths of the Ingress have no setting, and take effect in the chart's values.
     adoption.set("values.ingress.apiServer", part.remaining(), *(f"{place}.{key}" for key in part.remaining()))
+
+
+def _convert_tls(place: str, tls: ChartValues, adoption: Adoption) -> None:
+    given, enabled, secret = tls.remaining(), tls.take_switch("enabled"), tls.take_text("secretName")
+    if not enabled:
+        adoption.drop(place, given, "is off, so the address has no TLS")
+    elif secret:
+        adoption.set("ingress.tlsSecret", secret)
+    else:
+        adoption.stop(place, "is on without a secretName; set airflow:ingress.tlsSecret", "ingress.tlsSecret")
 
 
 def convert_logs(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:

@@ -141,13 +141,14 @@ def _images(values: ChartValues, adoption: Adoption, release: InstalledRelease |
         for part in ("repository", "tag"):
             path = f"images.{name}.{part}"
             adoption.set(path, values.take(path), path)
+    listed = values.get("imagePullSecrets")
+    if isinstance(listed, list) and all(isinstance(each, str) for each in listed):
+        adoption.reach("imagePullSecrets")
     pull = []
     for number, each in enumerate(values.take_objects("imagePullSecrets")):
         pull.append(each.take_text("name"))
         adoption.reach(f"imagePullSecrets[{number}].name")
-    adoption.reach(
-        "registry.secretName", *(["imagePullSecrets"] if all(isinstance(each, str) for each in pull) else [])
-    )
+    adoption.reach("registry.secretName")
     adoption.set("images.pullSecrets", [name for name in [*pull, values.take_text("registry.secretName")] if name])
 
 
