@@ -59,6 +59,7 @@ _OPTION = re.compile(
     rf"--?(?:\w+-)*(?:password|passwd|pass|passphrase|token|secret|api-?key)(?:\s+(?!-)|\s*=\s*){_VALUE}", re.IGNORECASE
 )
 _LINE = re.compile(r"^[\s-]*[\"']?(?P<name>[\w.-]+)[\"']?\s*[:=]\s*(?P<value>\S.*?)[\s,]*$", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"\s*[\w.-]+\s*=\s*\S+\s*")
 _PAIR = re.compile(r"name:\s*[\"']?(?P<name>[\w.-]+)[\"']?\s*\n\s*value:\s*(?P<value>\S.*?)\s*$", re.MULTILINE)
 _IS_CODE = re.compile(r"^\s*(import|from|def|class) \w", re.MULTILINE)
 _ENCODED_PEM = re.compile(r"LS0tLS1CRUdJTi[\w+/=\s]+")
@@ -84,7 +85,7 @@ def secret_text(text: str) -> bool:
         return True
     if any("PRIVATE KEY" in _decoded(found[0]) for found in _ENCODED_PEM.finditer(text)):
         return True
-    if text.lstrip().startswith(("{", "[")) or "\n" in text.strip():
+    if text.lstrip().startswith(("{", "[")) or "\n" in text or _ASSIGNMENT.fullmatch(text):
         return _in_document(text)
     return False
 

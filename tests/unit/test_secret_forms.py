@@ -23,7 +23,8 @@ PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n"
         ("A", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=abc12==;"), ("A", "host=db user=u password=p4 dbname=a"),
         ("A", "https://storage.example.com/x?sv=1&sig=abc%3D"), ("A", "x --password=p4"), ("A", "mysql -u root --password p4"),
         ("A", "curl -H 'Authorization: Bearer abcdefghij'"), ("A", '{"vault": {"token": "x"}}'), ("A", '{"auths": {"r": {"auth": "x"}}}'),
-        ("x.ini", "[smtp]\nhost = a\npassword = p4\n"), ("x.py", "import os\nCLIENT_SECRET = 'p4'\n"), ("x", "- name: DB_PASSWORD\n  value: p4\n"),
+        ("x.ini", "[smtp]\nhost = a\npassword = p4\n"), ("x.py", "import os\nCLIENT_SECRET = 'p4'\n"), ("x", "password = p4\n"),
+        ("x", "password = p4"), ("x", "- name: DB_PASSWORD\n  value: p4\n"),
         ("x", "{{- if .Values.a }}\n- name: DB_PASSWORD\n  value: p4\n{{- end }}\n"), ("x", "a: &a {password: p4}\nb: *a\n"),
     ],
 )  # fmt: skip
