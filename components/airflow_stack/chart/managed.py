@@ -144,7 +144,14 @@ WEAKER: Mapping[str, tuple[str, ...]] = {
     "workers.priorityClassName": ("workers.celery.priorityClassName", "workers.kubernetes.priorityClassName"),
     **{
         f"workers.{key}": (f"workers.celery.{key}",)
-        for key in ("replicas", "podDisruptionBudget", "waitForMigrations", "logGroomerSidecar", "persistence")
+        for key in (
+            "replicas",
+            "podAnnotations",
+            "podDisruptionBudget",
+            "waitForMigrations",
+            "logGroomerSidecar",
+            "persistence",
+        )
     },
 }
 """Chart values in a weaker form than the program's: the chart would ignore them (`_helpers.yaml`, `airflowPodSecurityContext` and

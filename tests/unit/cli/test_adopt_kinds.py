@@ -66,7 +66,7 @@ def test_the_values_of_the_official_chart_are_found_in_every_kind_of_file(kind: 
     assert found.chart is Chart.OFFICIAL
     assert found.values["dags"] == VALUES["dags"]
     assert found.values["executor"] == "KubernetesExecutor"
-    assert "\n".join([*found.notes, *found.stops]) == golden
+    assert ("\n".join([*found.notes, *found.stops]) or "nothing to say") == golden
 
 
 @pytest.mark.parametrize(
