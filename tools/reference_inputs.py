@@ -99,7 +99,7 @@ def _marks(path: str) -> str:
 def _rows(path: str, model: type[BaseModel], type_: Schema, schema: Schema) -> Iterator[tuple[str, ...]]:
     known = model.model_json_schema()["properties"]
     for name, prop in type_["properties"].items():
-        if name in SECRETS:
+        if not path and name in SECRETS:  # in a table of their own; settings below have the same names
             continue
         below = [f"{path}.{name}{step}".lstrip(".") for step in ("", ".<name>")]
         section = next((headings()[inner] for inner in below if inner in headings()), None)

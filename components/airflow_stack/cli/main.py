@@ -67,7 +67,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        app()
+        app(color=_color())
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
@@ -90,8 +90,13 @@ def _run() -> int:
 
 def _failed(message: str) -> int:
     with suppress(OSError):
-        typer.secho(f"error: {message}", fg="red", err=True)
+        typer.secho(f"error: {message}", fg="red", err=True, color=_color())
     return 1
+
+
+def _color() -> bool | None:
+    """False with NO_COLOR (https://no-color.org); None: on a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def _flushed(stream: TextIO) -> int:

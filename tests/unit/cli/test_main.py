@@ -1,5 +1,6 @@
 """The command `airflow-stack`: results on standard output, everything else on standard error, and a reliable exit status."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -99,7 +100,10 @@ def test_a_nested_encrypted_value_is_refused(run: Command, folder: Path, golden:
 
 def test_an_encrypted_secret_is_accepted_without_decryption(run: Command, folder: Path) -> None:
     secure = "{secure: v1:abc}"
-    write(folder, f"config:\n  airflow:dags: {{repository: git@github.com:a/b}}\n  airflow:gitSshKey: {secure}\n")
+    write(
+        folder,
+        f"config:\n  airflow:namespace: mine\n  airflow:dags: {{repository: git@github.com:a/b}}\n  airflow:gitSshKey: {secure}\n",
+    )
     done = run("check", "--stack", "mine")
     assert (done.status, done.err) == (0, "")
 
@@ -284,3 +288,59 @@ def test_a_defect_is_one_message_without_the_text_of_the_exception(
     assert done.status == 1
     assert "defect of airflow-stack (KeyError at " in done.err
     assert "hunter2" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "status", "reason"),
+    [
+        ("  kubernetes:context: a\n", "  kubernetes:context: a\n", 1, "is the namespace of stack 'other' too, on the same cluster"),
+        ("", "", 0, "is the namespace of stack 'other' too, and neither names a cluster"),
+        ("", "  airflow:namespace: airflow\n", 0, "and neither names a cluster"),
+        ("  kubernetes:context: a\n", "  kubernetes:context: b\n", 0, ""),
+        ("  kubernetes:context: a\n", "", 0, ""),
+        ("  airflow:namespace: mine\n", "", 0, ""),
+        ("", "  not: [valid\n", 0, ""),
+        ("  kubernetes:kubeconfig: {secure: a}\n", "  kubernetes:kubeconfig: {secure: a}\n", 0, ""),
+    ],
+)  # fmt: skip
+def test_two_stacks_with_one_namespace_on_one_cluster_are_reported(
+    run_command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mine: str,
+    other: str,
+    status: int,
+    reason: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, f"config:\n{DAGS}{mine}")
+    (tmp_path / "Pulumi.other.yaml").write_text(f"config:\n{DAGS}{other}")
+    done = run_command("check", "--stack", "mine")
+    assert done.status == status
+    assert reason in done.err
+    assert bool(reason) == bool(done.err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "--stack", "nope"],
+        ["status", "--stack", "prod"],
+        ["dags", "check", "nope"],
+        ["doctor", "--stack", "prod"],
+    ],
+)
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"NO_COLOR": ""}], ids=["NO_COLOR", "with color"])
+def test_no_color_works_everywhere(folder: Path, arguments: list[str], variables: dict[str, str]) -> None:
+    script = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    command = [sys.executable, "-c", "from airflow_stack.cli.main import main; main()", *arguments]
+    env = {**os.environ, "TERM": "xterm", **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert (b"\x1b[" in done.stdout) != bool(variables["NO_COLOR"])

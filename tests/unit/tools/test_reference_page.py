@@ -99,3 +99,16 @@ def test_bars_and_line_breaks_do_not_end_a_cell() -> None:
 def test_only_settings_that_accept_outputs_are_marked() -> None:
     outputs = set(re.findall(r"^\| `(\w+)` \| [^|]* or output \|", PAGE, re.MULTILINE))
     assert outputs == {"namespace", "host", "port", "name", "user"}
+
+
+def test_the_page_has_a_row_for_every_setting() -> None:
+    rows: dict[str, set[str]] = {}
+    for line in PAGE.splitlines():
+        if heading := re.match(r"#+ `?([^`]*)`?$", line):
+            section = rows.setdefault(heading[1], set())
+        elif row := re.match(r"\| (?:\[)?`(\w+)`", line):
+            section.add(row[1])
+    for path, model in models(Settings):
+        names = {to_camel(name) for name in model.model_fields}
+        assert names - rows[headings()[path]] == set(), path
+    assert rows["Secrets"] >= SECRETS.keys()

@@ -7,10 +7,12 @@ from airflow_stack.cli import stack_file
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.inputs.validation import missing_secrets
 from airflow_stack.inputs.version_check import version_warnings
+from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.policies.model import Resource
 from airflow_stack.policies.rules import CONFIG, chosen
 
 from .model import CheckedStack
+from .shared_namespace import shared_namespace
 
 
 def check_stack(root: Path, stack: str, chart: Path | None) -> CheckedStack:
@@ -26,10 +28,13 @@ def check_stack(root: Path, stack: str, chart: Path | None) -> CheckedStack:
     """
     settings = stack_file.settings(root, stack, chart=chart)
     config, _ = stack_file.read(root, stack)
+    problems, shared = shared_namespace(root, stack, settings.namespace)
+    if problems:
+        raise SettingsError(stack, problems)
     policies = chosen(stack, stack_file.read(root, stack, of=CONFIG)[0], settings.tier)
     findings = policies.judge(
         Resource(each.type, each.name, each.inputs, each.protect, urn)
         for urn, each in record_stack(settings, stack).resources.items()
     )
-    warnings = [*version_warnings(settings), *poll_warnings(settings)]
+    warnings = [*version_warnings(settings), *poll_warnings(settings), *shared]
     return CheckedStack(stack, settings, policies, findings, warnings, missing_secrets(config))
