@@ -14,9 +14,9 @@ from rich.table import Table
 from airflow_stack.cli.console import console, say
 from airflow_stack.cli.logs.render import print_logs
 from airflow_stack.cli.recover import inspection
+from airflow_stack.cli.run_app import run
 from airflow_stack.cli.status.model import pod_rows
 from airflow_stack.cli.status.render import pod_table
-from airflow_stack.errors import UserError
 from sandbox import SandboxError, clusters, daemons, pins, toolchain
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_ready import ReadyAirflow, wait_ready
@@ -237,12 +237,8 @@ def _destroy(session: Session, stack: SandboxStack) -> None:
 
 
 def main() -> None:
-    """Run a command. A `UserError` ends it with one message instead of a traceback."""
-    try:
-        app()
-    except UserError as error:
-        say(f"error: {error}", style="red")
-        raise SystemExit(1) from None
+    """Run a command. Every error ends it with one message instead of a traceback."""
+    run(app)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from airflow_stack.cli import given_yaml
+from airflow_stack.cli.stack_names import short_name, stack_names
 from airflow_stack.inputs import validation
 from airflow_stack.names import PROJECT
 from sandbox import SandboxError, git_repository
@@ -43,7 +45,7 @@ def write(
     Raises:
         SandboxError: The secrets of the file cannot be decrypted, and the cluster is the user's.
     """
-    content: dict[str, Any] = yaml.safe_load(source.read_text()) or {}
+    content: dict[str, Any] = given_yaml.document(source) or {}
     before: dict[str, Any] = (yaml.safe_load(target.read_text()) or {}) if target.exists() else {}
     config = content["config"] = content.get("config") or {}
     if not has_own_passphrase():
@@ -78,9 +80,9 @@ def stack_file(folder: Path, stack: str) -> Path:
     Raises:
         SandboxError: There is no such file.
     """
-    file = folder / f"Pulumi.{stack}.yaml"
+    file = folder / f"Pulumi.{short_name(stack)}.yaml"
     if not file.exists():
-        known = ", ".join(sorted(file.name[7:-5] for file in folder.glob("Pulumi.*.yaml")))
+        known = ", ".join(stack_names(folder))
         raise SandboxError(f"STACK={stack}: {file.name} does not exist. Stacks: {known}")
     return file
 
@@ -113,7 +115,7 @@ def supplied_secrets(source: Path, target: Path) -> list[str]:
 
 def settings(file: Path) -> dict[str, Any]:
     """Settings in a stack's file."""
-    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    config: dict[str, Any] = (given_yaml.document(file) or {}).get("config") or {}
     return config
 
 

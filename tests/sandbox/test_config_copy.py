@@ -7,13 +7,13 @@ import pytest
 import yaml
 
 from airflow_stack.inputs.validation import load
+from airflow_stack.errors import UserError
 from sandbox import SandboxError, config_copy
+from tests.support.cases import HOST_KEY
 from tests.support.golden import Golden
 
 SSH = {"repository": "git@github.com:acme/dags.git", "branch": "main", "authentication": "sshKey"}
-SERVED = config_copy.ServedRepository(
-    "ssh://git@10.0.0.1:2222/dags.git", "[10.0.0.1]:2222 ssh-ed25519 AAAA\n", "its key\n"
-)
+SERVED = config_copy.ServedRepository("ssh://git@10.0.0.1:2222/dags.git", f"[10.0.0.1]:2222 {HOST_KEY}\n", "its key\n")
 FILLED = {"repository": SERVED.url, "authentication": "sshKey", "knownHosts": SERVED.known_hosts}
 GIT_KEY = "airflow:gitSshKey"
 SEALED = {"secure": "v1:of-another-user"}
@@ -203,3 +203,9 @@ def test_an_unknown_stack_is_refused_with_the_existing_ones(source: Path, golden
     with pytest.raises(SandboxError) as refused:
         config_copy.stack_file(source.parent, "pord")
     assert str(refused.value) == golden
+
+
+@pytest.mark.parametrize("stack", ["nope", "../nope", "a" * 300])
+def test_a_stack_without_a_file_is_refused(source: Path, stack: str) -> None:
+    with pytest.raises(UserError, match=r"does not exist. Stacks: |is not the name of a stack"):
+        config_copy.stack_file(source.parent, stack)
