@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_stack.inputs.validation import load
 from airflow_stack.errors import UserError
+from airflow_stack.inputs.validation import load
 from sandbox import SandboxError, config_copy
 from tests.support.cases import HOST_KEY
 from tests.support.golden import Golden
