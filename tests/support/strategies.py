@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.cases import AUTHENTICATIONS, BUNDLES, HOST_KEY, HTTPS, IMAGE, SSH, Config
+from tests.support.placement_strategies import placement, volumes
 
 texts = st.one_of(
     st.text(max_size=30),
@@ -49,7 +50,7 @@ def one(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Config]:
 
 
 names = st.text("abyz019", min_size=1, max_size=20)
-quantities = st.builds(lambda n, unit: f"{n}{unit}", st.integers(1, 4096), st.sampled_from(["Mi", "Gi", "M", "Ti"]))
+quantities = st.builds(lambda n, unit: f"{n}{unit}", st.integers(2, 4096), st.sampled_from(["Mi", "Gi", "M", "Ti"]))
 cpus = st.one_of(st.integers(1, 4096).map("{}m".format), st.integers(1, 100).map(str), st.just("0.5"))
 quotas = st.dictionaries(
     st.sampled_from(["requests.memory", "limits.cpu", "pods", "requests.nvidia.com/gpu", "count/jobs.batch"]),
@@ -123,6 +124,8 @@ _of_git_or_image = st.builds(
         executor=st.sampled_from(["KubernetesExecutor", "LocalExecutor", "CeleryExecutor"]),
         size=st.sampled_from(["small", "medium", "large"]),
         components=some(**dict.fromkeys(("apiServer", "scheduler", "dagProcessor", "triggerer", "workers"), component)),
+        placement=placement,
+        volumes=volumes,
         database=one(
             inCluster=some(storage=quantities, storageClass=names),
             external=st.builds(

@@ -8,10 +8,11 @@ from airflow_stack.settings.models import MANAGED_ENVIRONMENT, Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, Step
 
 from .managed import MISSING, value_at
+from .placement import ca_variables
 from .value_rules import ABOVE_LIMIT, is_template, rule_for
 
 # Their content is the user's: texts and options of Airflow.
-_OPAQUE = frozenset({"config", "extraConfigMaps", "extraSecrets", "quotas", "limits", "affinity", "podTemplate"})
+_OPAQUE = frozenset({"config", "extraConfigMaps", "extraSecrets", "quotas", "limits", "podTemplate"})
 COMPONENTS = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers", "workers.celery", "workers.kubernetes")
 _NEEDED = {
     "apiServer": "tasks reach Airflow only through the API server",
@@ -55,6 +56,8 @@ def _by_rules(value: Any, path: tuple[str, ...]) -> Iterator[Problem]:  # noqa: 
         for below, reason in rule(value):
             full = f"values.{'.'.join(path)}{below}"
             yield Problem(full, reason, _steps(full, reason), otherwise=_otherwise(reason), value=_below(value, below))
+    if path[-1:] == ("affinity",):  # its rule reads all of it
+        return
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if path or key not in _OPAQUE:
@@ -91,7 +94,7 @@ def _below(value: Any, path: str) -> object:  # noqa: ANN401
 
 def _variables_twice(settings: Settings, merged: Mapping[str, Any]) -> Iterator[Problem]:
     """Variables of one container that are given in several places: a later upgrade would lose one of them."""
-    everywhere = {**settings.environment, **settings.environment_from}
+    everywhere = {**settings.environment, **ca_variables(settings), **settings.environment_from}
     for component in COMPONENTS:
         path = f"{component}.env"
         for index, each in enumerate(_list(merged, path)):

@@ -7,6 +7,7 @@ A text with `{{` is a template of the chart, and is not checked.
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from airflow_stack.settings.kubernetes_rules import (
@@ -21,6 +22,7 @@ from airflow_stack.settings.kubernetes_rules import (
     quantity,
     wrong_amount,
 )
+from airflow_stack.settings.kubernetes_types import Affinity, wrong_fields
 
 Found = Iterator[tuple[str, str]]
 """Problems: the path below the value, with a leading dot or bracket, and the rest of a sentence."""
@@ -331,6 +333,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("volumeMounts", "extraVolumeMounts"), mounts),
     **dict.fromkeys(("volumes", "extraVolumes"), volumes),
     **dict.fromkeys(("extraContainers", "extraInitContainers"), containers),
+    "affinity": partial(wrong_fields, Affinity),
     "tolerations": tolerations,
     "topologySpreadConstraints": spread,
     "hostAliases": host_aliases,

@@ -4,9 +4,10 @@
 The source of each limit is Kubernetes' validation (pkg/apis/core/validation/validation.go, 1.34): what it refuses, and what it accepts without effect.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .fields import LabelKey, LabelValue, Line, Matching, ObjectName, Storage
 
@@ -244,3 +245,26 @@ class CsiSource(KubernetesType):
     fsType: Line | None = None
     volumeAttributes: dict[str, str] = {}
     nodePublishSecretRef: SecretReference | None = None
+
+
+_REASONS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of Kubernetes' API",
+    "tuple_type": "must be a list",
+    "string_type": "must be text; put it in quotes",
+    **dict.fromkeys(("model_type", "dict_type"), "must be an object"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be a whole number"),
+}
+
+
+def wrong_fields(type_: type[KubernetesType], value: object) -> Iterator[tuple[str, str]]:
+    """What Kubernetes would refuse of a value of this type, or take without effect: the path below it, and the rest of a sentence."""
+    try:
+        type_.model_validate(value)
+    except ValidationError as error:
+        for each in error.errors():
+            path = "".join(
+                f"[{step}]" if isinstance(step, int) else f".{step}" for step in each["loc"] if step != "[key]"
+            )
+            reason = each["msg"].removeprefix("Value error, ").replace("Input should", "must")
+            yield path, _REASONS.get(each["type"], reason)

@@ -5,9 +5,10 @@ import re
 import pytest
 import yaml
 
+from airflow_stack.chart.merged import at
 from airflow_stack.chart.placement import own_pods
 from airflow_stack.chart.values import chart_values
-from tests.support.cases import AUTHENTICATIONS, DATABASES, ROOT, Config, deployed, settings
+from tests.support.cases import AUTHENTICATIONS, DATABASES, ROOT, SSH, Config, deployed, problems, settings
 
 SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
 CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
@@ -94,6 +95,33 @@ def test_a_cloud_native_pg_cluster_takes_the_placement_in_its_own_form() -> None
     instances = {"labelSelector": {"matchLabels": {"cnpg.io/cluster": "airflow-database"}}}
     assert spec["topologySpreadConstraints"] == [{**SPREAD, **instances}]
     assert spec["priorityClassName"] == "high"
+
+
+NODES = "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+
+
+@pytest.mark.parametrize(
+    ("affinity", "path", "reason"),
+    [
+        ({"nodeaffinity": {}}, "nodeaffinity", "is not a field"),
+        ({"nodeAffinity": {NODES.split(".")[1]: {"nodeSelectorTerms": []}}}, NODES, "is empty"),
+        ({"nodeAffinity": {NODES.split(".")[1]: {}}}, NODES, "is required"),
+        (
+            {
+                "nodeAffinity": {
+                    NODES.split(".")[1]: {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "is"}]}]}
+                }
+            },
+            f"{NODES}[0].matchExpressions[0].operator",
+            "must be 'In'",
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_affinity_in_the_values_is_refused_too(affinity: Config, path: str, reason: str) -> None:
+    for place in ("affinity", "scheduler.affinity"):
+        found = {each.path: each.reason for each in problems({"dags": SSH, "values": at(place, affinity)}).problems}
+        assert reason in found[f"values.{place}.{path}"]
 
 
 @pytest.mark.parametrize("guide", ["placement", "air-gapped"])
