@@ -1,6 +1,7 @@
 """Guides: their stack files pass `check`, their figures are those of the code, and each has prerequisites, steps and a next step."""
 
 import re
+import subprocess
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,16 @@ def test_a_guide_has_prerequisites_and_numbered_steps_and_one_next_step(guide: s
     assert re.findall(r"^## (.*)$", text, re.MULTILINE)[-1] == "Next step"
 
 
+@pytest.mark.parametrize("guide", WITH_STEPS)
+def test_the_commands_of_a_guide_are_valid_shell(guide: str) -> None:
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", (GUIDES / f"{guide}.md").read_text(), re.DOTALL | re.MULTILINE)
+    for block in blocks:
+        checked = subprocess.run(
+            ["bash", "-n"], input=textwrap.dedent(block), text=True, capture_output=True, check=False
+        )
+        assert not checked.stderr, f"{block}{checked.stderr}"
+
+
 @pytest.mark.parametrize("guide", NOT_RUN)
 def test_a_guide_for_a_cloud_marks_at_its_top_the_parts_that_were_not_run(guide: str) -> None:
     assert "**Not run here**" in (GUIDES / f"{guide}.md").read_text().split("## ")[0]
@@ -83,11 +94,27 @@ def rows(heading: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("size", Size)
 def test_the_sizing_guides_tasks_are_those_of_the_presets(size: Size) -> None:
-    pods, local, celery, _ = rows("Concurrent tasks")[size.value]
+    pods, local, celery, requests = rows("Concurrent tasks")[size.value]
     preset = sizes.preset(size, Executor.KUBERNETES)
     assert int(pods) == PARALLELISM * preset.scheduler.replicas
     assert int(local) == preset.parallelism * preset.scheduler.replicas
     assert int(celery) == preset.parallelism * preset.workers.replicas
+    containers = [
+        *[preset.api_server] * preset.api_server.replicas,
+        *[preset.scheduler, sizes.LOG_GROOMER] * preset.scheduler.replicas,
+        *[preset.dag_processor, sizes.LOG_GROOMER, sizes.GIT_SYNC] * preset.dag_processor.replicas,
+        *[preset.triggerer, sizes.LOG_GROOMER, sizes.GIT_SYNC] * preset.triggerer.replicas,
+        sizes.STATSD,
+    ]
+    gibibytes = sum(_amount(each.memory) for each in containers) / 2**30
+    assert requests == f"{sum(_amount(each.cpu) for each in containers):.1f} CPU, {gibibytes:.1f} GiB"
+
+
+def _amount(quantity: str) -> float:
+    """A Kubernetes quantity in CPUs or bytes."""
+    found = re.fullmatch(r"(\d+)(m|Mi|Gi)?", quantity)
+    assert found, quantity
+    return int(found[1]) * {"m": 0.001, "Mi": 2**20, "Gi": 2**30, None: 1}[found[2]]
 
 
 @pytest.mark.parametrize("size", Size)
@@ -95,10 +122,9 @@ def test_the_sizing_guides_files_follow_from_its_formula(size: Size) -> None:
     processors, burst, requested = rows("DAG files")[size.value]
     processor = sizes.preset(size, Executor.KUBERNETES).dag_processor
     parse = polling.spend(60, DagDelivery.GIT_SYNC).parse
-    cpu = float(processor.cpu.removesuffix("m")) / (1000 if processor.cpu.endswith("m") else 1)
     assert int(processors) == processor.replicas
     assert int(burst) == round(processor.replicas * PROCESSES * parse / SECONDS_PER_FILE)
-    assert int(requested) == round(processor.replicas * cpu * parse / SECONDS_PER_FILE)
+    assert int(requested) == round(processor.replicas * _amount(processor.cpu) * parse / SECONDS_PER_FILE)
 
 
 @pytest.mark.parametrize("size", Size)
