@@ -29,7 +29,10 @@ def test_a_second_push_updates_the_existing_comment(github: GitHub) -> None:
     assert github.post("github-comment").returncode == 0
     theirs, ours = github.read()["comments"]
     assert theirs["body"].endswith("mine")
-    assert ours["body"].startswith("<!-- airflow-stack diff -->\nsecond")
+    assert ours["body"].startswith(
+        "<!-- airflow-stack diff -->\n<sub>**Everything below is written by the change's own code**"
+    )
+    assert ours["body"].rstrip().endswith("second")
     assert SHA in ours["body"]
     assert github.read()["sent"] == [
         ["POST", "repos/acme/airflow/issues/12/comments"],
@@ -51,11 +54,28 @@ def test_only_the_expected_file_of_an_artifact_is_read_up_to_a_limit(github: Git
     github.artifact("found-diff", number="12", diff_md="fine", evil_sh="rm -rf /")
     github.artifact("found-prod", preview__prod_txt="p" * 9_000_000)
     github.artifact("other", preview__staging_txt="not of ours")
+    github.artifact("found-staging", preview__prod_txt="a lie", diff_md="a lie", number="13")
     assert github.post("github-comment").returncode == 0
     (comment,) = github.read()["comments"]
     assert "fine" in comment["body"]
     assert "<details>" not in comment["body"]
-    assert len(comment["body"]) < 300
+    assert "a lie" not in comment["body"]
+    assert len(comment["body"]) < 400
+
+
+def test_a_diff_job_cannot_pass_text_off_as_a_preview(github: GitHub) -> None:
+    github.artifact("found-diff", number="12", diff_md="fine", preview__prod_txt="42 unchanged")
+    assert github.post("github-comment").returncode == 0
+    (comment,) = github.read()["comments"]
+    assert "42 unchanged" not in comment["body"]
+
+
+def test_a_broken_artifact_is_one_message(github: GitHub) -> None:
+    github.artifact("found-diff", number="12", diff_md="fine")
+    (github.folder / "0.zip").write_bytes(b"no zip")
+    done = github.post("github-comment")
+    assert (done.returncode, github.read()["sent"]) == (1, [])
+    assert done.stderr.startswith("error: the artifact found-diff is not readable") and "Traceback" not in done.stderr
 
 
 def test_an_error_of_github_is_one_message(github: GitHub) -> None:
@@ -118,19 +138,37 @@ def test_newer_versions_open_one_issue_besides_that_of_drift_until_they_are_test
 
 @pytest.fixture
 def gitlab() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """GitLab with one merge request and its notes."""
+    """GitLab with one merge request, its pipeline, and its notes."""
     notes: list[dict[str, Any]] = [{"id": 1, "author": {"id": 8}, "body": "<!-- airflow-stack diff -->\ntheirs"}]
+    project = "/api/v4/projects/3"
+    answers: dict[str, Any] = {
+        "/api/v4/user": {"id": 7},
+        f"{project}/pipelines/5": {"id": 5, "sha": SHA, "web_url": "https://gitlab.test/5", "ref": "refs/merge-requests/12/head", "source": "merge_request_event"},
+        f"{project}/merge_requests/12": {"state": "opened", "head_pipeline": {"id": 5}},
+        f"{project}/pipelines/5/jobs?per_page=100": [{"id": 1, "name": "diff"}, {"id": 2, "name": "preview: [staging]"}, {"id": 3, "name": "preview: [../x]"}, {"id": 4, "name": "test"}],
+    }  # fmt: skip
+    files = {
+        f"{project}/jobs/1/artifacts/found/diff.md": b"the diff",
+        f"{project}/jobs/2/artifacts/found/preview-staging.txt": b"~ Release",
+    }
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer({"id": 7} if self.path == "/api/v4/user" else notes if self.path.endswith("page=1") else [])
+            if self.path in answers:
+                self._answer(answers[self.path])
+            elif self.path.startswith(f"{project}/jobs/"):
+                self.send_response(200 if self.path in files else 404)
+                self.end_headers()
+                self.wfile.write(files.get(self.path, b""))
+            else:
+                self._answer(notes if self.path.endswith("page=1") else [])
 
         def do_POST(self) -> None:
             notes.append({"id": 2, "author": {"id": 7}, **self._body()})
             self._answer({})
 
         def do_PUT(self) -> None:
-            assert self.path == "/api/v4/projects/3/merge_requests/12/notes/2"
+            assert self.path == f"{project}/merge_requests/12/notes/2"
             notes[1].update(self._body())
             self._answer({})
 
@@ -155,19 +193,23 @@ def gitlab() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         thread.join()
 
 
-def test_gitlab_gets_one_note(gitlab: tuple[str, list[dict[str, Any]]], github: GitHub) -> None:
+def test_gitlab_gets_one_note_from_the_artifacts_of_the_pipeline_that_triggered(
+    gitlab: tuple[str, list[dict[str, Any]]], github: GitHub
+) -> None:
     url, notes = gitlab
-    (github.folder / "found").mkdir()
-    variables = {
-        "CI_API_V4_URL": url,
-        "CI_PROJECT_ID": "3",
-        "CI_MERGE_REQUEST_IID": "12",
-        "CI_COMMIT_SHA": SHA,
-        "CI_PIPELINE_URL": "https://gitlab.test/1",
-        "GITLAB_TOKEN": "canary",
-    }
-    for text in ("first", "second"):
-        (github.folder / "found" / "diff.md").write_text(text)
+    variables = {"CI_API_V4_URL": url, "CI_PROJECT_ID": "3", "NOTE_PIPELINE": "5", "GITLAB_TOKEN": "canary"}
+    for _ in range(2):
         done = github.post("gitlab-comment", cwd=github.folder, **variables)
         assert done.returncode == 0, done.stderr
-    assert [note["body"].splitlines()[1] for note in notes] == ["theirs", "second"]
+    theirs, ours = (note["body"] for note in notes)
+    assert theirs.endswith("theirs")
+    assert ours.splitlines()[1].startswith("<sub>**Everything below is written by the change's own code**")
+    assert "the diff" in ours and "~ Release" in ours and SHA in ours and "https://gitlab.test/5" in ours
+
+
+@pytest.mark.parametrize("pipeline", ["", "x", "5/../6", "0", "-1"])
+def test_an_invalid_pipeline_posts_nothing(pipeline: str, github: GitHub) -> None:
+    host = {"CI_API_V4_URL": "http://127.0.0.1:1", "CI_PROJECT_ID": "3", "GITLAB_TOKEN": "x"}
+    done = github.post("gitlab-comment", cwd=github.folder, NOTE_PIPELINE=pipeline, **host)
+    assert done.returncode == 1
+    assert "is not the number of a pipeline" in done.stderr

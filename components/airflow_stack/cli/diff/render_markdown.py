@@ -13,8 +13,8 @@ from .quoting import clean, code
 from .totals import Prices
 
 MARKER = "<!-- airflow-stack diff -->"
-LIMIT = 65_536
-"""Most characters of a GitHub comment. Bytes are counted here, which are never fewer."""
+LIMIT = 64_000
+"""Most bytes of the comment: GitHub allows 65,536 characters, and the posting job adds lines of its own."""
 _SIGNS = {Severity.NONE: "✅", Severity.CHANGE: "🔶", Severity.DANGEROUS: "🛑"}
 # Most lines of one object: the first number with which the whole comment fits.
 _MAX_LINES = (1000, 200, 60, 20, 5, 0)

@@ -13,8 +13,8 @@ from pathlib import Path
 from airflow_stack.errors import UserError
 
 from . import newer_versions, render
-from .git_host import DRIFT, VERSIONS, CodeHost, GitHub, GitLab
-from .pipeline_files import read_artifacts, read_folder
+from .git_host import DRIFT, VERSIONS, CodeHost, GitHub, GitLab, Json
+from .pipeline_files import read_artifacts, read_folder, read_jobs
 
 
 def open_pull_request(github: GitHub, number: str, commit: str, repository: str) -> int:
@@ -50,9 +50,27 @@ def github_comment() -> None:
 
 
 def gitlab_comment() -> None:
-    """Comment on the merge request of a pipeline."""
-    text = render.comment(read_folder(Path("found")), os.environ["CI_COMMIT_SHA"], os.environ["CI_PIPELINE_URL"])
-    _gitlab().comment(int(os.environ["CI_MERGE_REQUEST_IID"]), text)
+    """Comment on the merge request of a pipeline that triggered this one."""
+    number = os.environ["NOTE_PIPELINE"].strip()
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", number):
+        raise UserError(f"{number[:40]!r} is not the number of a pipeline")
+    gitlab = _gitlab()
+    pipeline = gitlab.pipeline(int(number))
+    if request := open_merge_request(gitlab, pipeline):
+        text = render.comment(read_jobs(gitlab, int(number)), str(pipeline["sha"]), str(pipeline["web_url"]))
+        gitlab.comment(request, text)
+    else:
+        print("Nothing posted: the merge request is closed, or has a newer pipeline.")
+
+
+def open_merge_request(gitlab: GitLab, pipeline: Json) -> int:
+    """Number of the open merge request whose newest pipeline this is; otherwise 0."""
+    match = re.fullmatch(r"refs/merge-requests/([1-9][0-9]{0,9})/(head|merge|train)", str(pipeline.get("ref")))
+    if not match or pipeline.get("source") != "merge_request_event":
+        return 0
+    request = gitlab.merge_request(int(match[1]))
+    newest = (request.get("head_pipeline") or {}).get("id")
+    return int(match[1]) if request.get("state") == "opened" and newest == pipeline["id"] else 0
 
 
 def github_drift() -> None:

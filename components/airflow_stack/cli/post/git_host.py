@@ -7,10 +7,12 @@ token is in GH_TOKEN, GitLab with its API and the token in GITLAB_TOKEN.
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from airflow_stack.errors import UserError
@@ -140,6 +142,34 @@ class GitLab(CodeHost):
         if own := self._open_issue(issue):
             self._ask("PUT", f"{self._project}/issues/{own['iid']}", state_event="close")
 
+    def pipeline(self, number: int) -> Json:
+        """A pipeline of the project."""
+        answer: Json = self._ask("GET", f"{self._project}/pipelines/{number}")
+        return answer
+
+    def merge_request(self, number: int) -> Json:
+        """A merge request, with its newest pipeline."""
+        answer: Json = self._ask("GET", f"{self._project}/merge_requests/{number}")
+        return answer
+
+    def jobs(self, pipeline: int) -> list[Json]:
+        """The first hundred jobs of a pipeline."""
+        answer: list[Json] = self._ask("GET", f"{self._project}/pipelines/{pipeline}/jobs?per_page=100")
+        return answer
+
+    def artifact(self, job: int, path: str, most: int) -> bytes | None:
+        """A file of a job's artifacts; None if there is none, or if it has more than `most` bytes."""
+        try:
+            with self._open("GET", f"{self._project}/jobs/{job}/artifacts/{path}", None) as answer:
+                content: bytes = answer.read(most + 1)
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return None
+            raise UserError(f"GET {path}: {error}") from error
+        except OSError as error:
+            raise UserError(f"GET {path}: {error}") from error
+        return content if len(content) <= most else None
+
     def _open_issue(self, issue: Issue) -> Json | None:
         path = f"{self._project}/issues?state=opened&labels={issue.label}&"
         return self._own(path, "description", issue.marker)
@@ -155,14 +185,16 @@ class GitLab(CodeHost):
         return None
 
     def _ask(self, method: str, path: str, **body: object) -> Any:  # noqa: ANN401  (JSON: a list or an object)
-        headers = {"PRIVATE-TOKEN": os.environ["GITLAB_TOKEN"], "Content-Type": "application/json"}
-        data = json.dumps(body).encode() if body else None
-        request = urllib.request.Request(f"{self._api}/{path}", data, headers, method=method)  # noqa: S310  (GitLab's own address)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            with self._open(method, path, json.dumps(body).encode() if body else None) as answer:
                 return json.load(answer)
         except OSError as error:
             raise UserError(f"{method} {path}: {error}") from error
+
+    def _open(self, method: str, path: str, data: bytes | None) -> Any:  # noqa: ANN401  (an open answer, untyped in urllib)
+        headers = {"PRIVATE-TOKEN": os.environ["GITLAB_TOKEN"], "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._api}/{path}", data, headers, method=method)  # noqa: S310  (GitLab's own address)
+        return urllib.request.urlopen(request, timeout=60)  # noqa: S310
 
 
 def _gh(*arguments: str, text: str | None = None) -> bytes:
