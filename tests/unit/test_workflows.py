@@ -14,7 +14,7 @@ from airflow_stack.cli.post.command import ACTIONS as POSTS
 from sandbox import pins
 from tests.support.cases import ROOT, STACKS
 from tests.support.fake_github import SHA
-from tests.support.workflows import ACTIONS, GITHUB, JOBS, WORKFLOWS, Script, scripts, steps
+from tests.support.workflows import ACTIONS, GITHUB, GITLAB, JOBS, WORKFLOWS, Script, read, scripts, steps
 
 _FILES = [*GITHUB.rglob("*.yml")]
 each_job = pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
@@ -61,6 +61,44 @@ def test_only_jobs_of_the_repositorys_own_branches_get_secrets() -> None:
     assert JOBS["preview/preview"]["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
 
 
+def test_no_job_with_code_of_a_branch_gets_a_secret_of_production() -> None:
+    for name, workflow in WORKFLOWS.items():
+        events = workflow["on"] if isinstance(workflow["on"], dict) else {workflow["on"]: None}
+        for job in workflow["jobs"].values() if "pull_request" in events else ():
+            if "secrets." in str(job):
+                assert job["strategy"]["matrix"]["stack"] == ["staging"], name
+                assert job["environment"]["name"] == "preview-${{ matrix.stack }}", name
+    jobs = {name: job for name, job in read(GITLAB).items() if isinstance(job, dict)}
+    of_branches = {name: job for name, job in jobs.items() if ".merge-request" in str(job.get("extends"))}
+    assert {"diff", "preview", "note"} == of_branches.keys()
+    assert of_branches["preview"]["parallel"]["matrix"] == [{"STACK": ["staging"]}]
+    assert "TOKEN" not in str(of_branches)
+
+
+def test_the_token_of_gitlab_reaches_only_jobs_of_the_default_branch() -> None:
+    jobs = {name: job for name, job in read(GITLAB).items() if isinstance(job, dict) and "GITLAB_TOKEN" in str(job)}
+    assert jobs.keys() == {"post-note", "drift-issue"}
+    conditions = {name: [rule["if"] for rule in job["rules"]] for name, job in jobs.items()}
+    of_default = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
+    triggered = [
+        rule["if"] for rule in read(GITLAB)["workflow"]["rules"] if '"pipeline"' in rule["if"] and "when" not in rule
+    ]
+    assert all(of_default in condition for condition in [*triggered, *conditions["drift-issue"]])
+    assert all('$CI_PIPELINE_SOURCE == "pipeline"' in condition for condition in conditions["post-note"])
+    assert read(GITLAB)["note"]["trigger"]["branch"] == "$CI_DEFAULT_BRANCH"
+
+
+def test_the_header_of_gitlab_names_the_variables_to_protect() -> None:
+    head = GITLAB.read_text().partition("\nworkflow:")[0]
+    assert "#   protected: GITLAB_TOKEN, and all variables of the environments preview/prod, staging and prod" in head
+
+
+def test_a_deployment_follows_a_preview_of_the_same_code() -> None:
+    assert JOBS["deploy/deploy"]["needs"] == "preview"
+    assert JOBS["deploy/preview"]["env"] == JOBS["deploy/deploy"]["env"]
+    assert JOBS["deploy/preview"]["environment"]["name"] == f"preview-{JOBS['deploy/deploy']['environment']}"
+
+
 def test_the_commenting_job_runs_code_of_the_main_branch() -> None:
     (comment,) = WORKFLOWS["preview-comment"]["jobs"].values()
     assert WORKFLOWS["preview-comment"]["on"]["workflow_run"]["workflows"] == [WORKFLOWS["preview"]["name"]]
@@ -94,8 +132,7 @@ def test_deployments_of_a_stack_run_one_at_a_time_and_are_not_cancelled() -> Non
 
 def test_every_deployed_stack_has_previews_and_drift_checks() -> None:
     deployed = [stack for stack in STACKS if stack in JOBS["deploy/deploy"]["environment"]]
-    for job in ("preview/preview", "drift/refresh"):
-        assert JOBS[job]["strategy"]["matrix"]["stack"] == deployed
+    assert JOBS["drift/refresh"]["strategy"]["matrix"]["stack"] == deployed
     for words in (words for _, words in _commands("airflow-stack") if words[0] == "diff"):
         assert [word for before, word in pairwise(words) if before == "--stack"] == deployed
 
