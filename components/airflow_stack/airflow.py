@@ -30,6 +30,7 @@ from airflow_stack.parts.namespace import AirflowNamespace
 from airflow_stack.parts.protection import TO_DESTROY, protection_marker
 from airflow_stack.parts.release import AirflowRelease
 from airflow_stack.parts.rollout import ReleaseRollout
+from airflow_stack.parts.task_access import TaskAccess
 
 
 class Airflow(pulumi.ComponentResource):
@@ -96,7 +97,7 @@ class Airflow(pulumi.ComponentResource):
         credentials = AirflowCredentials(name, part_arguments.credentials(settings, args, placed), after())
         connection = part_arguments.git_connection(settings, args, placed, credentials.salt)
         git = GitAccess(f"{name}-git", part_arguments.git_access(settings, connection), after())
-        bundle = database = logs = admin = None
+        bundle = database = logs = admin = access = None
         if dags.delivery is DagDelivery.GIT_BUNDLE:
             bundle = GitBundle(f"{name}-git-bundle", part_arguments.git_bundle(settings, connection, placed), after())
         if existing_connection is None:
@@ -118,7 +119,9 @@ class Airflow(pulumi.ComponentResource):
                 part_arguments.log_volume(settings.logs.volume, settings, placed),
                 after(deleted_with=namespace.resource),
             )
-        before = (*sources, migration, logs)
+        if settings.isolated:
+            access = TaskAccess(f"{name}-tasks", part_arguments.task_access(settings, values, placed), after())
+        before = (*sources, migration, logs, access)
         release = AirflowRelease(
             name, part_arguments.release(settings, values, namespace.name), after(*before, protect=protect)
         )

@@ -16,6 +16,7 @@ from .choices import (
     GitHost,
     Size,
     SslMode,
+    TaskIsolation,
     Tier,
 )
 
@@ -337,6 +338,32 @@ class SecretKeyArgs(TypedDict):
     """Key in it."""
 
 
+class PodOverrideArgs(TypedDict):
+    """Objects of Airflow's namespace that a DAG's `pod_override` may use, with the KubernetesExecutor. All others are refused."""
+
+    secrets: NotRequired[Sequence[str]]
+    """Names of Secrets, for volumes and environment variables."""
+    claims: NotRequired[Sequence[str]]
+    """Names of PersistentVolumeClaims."""
+    service_accounts: NotRequired[Sequence[str]]
+    """Names of service accounts, such as one with another cloud identity."""
+
+
+class SecurityArgs(TypedDict):
+    """Limits of DAG code (docs/guides/trust.md)."""
+
+    tasks: NotRequired[TaskIsolation]
+    """Separation of tasks from the credentials of Airflow. The LocalExecutor runs tasks in the scheduler's pod, where nothing separates them."""
+    pod_namespaces: NotRequired[Sequence[str]]
+    """Existing namespaces in which tasks may create pods, for the KubernetesPodOperator: each gets a Role. Not Airflow's own: a pod there can mount each Secret."""
+    pod_override: NotRequired[PodOverrideArgs]
+    """Exceptions for `pod_override`."""
+    cloud_metadata: NotRequired[bool]
+    """Access of DAG code to the cloud's metadata endpoint, such as 169.254.169.254. GKE's workload identity needs it."""
+    task_egress: NotRequired[Sequence[str]]
+    """Networks that tasks may reach, besides Airflow and DNS: CIDR such as `10.20.0.0/16`, the git host's among them. Left out: all, except the metadata endpoint."""
+
+
 class ExistingSecretsArgs(TypedDict):
     """Names of existing Secrets in Airflow's namespace, such as those of the External Secrets operator. Pulumi neither generates nor stores their content. Rotate it at its source, then restart the pods: no digest of it rolls them."""
 
@@ -354,6 +381,8 @@ class ExistingSecretsArgs(TypedDict):
     """Secret with the key `asyncConnection`, a URL `postgresql+asyncpg://...`. Left out: Airflow derives it from `connection`. asyncpg refuses `sslmode`, which it calls `ssl`."""
     broker_url: NotRequired[str]
     """Secret with the key `connection`, the URL of Celery's broker. Without `redisPassword` it is your own broker, and no Redis runs."""
+    result_backend: NotRequired[str]
+    """Secret with the key `connection`, the URL of the store of Celery's results. Left out: the program's Redis; with a broker of your own, the metadata database of trusted tasks."""
     redis_password: NotRequired[str]
     """Secret with the key `password`, of the Redis in Airflow's namespace. `brokerUrl` must contain the same: `redis://:<password>@airflow-redis:6379/0`."""
     git_ssh_key: NotRequired[str]
@@ -432,6 +461,8 @@ class AirflowArgs(TypedDict):
     """Environment variables of every Airflow container and task pod. Not for secrets: use `environmentFrom`."""
     environment_from: NotRequired[Mapping[str, SecretKeyArgs]]
     """Environment variables taken from existing Secrets."""
+    security: NotRequired[SecurityArgs]
+    """Limits of DAG code."""
     existing_secrets: NotRequired[ExistingSecretsArgs]
     """Existing Secrets, by their content."""
     rotation: NotRequired[RotationArgs]

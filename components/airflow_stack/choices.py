@@ -100,3 +100,12 @@ class SslMode(StrEnum):
     """Encrypted, with a server certificate of an authority in `caBundle`, or in `~/.postgresql/root.crt` of Airflow's image."""
     VERIFY_FULL = "verify-full"
     """As `verify-ca`, with a certificate for this host."""
+
+
+class TaskIsolation(StrEnum):
+    """Separation of tasks from the credentials of Airflow."""
+
+    ISOLATED = "isolated"
+    """Tasks have no Kubernetes token, no key of Airflow and no path to the metadata database. They use the Execution API."""
+    TRUSTED = "trusted"
+    """Tasks have what Airflow has: the chart's defaults. DAG authors are then administrators of the namespace."""

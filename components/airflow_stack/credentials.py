@@ -234,21 +234,26 @@ ADMIN_PASSWORD = Credential(
 )
 BROKER_URL = Credential(
     "broker_url", "The broker",
-    secret=f"{RELEASE}-broker-url", keys=("connection",), readers=_AIRFLOW, variables=("AIRFLOW__CELERY__BROKER_URL",),
+    secret=f"{RELEASE}-broker-url", keys=("connection",), readers=_AIRFLOW,
+    variables=("AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__CELERY__RESULT_BACKEND"),  # Redis is both
     chart_value="data.brokerUrlSecretName", inline=("data.brokerUrl",),
     dropped="the program creates it, with the broker", moved=Consequence("tasks queued in the old one are not taken over", dangerous=True),
+)
+RESULT_BACKEND = Credential(
+    "result_backend", "The store of Celery's results", secret=f"{RELEASE}-result-backend", keys=("connection",), readers=_AIRFLOW,
+    chart_value="data.resultBackendSecretName", inline=("data.resultBackendConnection",),
+    dropped="Celery keeps its results in the broker", moved=Consequence("the states of running tasks in the old one are no longer read"),
 )
 REDIS_PASSWORD = Credential(
     "redis_password", "The password of Redis", rotation="redis_password",
     secret=f"{RELEASE}-redis-password", keys=("password",), copies=(BROKER_URL.secret,), readers=("redis",),
-    chart_value="redis.passwordSecretName", inline=("redis.password",),
-    dropped="the program generates it, with the broker",
+    chart_value="redis.passwordSecretName", inline=("redis.password",), dropped="the program generates it, with the broker",
     rotated=Consequence("A new password of the broker: it restarts, and its queued tasks may be queued again."),
     moved=Consequence("the broker's URL must hold the same"),
 )
 CREDENTIALS = (
     GIT_SSH_KEY, GIT_TOKEN, GITHUB_APP_PRIVATE_KEY, GIT_HOST_TOKEN, GIT_CONNECTIONS, DATABASE_PASSWORD, METADATA_CONNECTION,
-    ASYNC_METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET, ADMIN_PASSWORD, BROKER_URL, REDIS_PASSWORD,
+    ASYNC_METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET, ADMIN_PASSWORD, BROKER_URL, REDIS_PASSWORD, RESULT_BACKEND,
 )
 """The credentials of a stack."""
 SECRETS = {credential.setting: credential for credential in CREDENTIALS if credential.given}
@@ -262,15 +267,10 @@ def needed_by(authentication: GitAuthentication | None) -> list[Credential]:
 
 # Secrets of the chart that no stack has.
 WEBSERVER_SECRET_KEY = ChartSecret(
-    "webserver_secret_key", inline=("webserverSecretKey",),
-    dropped="was for Airflow 2; sessions of the UI are signed with the API secret",
-)
-RESULT_BACKEND = ChartSecret(
-    "result_backend", inline=("data.resultBackendConnection",), dropped="results of Celery are kept in the metadata database",
+    "webserver_secret_key", inline=("webserverSecretKey",), dropped="was for Airflow 2; sessions of the UI are signed with the API secret",
 )
 POSTGRESQL = ChartSecret(
-    "postgresql", secret=f"{RELEASE}-postgresql",
-    chart_value="postgresql.auth.existingSecret", inline=("postgresql.auth.password", "postgresql.auth.postgresPassword"),
+    "postgresql", secret=f"{RELEASE}-postgresql", chart_value="postgresql.auth.existingSecret", inline=("postgresql.auth.password", "postgresql.auth.postgresPassword"),
 )
 FLOWER = ChartSecret(
     "flower", secret=f"{RELEASE}-flower", chart_value="flower.secretName", inline=("flower.password",),
@@ -282,7 +282,7 @@ KERBEROS_KEYTAB = ChartSecret(
 )
 PGBOUNCER_KEY = ChartSecret("pgbouncer_key", secret=f"{RELEASE}-pgbouncer-certificates", inline=("pgbouncer.ssl.key",))
 CHART_SECRETS: tuple[ChartSecret, ...] = (
-    *CREDENTIALS, WEBSERVER_SECRET_KEY, RESULT_BACKEND, POSTGRESQL, FLOWER, KERBEROS_KEYTAB, PGBOUNCER_KEY,
+    *CREDENTIALS, WEBSERVER_SECRET_KEY, POSTGRESQL, FLOWER, KERBEROS_KEYTAB, PGBOUNCER_KEY,
     ChartSecret(
         "registry", secret=f"{RELEASE}-registry", chart_value="registry.secretName", inline=("registry.connection",), part="pass",
         dropped="name a pull Secret of the namespace in airflow:images.pullSecrets",

@@ -10,6 +10,7 @@ import pulumi
 
 from airflow_stack.arguments import AirflowArgs, DatabaseArgs, ExistingSecretsArgs, RotationArgs, SecretKeyArgs
 from airflow_stack.chart.delivery import bundles, known_hosts
+from airflow_stack.chart.isolation import service_account, task_runners
 from airflow_stack.chart.local_chart import chart_version
 from airflow_stack.chart.placement import own_pods
 from airflow_stack.chart.values import chart_values, environment
@@ -26,6 +27,7 @@ from airflow_stack.parts.log_volume import TaskLogVolumeArgs
 from airflow_stack.parts.namespace import AirflowNamespaceArgs
 from airflow_stack.parts.release import AirflowReleaseArgs
 from airflow_stack.parts.rollout import ReleaseRolloutArgs
+from airflow_stack.parts.task_access import TaskAccessArgs
 from airflow_stack.settings.models import LogVolume, Settings
 
 
@@ -122,7 +124,25 @@ def database(
         "image": settings.images.reference(settings.images.postgres),
         "pull_secrets": list(settings.images.pull_secrets),
         "protect": settings.protect,
+        "for_tasks": not settings.isolated,
     }
+
+
+def task_access(settings: Settings, values: Mapping[str, Any], placed: PlacedArgs) -> TaskAccessArgs:
+    """Arguments of `TaskAccess`."""
+    security, runners = settings.security, task_runners(settings.executor)
+    args: TaskAccessArgs = {
+        "namespace": placed["namespace"],
+        "labels": placed.get("labels", {}),
+        "task_accounts": [service_account(values, each) for each in (runners, "triggerer")],
+        "pod_namespaces": security.pod_namespaces,
+        "components": [runners, "dag-processor", "triggerer"],
+        "networks": security.task_egress,
+        "cloud_metadata": security.cloud_metadata,
+    }
+    if settings.executor is Executor.KUBERNETES:
+        args["scheduler"] = service_account(values, "scheduler")
+    return args
 
 
 def job(settings: Settings, values: Mapping[str, Any], placed: PodArgs) -> AirflowJobArgs:

@@ -71,6 +71,15 @@ MORE: dict[str, Manifest] = {
             "workers": {"celery": {"persistence": {"enabled": True}}},
         }
     },
+    "trusted": {"security": {"tasks": "trusted"}, "values": {"scheduler": {"waitForMigrations": {"enabled": True}}}},
+    "pods": {
+        "security": {"podNamespaces": ["jobs"]},
+        "values": {
+            "airflowLocalSettings": "LIMIT = 1",
+            "scheduler": {"env": [{"name": "MODE", "value": "on"}]},
+            "workers": {"kubernetes": {"env": [{"name": "MODE", "value": "off"}]}},
+        },
+    },
     "path": {
         "values": {"config": {"api": {"base_url": "https://example.com/airflow"}}, "nodeSelector": {"disk": "ssd"}}
     },
@@ -122,11 +131,19 @@ def secrets_read(manifests: list[Manifest]) -> object:
 
 def service_accounts(manifests: list[Manifest]) -> object:
     accounts = {
-        m["metadata"]["name"]: m["metadata"].get("annotations") or {}
+        m["metadata"]["name"]: (m["metadata"].get("annotations") or {}, m.get("automountServiceAccountToken", True))
         for m in manifests
         if m["kind"] == "ServiceAccount"
     }
-    return accounts, {pod: template["spec"]["serviceAccountName"] for pod, template in pods(manifests)}
+    return accounts, {
+        pod: [template["spec"].get(key) for key in ("serviceAccountName", "automountServiceAccountToken")]
+        for pod, template in pods(manifests)
+    }
+
+
+def local_settings(manifests: list[Manifest]) -> object:
+    (config,) = (m["data"] for m in manifests if m["metadata"]["name"] == "airflow-config")
+    return config["airflow_local_settings.py"].strip()
 
 
 def selectors(manifests: list[Manifest]) -> object:
@@ -241,7 +258,7 @@ def airflow_options(manifests: list[Manifest]) -> dict[tuple[str, str], str]:
 
 
 FACTS: list[Facts] = [
-    objects, secrets_read, service_accounts, selectors, environment, mounts, probes, commands, container_facts, pod_facts, access, ingress,
+    objects, secrets_read, service_accounts, selectors, environment, mounts, probes, commands, container_facts, pod_facts, access, ingress, local_settings,
 ]  # fmt: skip
 
 

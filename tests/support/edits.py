@@ -124,25 +124,26 @@ EDITS: dict[str, Edit] = {
     "KubernetesExecutor to CeleryExecutor": Edit(DEV, {"executor": "CeleryExecutor"}, [
         "! Tasks move from the `KubernetesExecutor` to the `CeleryExecutor`: running task pods are no longer watched. Queued and running tasks start again from the beginning. Pause the DAGs and let runs finish first.",
         "A volume of `1Gi` is created for `StatefulSet/airflow-redis/redis-db`.",
-        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor`, `core.hostname_callable` and 1 more).",
+        "`api-server`, `dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL` and `AIRFLOW__CELERY__RESULT_BACKEND`) and ConfigMap `airflow-config` changes (`airflow_local_settings.py`, `celery.worker_concurrency`, `core.executor` and 2 more).",
+        "`scheduler` restarts: the environment changes (`AIRFLOW__CELERY__BROKER_URL` and `AIRFLOW__CELERY__RESULT_BACKEND`), the pod changes (`spec.automountServiceAccountToken`) and ConfigMap `airflow-config` changes (`airflow_local_settings.py`, `celery.worker_concurrency`, `core.executor` and 2 more).",
         "New: `Deployment/airflow-worker` and `StatefulSet/airflow-redis`.",
     ], [
         "! Tasks move from the `KubernetesExecutor` to the `CeleryExecutor`: running task pods are no longer watched. Queued and running tasks start again from the beginning. Pause the DAGs and let runs finish first.",
         "A volume of `1Gi` is created for `StatefulSet/airflow-redis/redis-db`.",
-        "`api-server`, `dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor`, `core.hostname_callable` and 1 more).",
-        "`scheduler` restarts: the environment changes (`AIRFLOW__CELERY__BROKER_URL`), the volumes change and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor`, `core.hostname_callable` and 1 more).",
+        "`api-server`, `dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL` and `AIRFLOW__CELERY__RESULT_BACKEND`) and ConfigMap `airflow-config` changes (`airflow_local_settings.py`, `celery.worker_concurrency`, `core.executor` and 2 more).",
+        "`scheduler` restarts: the environment changes (`AIRFLOW__CELERY__BROKER_URL` and `AIRFLOW__CELERY__RESULT_BACKEND`), the volumes change, the pod changes (`spec.automountServiceAccountToken`) and ConfigMap `airflow-config` changes (`airflow_local_settings.py`, `celery.worker_concurrency`, `core.executor` and 2 more).",
         "New: `Deployment/airflow-worker` and `StatefulSet/airflow-redis`.",
     ]),
     "LocalExecutor to KubernetesExecutor": Edit(LOCAL, {"executor": "KubernetesExecutor"}, [
         "! Tasks move from the `LocalExecutor` to the `KubernetesExecutor`: running tasks end with the scheduler's pod. Queued and running tasks start again from the beginning. Pause the DAGs and let runs finish first.",
-        "`api-server`, `dag-processor` and `triggerer` restart: ConfigMap `airflow-config` changes (`core.executor`, `core.hostname_callable`, `core.parallelism` and 1 more).",
-        "`scheduler` restarts: containers are added or removed, the resources change, the volumes change, the ports change and ConfigMap `airflow-config` changes (`core.executor`, `core.hostname_callable`, `core.parallelism` and 1 more).",
+        "`api-server`, `dag-processor` and `triggerer` restart: ConfigMap `airflow-config` changes (`airflow_local_settings.py`, `core.executor`, `core.hostname_callable` and 2 more).",
+        "`scheduler` restarts: the environment changes (`AIRFLOW__API__SECRET_KEY`), containers are added or removed, the resources change, the volumes change, the ports change and ConfigMap `airflow-config` changes (`airflow_local_settings.py`, `core.executor`, `core.hostname_callable` and 2 more).",
     ]),
     "CeleryExecutor to LocalExecutor": Edit(CELERY, {"executor": "LocalExecutor"}, [
         "! Tasks move from the `CeleryExecutor` to the `LocalExecutor`: workers and broker are deleted, and running tasks have the workers' grace period to finish. Queued and running tasks start again from the beginning. Pause the DAGs and let runs finish first.",
         "! `StatefulSet/airflow-redis/redis-db` is deleted; its volume of `1Gi` stays, unused, until its claim is deleted by hand.",
-        "`api-server`, `dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor` and `core.parallelism`).",
-        "`scheduler` restarts: the environment changes (`AIRFLOW__CELERY__BROKER_URL`), containers are added or removed, the resources change, the volumes change, the ports change and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor` and `core.parallelism`).",
+        "`api-server`, `dag-processor` and `triggerer` restart: the environment changes (`AIRFLOW__CELERY__BROKER_URL` and `AIRFLOW__CELERY__RESULT_BACKEND`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor` and `core.parallelism`).",
+        "`scheduler` restarts: the environment changes (`AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL` and `AIRFLOW__CELERY__RESULT_BACKEND`), containers are added or removed, the resources change, the volumes change, the ports change, the pod changes (`spec.automountServiceAccountToken`) and ConfigMap `airflow-config` changes (`celery.worker_concurrency`, `core.executor` and `core.parallelism`).",
         "Removed: `Deployment/airflow-worker` and `StatefulSet/airflow-redis`.",
     ]),
     "size": Edit(PROD, {"size": "large"}, [
@@ -201,12 +202,11 @@ EDITS: dict[str, Edit] = {
     ]),
     "Fernet key of another Secret": Edit(PROD, {"existingSecrets": {"fernetKey": "vault"}}, [
         "! The Fernet key comes from the Secret `vault` instead of the stack: stored values become unreadable, unless it is the same key.",
-        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW__CORE__FERNET_KEY`) and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`AIRFLOW__CORE__FERNET_KEY`).",
         "The user Job runs again: it creates the admin user, or sets its password.",
         "The database migration runs again; the pods wait for it.",
-        "Running task pods continue unchanged; new ones use the new pod template.",
     ]),
-    "every secret of others": Edit(CELERY, {"existingSecrets": {"apiSecretKey": "v1", "jwtSecret": "v2", "adminPassword": "v3", "brokerUrl": "v4", "gitSshKey": "v5", "metadataConnection": "v6"}}, [
+    "every secret of others": Edit(CELERY, {"existingSecrets": {"apiSecretKey": "v1", "jwtSecret": "v2", "adminPassword": "v3", "brokerUrl": "v4", "resultBackend": "v7", "gitSshKey": "v5", "metadataConnection": "v6"}}, [
         "! The JWT secret comes from the Secret `v2` instead of the stack: unless it is the same, the tokens of running tasks, of API clients and of the UI become invalid.",
         "! The broker comes from the Secret `v4` instead of the stack: tasks queued in the old one are not taken over.",
         "! The metadata database moves from `inCluster` to `Secret v6`: history, connections, variables and users are not copied. Copy the database first, while Airflow is stopped.",
@@ -215,8 +215,12 @@ EDITS: dict[str, Edit] = {
         "The key for the DAG repository comes from the Secret `v5` instead of the stack: it must be in the repository by now.",
         "The API secret comes from the Secret `v1` instead of the stack: unless it is the same, sessions of the UI end.",
         "The password of the admin user comes from the Secret `v3` instead of the stack: the next number in `rotation.adminPassword` applies it.",
-        "`api-server` and `scheduler` restart: the environment changes (`AIRFLOW_CONN_AIRFLOW_DB`, `AIRFLOW__API_AUTH__JWT_SECRET`, `AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL` and 2 more).",
-        "`dag-processor`, `triggerer` and `worker` restart: the environment changes (`AIRFLOW_CONN_AIRFLOW_DB`, `AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL`, `AIRFLOW__DATABASE__SQL_ALCHEMY_CONN` and 1 more) and the volumes change.",
+        "The store of Celery's results comes from the Secret `v7` instead of the stack: the states of running tasks in the old one are no longer read.",
+        "`api-server` restarts: the environment changes (`AIRFLOW__API_AUTH__JWT_SECRET`, `AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL`, `AIRFLOW__CELERY__RESULT_BACKEND` and 2 more).",
+        "`dag-processor` restarts: the environment changes (`AIRFLOW__CELERY__BROKER_URL`, `AIRFLOW__CELERY__RESULT_BACKEND`, `AIRFLOW__DATABASE__SQL_ALCHEMY_CONN` and `AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC`) and the volumes change.",
+        "`scheduler` restarts: the environment changes (`AIRFLOW__API_AUTH__JWT_SECRET`, `AIRFLOW__CELERY__BROKER_URL`, `AIRFLOW__CELERY__RESULT_BACKEND`, `AIRFLOW__DATABASE__SQL_ALCHEMY_CONN` and 1 more).",
+        "`triggerer` restarts: the environment changes (`AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL`, `AIRFLOW__CELERY__RESULT_BACKEND`, `AIRFLOW__DATABASE__SQL_ALCHEMY_CONN` and 1 more) and the volumes change.",
+        "`worker` restarts: the environment changes (`AIRFLOW__API__SECRET_KEY`, `AIRFLOW__CELERY__BROKER_URL` and `AIRFLOW__CELERY__RESULT_BACKEND`) and the volumes change.",
         "Removed: `StatefulSet/airflow-database` and `StatefulSet/airflow-redis`.",
         "The user Job runs again: it creates the admin user, or sets its password.",
         "The database migration runs again; the pods wait for it.",
@@ -242,7 +246,7 @@ EDITS: dict[str, Edit] = {
     ]),
     "API secret": Edit(PROD, {"rotation": {"apiSecret": 2}}, [
         "A new API secret: sessions of the UI end, and every user logs in again.",
-        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-api-secret-key` changes.",
+        "`api-server` and `triggerer` restart: Secret `airflow-api-secret-key` changes.",
     ]),
     "JWT secret": Edit(PROD, {"rotation": {"jwt": 2}}, [
         "! A new JWT secret: the tokens of running tasks, of API clients and of the UI become invalid, so running tasks fail.",
@@ -268,7 +272,7 @@ EDITS: dict[str, Edit] = {
     ]),
     "back to an older key": Edit(_merged(PROD, {"rotation": {"apiSecret": 2}}), {"rotation": {"apiSecret": 1}}, [
         "! `rotation.apiSecret` goes back from 2 to 1: the newer generation is deleted, and everything that needs it fails.",
-        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-api-secret-key` changes.",
+        "`api-server` and `triggerer` restart: Secret `airflow-api-secret-key` changes.",
     ]),
     "ingress host": Edit(PROD, {"ingress": {"host": "flows.example.com"}}, [
         "The UI moves from `airflow.example.com` to `flows.example.com`: adapt DNS, certificate and redirect URLs of single sign-on. Old links break.",

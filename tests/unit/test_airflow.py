@@ -63,7 +63,7 @@ def test_every_resource_is_a_descendant_of_the_component(name: str) -> None:
 def test_every_component_registers_its_outputs(name: str) -> None:
     seen = deployed(**MANY[name])
     components = {urn for urn, r in seen.resources.items() if r.type.startswith("airflow:")}
-    assert len(components) == 8 + 1
+    assert len(components) == 9 + 1
     assert components <= seen.outputs.keys()
 
 
@@ -256,9 +256,7 @@ def test_the_values_contain_names_of_the_programs_secrets_and_no_secret(executor
 
 def test_every_digest_belongs_to_a_secret_and_does_not_reveal_it() -> None:
     annotations = deployed().only(RELEASE).inputs["values"]["scheduler"]["podAnnotations"]
-    assert annotations.keys() == {
-        f"checksum/airflow-{name}" for name in ("fernet-key", "api-secret-key", "jwt-secret", "metadata")
-    }
+    assert annotations.keys() == {f"checksum/airflow-{name}" for name in ("fernet-key", "jwt-secret", "metadata")}
     assert all(len(digest) == 16 and int(digest, 16) for digest in annotations.values())
 
 

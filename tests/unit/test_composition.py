@@ -47,7 +47,8 @@ def test_an_existing_namespace_gets_only_airflows_own_objects() -> None:
 
 def test_airflow_reaches_its_database_in_a_namespace_that_denies_by_default() -> None:
     assert [policy.name for policy in deployed(create_namespace=False).of_type(POLICY)] == [
-        "airflow-database-allow-airflow"
+        "airflow-database-allow-airflow",
+        "airflow-tasks-dag-code-egress",
     ]
 
 
@@ -92,8 +93,9 @@ EXISTING: dict[str, tuple[Config, set[str]]] = {
             "airflow-database-service", "airflow-database-allow-airflow",
         }),
     "broker_url": (
-        {"executor": "CeleryExecutor"},
+        {"executor": "CeleryExecutor", "security": {"tasks": "trusted"}},
         {"airflow-broker-url", "airflow-redis-password", "airflow-redis-password-1"}),
+    "result_backend": ({"executor": "CeleryExecutor"}, set()),
     "git_ssh_key": ({}, {"airflow-git-secret", "airflow-git-ssh-key-1"}),
     "git_token": ({"dags": HTTPS}, set()),
     "github_app_private_key": ({"dags": in_python(AUTHENTICATIONS["github-app"])}, {"airflow-git-secret"}),
@@ -136,19 +138,19 @@ def test_with_every_secret_existing_only_the_salt_is_generated() -> None:
 def test_an_existing_connection_needs_no_asyncpg_url_and_uses_one_if_present() -> None:
     def read(**existing: str) -> Any:
         values = deployed(existing_secrets={"metadata_connection": "theirs", **existing}).only(RELEASE).inputs["values"]
-        return [variable for variable in values.get("secret", []) if variable["envName"].endswith("_ASYNC")]
+        return [variable for variable in values["scheduler"]["env"] if variable["name"].endswith("_ASYNC")]
 
     assert read() == []
     (variable,) = read(async_metadata_connection="theirs-too")
-    assert (variable["secretName"], variable["secretKey"]) == ("theirs-too", "asyncConnection")
+    assert variable["valueFrom"]["secretKeyRef"] == {"name": "theirs-too", "key": "asyncConnection"}
 
 
 def test_an_existing_broker_replaces_the_programs_redis() -> None:
-    values = (
-        deployed(executor="CeleryExecutor", existing_secrets={"broker_url": "theirs"}).only(RELEASE).inputs["values"]
-    )
+    existing = {"broker_url": "theirs", "result_backend": "results"}
+    values = deployed(executor="CeleryExecutor", existing_secrets=existing).only(RELEASE).inputs["values"]
     assert values["redis"]["enabled"] is False
     assert values["data"]["brokerUrlSecretName"] == "theirs"
+    assert values["data"]["resultBackendSecretName"] == "results"
 
 
 def test_a_git_bundle_mounts_an_existing_key() -> None:

@@ -21,6 +21,14 @@ def _always(_: Settings) -> bool:
     return True
 
 
+def _isolated(settings: Settings) -> bool:
+    return settings.isolated
+
+
+def _trusted(settings: Settings) -> bool:
+    return not settings.isolated
+
+
 def _git_sync(settings: Settings) -> bool:
     return settings.dags.delivery is DagDelivery.GIT_SYNC
 
@@ -57,6 +65,11 @@ class Managed:
         return f"use the setting {self.use}" if self.use.startswith("airflow:") else self.use
 
 
+KEPT_FROM_TASKS = (
+    "AIRFLOW__CORE__FERNET_KEY AIRFLOW__DATABASE__SQL_ALCHEMY_CONN AIRFLOW_CONN_AIRFLOW_DB AIRFLOW__API__SECRET_KEY"
+).split()
+"""Variables that the chart sets in every container, task pods included (`_helpers.yaml`, standard_airflow_environment)."""
+_TASKS = "airflow:security.tasks"
 _JOBS_TOO = "would change the release, but not the program's Jobs"
 _DATABASE = "airflow:database"
 _FULL_NAME = "airflow:namespace"
@@ -88,8 +101,12 @@ def _rows() -> Iterator[Managed]:
     yield Managed("migrateDatabaseJob.enabled", "airflow:images", harmless=False)
     for each in CREDENTIALS:
         for variable in each.variables:
-            use = f"airflow:existingSecrets.{each.setting}" if each.existing else "leave it on"
-            yield Managed(f"enableBuiltInSecretEnvVars.{variable}", use, _WITHOUT_VARIABLE, harmless=True)
+            use, path = f"airflow:existingSecrets.{each.setting}" if each.existing else "leave it on", f"enableBuiltInSecretEnvVars.{variable}"
+            kept_from_tasks = variable in KEPT_FROM_TASKS
+            yield Managed(path, use, _WITHOUT_VARIABLE, harmless=True, when=_trusted if kept_from_tasks else _always)
+            if kept_from_tasks:
+                yield Managed(path, _TASKS, "would put it into every container that runs tasks", harmless=False, when=_isolated)
+    yield from _isolation()
     yield Managed("networkPolicies.enabled", "keep the policies: `apiServer.networkPolicy.ingress.from` admits more clients",
                   "would remove the policies that admit connections, and the namespace's own policy still denies all others", harmless=True)
     yield Managed("postgresql.enabled", _DATABASE, "would run a second database, which Airflow does not use", harmless=False,
@@ -111,6 +128,51 @@ def _rows() -> Iterator[Managed]:
                       when=_placed(to_snake(field)))
     yield from _dags()
     # fmt: on
+
+
+def _isolation() -> Iterator[Managed]:
+    yield Managed(
+        "allowPodLaunching",
+        _TASKS,
+        "would let tasks create pods, and so read every Secret",
+        harmless=False,
+        when=_isolated,
+    )
+    yield Managed(
+        "allowJobLaunching",
+        _TASKS,
+        "would let tasks create Jobs, and so read every Secret",
+        harmless=False,
+        when=_isolated,
+    )
+    for key in (
+        "apiServer",
+        "scheduler",
+        "dagProcessor",
+        "triggerer",
+        "workers",
+        "workers.celery",
+        "workers.kubernetes",
+        "statsd",
+        "redis",
+    ):
+        path = f"{key}.serviceAccount.automountServiceAccountToken"
+        yield Managed(
+            path,
+            "airflow:security.podNamespaces",
+            "decides who calls the Kubernetes API, which the program limits",
+            when=_isolated,
+        )
+    for key in ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers", "workers.celery"):
+        yield Managed(
+            f"{key}.waitForMigrations.enabled",
+            "leave it off: the program migrates the database before the pods start",
+            "would wait without an address of the database, which the chart cannot give it alone",
+            harmless=False,
+            when=_isolated,
+        )
+    for path in ("workers.args", "workers.celery.args"):
+        yield Managed(path, "leave it out", "would start a second server of task logs", when=_isolated)
 
 
 def _dags() -> Iterator[Managed]:
@@ -140,8 +202,11 @@ WEAKER: Mapping[str, tuple[str, ...]] = {
     "dags.gitSync.uid": ("dags.gitSync.securityContexts.container.runAsUser",),
     **{f"{each}.securityContext": (f"{each}.securityContexts.pod",) for each in ("statsd", "redis")},
     **{f"{each}.uid": (f"{each}.securityContexts.pod.runAsUser",) for each in ("statsd", "redis")},
-    "workers.resources": ("workers.celery.resources", "workers.kubernetes.resources"),
-    "workers.priorityClassName": ("workers.celery.priorityClassName", "workers.kubernetes.priorityClassName"),
+    **{
+        f"workers.{key}": (f"workers.celery.{key}", f"workers.kubernetes.{key}")
+        for key in ("resources", "env", "priorityClassName")
+    },
+    "workers.extraContainers": ("workers.celery.extraContainers",),
     **{
         f"workers.{key}": (f"workers.celery.{key}",)
         for key in (

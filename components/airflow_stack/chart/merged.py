@@ -68,7 +68,8 @@ def _with_lists(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Values:
         if isinstance(own, Mapping) and isinstance(value, Mapping):
             merged[key] = _with_lists(own, value)
         elif isinstance(value, list) and isinstance(own, list) and all(isinstance(each, Mapping) for each in own):
-            merged[key] = [*_kept(own, value), *value] if key == "env" else [*own, *value]
+            # Theirs first: messages about a variable count in the stack's own list.
+            merged[key] = [*value, *_kept(own, value)] if key == "env" else [*own, *value]
         else:
             merged[key] = value
     return merged

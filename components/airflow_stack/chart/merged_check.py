@@ -97,7 +97,7 @@ def _variables_twice(settings: Settings, merged: Mapping[str, Any]) -> Iterator[
     everywhere = {**settings.environment, **ca_variables(settings), **settings.environment_from}
     for component in COMPONENTS:
         path = f"{component}.env"
-        for index, each in enumerate(_list(merged, path)):
+        for index, each in enumerate(_list(settings.values, path)):
             name = each.get("name")
             where = f"values.{path}[{index}].name"
             if name in MANAGED_ENVIRONMENT:

@@ -52,6 +52,7 @@ def _sidecar(cpu: str, memory: str) -> Resources:
 
 GIT_SYNC = _sidecar("20m", "256Mi")
 LOG_GROOMER = _sidecar("10m", "64Mi")
+SERVE_LOGS = _sidecar("20m", "384Mi")
 STATSD = _sidecar("20m", "128Mi")
 REDIS = _sidecar("50m", "256Mi")
 POSTGRES = _sidecar("100m", "512Mi")

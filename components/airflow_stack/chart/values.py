@@ -13,7 +13,7 @@ from airflow_stack import credentials, names
 from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.settings.models import Settings
 
-from . import delivery, placement, pod_security, sizes
+from . import delivery, isolation, placement, pod_security, sizes
 from .merged import at, merge, with_own, without_empty
 
 Values = dict[str, Any]
@@ -44,7 +44,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
                 "config": _config(settings),
                 "env": [{"name": key, "value": value} for key, value in sorted(environment(settings).items())],
                 "secret": [
-                    *(_from_secret(*variable) for variable in _async_connection(existing)),
+                    *(_from_secret(*variable) for variable in _async_connection(settings, existing)),
                     *(_from_secret(k, ref.secret, ref.key) for k, ref in sorted(settings.environment_from.items())),
                     *(_from_secret(*variable) for variable in delivery.connection_variables(settings.dags)),
                 ],
@@ -52,6 +52,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             delivery.delivery_values(settings),
             _images(settings),
             _security(),
+            isolation.isolation_values(settings),
             _workloads(settings),
             _service_accounts(settings),
             _network(settings),
@@ -62,7 +63,11 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             *_digests(settings, digests or {}),
         )
     )
-    return with_own(with_own(base, without_empty(placement.volume_values(settings))), settings.values)
+    base = with_own(base, without_empty(placement.volume_values(settings)))
+    merged = with_own(base, settings.values)
+    if "airflowLocalSettings" in base and isinstance(theirs := settings.values.get("airflowLocalSettings"), str):
+        merged["airflowLocalSettings"] = isolation.task_pod_hook(settings, theirs)
+    return merged
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -72,19 +77,27 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _named(settings: Settings) -> Iterator[credentials.Credential]:
     """Credentials with a Secret that the chart values name."""
-    yield from (credentials.METADATA_CONNECTION, credentials.FERNET_KEY, credentials.API_SECRET_KEY)
-    yield credentials.JWT_SECRET
+    named = (
+        credentials.METADATA_CONNECTION,
+        credentials.FERNET_KEY,
+        credentials.API_SECRET_KEY,
+        credentials.JWT_SECRET,
+    )
+    yield from named
     yield credentials.BROKER_URL  # without the name of its Secret, the chart creates a useless Secret with every executor
     if _runs_redis(settings):
         yield credentials.REDIS_PASSWORD
+    if settings.existing_secrets.result_backend:
+        yield credentials.RESULT_BACKEND
     git = delivery.git_credential(settings.dags)
     if git and git.chart_value and settings.dags.delivery is DagDelivery.GIT_SYNC:
         yield git
 
 
-def _async_connection(existing: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def _async_connection(settings: Settings, existing: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """The variable in every container; with isolated tasks it is in those of `isolation.variables`."""
     connection = credentials.ASYNC_METADATA_CONNECTION
-    if credentials.METADATA_CONNECTION.name in existing and connection.name not in existing:
+    if settings.isolated or not isolation.has_async_connection(existing):
         return []
     return [(connection.variables[0], connection.secret_in(existing), connection.key)]
 
@@ -124,9 +137,8 @@ def base_url(settings: Settings) -> str:
 def _images(settings: Settings) -> Values:
     images = settings.images
     values: Values = {
-        # The chart has no digest for task pods. A tag with a digest appended works for every pod.
         "defaultAirflowRepository": images.repository(images.airflow),
-        "defaultAirflowTag": images.airflow.tag + (f"@{images.airflow.digest}" if images.airflow.digest else ""),
+        "defaultAirflowTag": images.airflow.tag_and_digest,
         "images": {
             key: {"repository": images.repository(image), "tag": image.tag}
             for key, image in (("gitSync", images.git_sync), ("statsd", images.statsd), ("redis", images.redis))
@@ -185,7 +197,7 @@ def _proxied(settings: Settings) -> Values:
         return {}
     return {
         "args": ["bash", "-c", "exec airflow api-server --proxy-headers"],
-        "env": [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}],
+        "env": [*isolation.variables(settings, "apiServer"), {"name": "FORWARDED_ALLOW_IPS", "value": "*"}],
     }
 
 
@@ -251,7 +263,7 @@ def _digests(settings: Settings, digests: Mapping[str, pulumi.Input[str]]) -> It
     Task pods have none: they start with the current Secrets, and a changed pod template would restart every component.
     """
     dags, celery = settings.dags, settings.executor is Executor.CELERY
-    readers = {each.secret: each.readers for each in credentials.CREDENTIALS}
+    readers = {each.secret: each.readers for each in credentials.CREDENTIALS} | isolation.readers(settings)
     if git := delivery.git_credential(dags):
         readers[git.secret] = delivery.with_git_sync(dags, settings.executor)
     # Every Airflow container reads the Secrets of git bundles. Only git-sync's containers read its Secrets.

@@ -14,7 +14,7 @@ from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED, airflow_in, order
 
-from . import dag_rules, volume_rules
+from . import dag_rules, security_rules, volume_rules
 from .installed_packages import missing_deploy_key_package
 
 Rule = Callable[[Settings], Iterator[Problem]]
@@ -171,7 +171,7 @@ def _read(settings: Settings) -> list[credentials.Credential]:
     if settings.admin.create:
         read.append(credentials.ADMIN_PASSWORD)
     if settings.executor is Executor.CELERY:
-        read += [credentials.BROKER_URL, credentials.REDIS_PASSWORD]
+        read += [credentials.BROKER_URL, credentials.REDIS_PASSWORD, credentials.RESULT_BACKEND]
     if dags.delivery is DagDelivery.GIT_SYNC or dags.authentication is not GitAuthentication.TOKEN:
         read += credentials.needed_by(dags.authentication)
     return read
@@ -184,6 +184,7 @@ WITHIN: dict[str, tuple[Rule, ...]] = {
     "volumes": (volume_rules.one_source, volume_rules.free_mount_path),
     "logs": (one_log_storage,),
     "rotation": (keeps_a_deploy_key,),
+    "security": (security_rules.limits_of_isolated_tasks, security_rules.link_local_networks),
 }
 """Rules within one setting, in order. The first that fails ends the check of that setting."""
 BETWEEN: dict[Rule, frozenset[str]] = {
@@ -199,5 +200,9 @@ BETWEEN: dict[Rule, frozenset[str]] = {
     broker_url_with_password: frozenset({"existing_secrets"}),
     existing_secrets_are_read: frozenset({"existing_secrets", "admin", "executor", "dags"}),
     existing_secrets_are_not_rotated: frozenset({"existing_secrets", "rotation"}),
+    security_rules.tasks_of_their_own: frozenset({"security", "executor"}),
+    security_rules.other_namespaces_for_pods: frozenset({"security", "namespace"}),
+    security_rules.metadata_for_identities: frozenset({"security", "service_account_annotations"}),
+    security_rules.results_without_the_database: frozenset({"security", "existing_secrets", "executor"}),
 }
 """Rules between settings, and those that each reads: it runs where they are right by themselves."""

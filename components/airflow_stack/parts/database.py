@@ -37,6 +37,8 @@ class AirflowDatabaseArgs(PodArgs):
     """Pull Secrets of that image."""
     protect: NotRequired[bool]
     """Protects a database in the cluster from deletion."""
+    for_tasks: NotRequired[bool]
+    """Whether pods that run tasks may connect to a database in the cluster; false by default."""
 
 
 class AirflowDatabase(pulumi.ComponentResource):
@@ -52,9 +54,11 @@ class AirflowDatabase(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         protected = pulumi.ResourceOptions(parent=self, protect=True if args.get("protect") else None)
         external: ExternalDatabaseArgs = args["database"].get("external") or {"host": f"{RELEASE}-database"}
+        for_tasks = args.get("for_tasks", False)
         if (cloud_native_pg := args["database"].get("cloud_native_pg")) is not None:
             _cloud_native_pg(name, args, cloud_native_pg, protected)
-            allow_airflow(name, args, child, cloud_native_pg.get("operator_namespace", "cnpg-system"))
+            operator = cloud_native_pg.get("operator_namespace", "cnpg-system")
+            allow_airflow(name, args, child, operator, for_tasks=for_tasks)
             external = {"host": f"{RELEASE}-database-rw", "ssl_mode": SslMode.REQUIRE}
         elif "external" not in args["database"]:
             in_cluster = args["database"].get("in_cluster", {})
@@ -71,7 +75,7 @@ class AirflowDatabase(pulumi.ComponentResource):
             if "pods" in args:
                 postgres["pods"] = args["pods"]
             run_postgres(name, postgres, protected)
-            allow_airflow(name, args, child)
+            allow_airflow(name, args, child, for_tasks=for_tasks)
 
         host, port = external["host"], external.get("port", POSTGRES_PORT)
         user, database = external.get("user", USER), external.get("name", DATABASE)

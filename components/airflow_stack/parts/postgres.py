@@ -128,10 +128,14 @@ def allow_airflow(
     placed: PlacedArgs,
     opts: pulumi.ResourceOptions,
     operator_namespace: str | None = None,
+    *,
+    for_tasks: bool = False,
 ) -> None:
-    """Let Airflow's pods and Jobs reach a database in their namespace; with CloudNativePG its instances and operator too."""
-    airflow: Manifest = {"podSelector": {"matchLabels": {"tier": "airflow", "release": RELEASE}}}
-    rules: list[Manifest] = [{"from": [airflow], "ports": [{"port": POSTGRES_PORT}]}]
+    """Let Airflow's pods and Jobs reach a database in their namespace, those with tasks only `for_tasks`; with CloudNativePG its instances and operator too."""
+    airflow: Manifest = {"matchLabels": {"tier": "airflow", "release": RELEASE}}
+    if not for_tasks:
+        airflow["matchExpressions"] = [{"key": "component", "operator": "NotIn", "values": ["worker"]}]
+    rules: list[Manifest] = [{"from": [{"podSelector": airflow}], "ports": [{"port": POSTGRES_PORT}]}]
     selector: Manifest = {"matchLabels": _SELECTOR}
     if operator_namespace:
         operator: Manifest = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator_namespace}}}

@@ -19,6 +19,11 @@ class Image(Model):
     tag: Tag
     """Tag."""
 
+    @property
+    def tag_and_digest(self) -> str:
+        """The tag, with a digest if there is one."""
+        return self.tag
+
 
 class AirflowImage(Image):
     """Airflow's image."""
@@ -36,6 +41,11 @@ class AirflowImage(Image):
     def _keeps_the_tag_of_a_digest(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Keep a tag that was given beside a digest, even the default one: it names the Airflow version."""
         return {**handler(self), **({"tag": self.tag} if self.digest and "tag" in self.model_fields_set else {})}
+
+    @property
+    def tag_and_digest(self) -> str:
+        """The tag, with a digest if there is one. The chart has no digest for task pods; this form works for every pod."""
+        return self.tag + (f"@{self.digest}" if self.digest else "")
 
     @property
     def airflow_version(self) -> str:
@@ -100,5 +110,5 @@ class Images(Model):
         return f"{self.registry}/{rest if '.' in host or ':' in host else image.repository}"
 
     def reference(self, image: Image) -> str:
-        """Repository and tag of the image, as in a pod."""
-        return f"{self.repository(image)}:{image.tag}"
+        """Repository, tag and digest of the image, as in a pod."""
+        return f"{self.repository(image)}:{image.tag_and_digest}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from airflow_stack.choices import AccessMode, Executor, Size, Tier
+from airflow_stack.choices import AccessMode, Executor, Size, TaskIsolation, Tier
 from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.names import GIT_CONNECTION
 from airflow_stack.versions import CHART_VERSION, NUMBER
@@ -33,6 +33,7 @@ from .images import Images
 from .kubernetes_rules import HOST, wrong_quota
 from .placement import Placement, Volume, VolumeName
 from .secrets import ExistingSecrets, Rotation, SecretKey
+from .security import Security
 
 # Variables that the program itself sets in every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
 MANAGED_ENVIRONMENT = frozenset(
@@ -249,6 +250,8 @@ class Settings(Model):
     """Environment variables of every Airflow container and task pod. Not for secrets: use `environmentFrom`."""
     environment_from: Annotated[dict[EnvironmentName, SecretKey], AfterValidator(_no_managed_environment)] = {}
     """Environment variables taken from existing Secrets."""
+    security: Security = Security()
+    """Limits of DAG code."""
     existing_secrets: ExistingSecrets = ExistingSecrets()
     """Existing Secrets, by their content."""
     rotation: Rotation = Rotation()
@@ -262,3 +265,8 @@ class Settings(Model):
     def makes_database(self) -> bool:
         """Whether the program runs the metadata database."""
         return self.database.external is None and self.existing_secrets.metadata_connection is None
+
+    @property
+    def isolated(self) -> bool:
+        """Whether tasks have no credential of Airflow. With the LocalExecutor the scheduler's pod, which runs them, has all the same."""
+        return self.security.tasks is TaskIsolation.ISOLATED

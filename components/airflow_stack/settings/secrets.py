@@ -33,6 +33,8 @@ class ExistingSecrets(Model):
     """Secret with the key `asyncConnection`, a URL `postgresql+asyncpg://...`. Left out: Airflow derives it from `connection`. asyncpg refuses `sslmode`, which it calls `ssl`."""
     broker_url: ObjectName | None = None
     """Secret with the key `connection`, the URL of Celery's broker. Without `redisPassword` it is your own broker, and no Redis runs."""
+    result_backend: ObjectName | None = None
+    """Secret with the key `connection`, the URL of the store of Celery's results. Left out: the program's Redis; with a broker of your own, the metadata database of trusted tasks."""
     redis_password: ObjectName | None = None
     """Secret with the key `password`, of the Redis in Airflow's namespace. `brokerUrl` must contain the same: `redis://:<password>@airflow-redis:6379/0`."""
     git_ssh_key: ObjectName | None = None

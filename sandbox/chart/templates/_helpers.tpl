@@ -54,6 +54,9 @@ statsd:
 {{- $own := last . }}
 serviceAccountName: {{ include "contract.name" (first .) }}-{{ index . 1 }}
 enableServiceLinks: {{ $v.enableServiceLinks }}
+{{- if and (eq (index . 1) "scheduler") (ne $v.executor "LocalExecutor") (not (dig "serviceAccount" "automountServiceAccountToken" true $own)) }}
+automountServiceAccountToken: false
+{{- end }}
 securityContext: {{ ($own.securityContexts).pod | default $v.securityContexts.pod | toJson }}
 imagePullSecrets: {{ toJson $v.imagePullSecrets }}
 {{- with $own.terminationGracePeriodSeconds }}
@@ -89,8 +92,13 @@ resources: {{ (last .).resources | default dict | toJson }}
   (list "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" $v.data.metadataSecretName "connection")
   (list "AIRFLOW_CONN_AIRFLOW_DB" $v.data.metadataSecretName "connection")
   (list "AIRFLOW__API__SECRET_KEY" $v.apiSecretKeySecretName "api-secret-key") }}
+{{- $kept := list }}
+{{- range $secrets }}{{ if get $v.enableBuiltInSecretEnvVars (first .) }}{{ $kept = append $kept . }}{{ end }}{{ end }}
+{{- $secrets = $kept }}
 {{- if .jwt }}{{ $secrets = append $secrets (list "AIRFLOW__API_AUTH__JWT_SECRET" $v.jwtSecretName "jwt-secret") }}{{ end }}
 {{- if eq $v.executor "CeleryExecutor" }}{{ $secrets = append $secrets (list "AIRFLOW__CELERY__BROKER_URL" $v.data.brokerUrlSecretName "connection") }}{{ end }}
+{{- $results := $v.data.resultBackendSecretName }}
+{{- if and $results (eq $v.executor "CeleryExecutor") }}{{ $secrets = append $secrets (list "AIRFLOW__CELERY__RESULT_BACKEND" $results "connection") }}{{ end }}
 {{- range $v.secret }}{{ $secrets = append $secrets (list .envName .secretName (.secretKey | default "value")) }}{{ end }}
 {{- range $secrets }}
 - {name: {{ first . }}, valueFrom: {secretKeyRef: {name: {{ index . 1 }}, key: {{ last . }}}}}

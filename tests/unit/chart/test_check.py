@@ -95,7 +95,10 @@ def test_a_secret_in_the_values_is_refused(golden: Golden) -> None:
         ({"dags": {"gitSync": {"subPath": "x"}}}, "airflow:dags.path"),
         ({"dags": {"gitSync": {"period": "5s"}}}, "airflow:dags.visibleWithinSeconds"),
         ({"networkPolicies": {"enabled": False}}, "apiServer.networkPolicy.ingress.from"),
-        ({"enableBuiltInSecretEnvVars": {"AIRFLOW__CORE__FERNET_KEY": False}}, "airflow:existingSecrets.fernetKey"),
+        ({"enableBuiltInSecretEnvVars": {"AIRFLOW__CORE__FERNET_KEY": True}}, "airflow:security.tasks"),
+        ({"enableBuiltInSecretEnvVars": {"AIRFLOW__API_AUTH__JWT_SECRET": False}}, "airflow:existingSecrets.jwtSecret"),
+        ({"allowPodLaunching": True}, "airflow:security.tasks"),
+        ({"workers": {"serviceAccount": {"automountServiceAccountToken": True}}}, "airflow:security.podNamespaces"),
         ({"postgresql": {"enabled": True}}, "airflow:database"),
         ({"ingress": {"apiServer": {"enabled": True}}}, "airflow:ingress"),
         ({"executor": None}, "airflow:executor"),
@@ -109,7 +112,10 @@ def test_a_value_of_a_setting_is_refused_with_the_setting(values: Config, settin
 
 
 def test_a_managed_value_that_agrees_with_the_program_is_accepted() -> None:
-    agreeing = {"networkPolicies": {"enabled": True}, "enableBuiltInSecretEnvVars": {"AIRFLOW__CORE__FERNET_KEY": True}}
+    agreeing = {
+        "networkPolicies": {"enabled": True},
+        "enableBuiltInSecretEnvVars": {"AIRFLOW__CORE__FERNET_KEY": False},
+    }
     assert settings(values=agreeing).values == agreeing
 
 

@@ -137,10 +137,11 @@ def test_the_dag_folder_of_an_image_corresponds_to_the_repository() -> None:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_values_unrelated_to_dags_are_the_same_for_every_delivery(executor: str) -> None:
-    ours = {"dags", "dagProcessor", "volumes", "volumeMounts", "secret", "config", "defaultAirflowRepository"}
+    ours = {"dags", "dagProcessor", "volumes", "volumeMounts", "secret", "config"}
+    deliveries = ({"dags": SSH}, {"dags": {**SSH, "delivery": "gitBundle"}}, IMAGE)
     sync, *others = (
-        {key: value for key, value in values(executor=executor, **config).items() if key not in ours}
-        for config in ({"dags": SSH}, {"dags": {**SSH, "delivery": "gitBundle"}}, IMAGE)
+        {key: value for key, value in values(**{"executor": executor, **IMAGE, **each}).items() if key not in ours}
+        for each in deliveries
     )
     assert all(other == sync for other in others)
 

@@ -79,6 +79,7 @@ def test_the_articles_values_become_settings_and_advice(adopt: Command, golden: 
             "authentication": "sshKey",
         },
         "database": {"inCluster": {"storage": "8Gi"}},
+        "security": {"tasks": "trusted"},
     }
     load("test", config, set(), secrets_required=False)
     assert err == golden

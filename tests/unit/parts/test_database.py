@@ -20,10 +20,9 @@ POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 COMPONENT = "airflow:index:AirflowDatabase"
 
 
-def made(database: Any, password: str = "p") -> Recording:  # noqa: S107
-    return record(
-        lambda: AirflowDatabase("db", {"namespace": "airflow", "database": database, "password": password, "salt": "s"})
-    )
+def made(database: Any, password: str = "p", **more: Any) -> Recording:  # noqa: S107
+    args: Any = {"namespace": "airflow", "database": database, "password": password, "salt": "s", **more}
+    return record(lambda: AirflowDatabase("db", args))
 
 
 def connections(seen: Recording) -> dict[str, str]:
@@ -138,7 +137,10 @@ def test_the_cloudnativepg_cluster_reads_its_password_from_the_secret_and_is_awa
 
 
 def test_airflows_pods_and_the_operator_reach_the_database() -> None:
-    airflow = {"podSelector": {"matchLabels": {"tier": "airflow", "release": "airflow"}}}
+    airflow: dict[str, Any] = {"podSelector": {"matchLabels": {"tier": "airflow", "release": "airflow"}}}
+    (rule,) = made({}, for_tasks=True).only(POLICY).inputs["spec"]["ingress"]
+    assert rule == {"from": [airflow], "ports": [{"port": 5432}]}
+    airflow["podSelector"]["matchExpressions"] = [{"key": "component", "operator": "NotIn", "values": ["worker"]}]
     (rule,) = made({}).only(POLICY).inputs["spec"]["ingress"]
     assert rule == {"from": [airflow], "ports": [{"port": 5432}]}
     first, operator, instances = (

@@ -78,6 +78,7 @@ def test_closed_values_are_enums() -> None:
         "Dags gitHost",
         "ExternalDatabase sslMode",
         "LogVolume accessMode",
+        "Security tasks",
     }
 
 

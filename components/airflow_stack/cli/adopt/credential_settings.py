@@ -135,13 +135,19 @@ def _is_given(credential: credentials.Credential, adoption: Adoption) -> bool:
 
 def convert_broker(values: ChartValues, adoption: Adoption, release: InstalledRelease | None, *, celery: bool) -> None:
     """Celery's broker."""
-    broker_url, redis = credentials.BROKER_URL, credentials.REDIS_PASSWORD
+    broker_url, redis, results = credentials.BROKER_URL, credentials.REDIS_PASSWORD, credentials.RESULT_BACKEND
     switch = values.take_switch("redis.enabled")
     bundled = switch is not False
     url, password = values.take_text(broker_url.chart_value), values.take_text(redis.chart_value)
-    adoption.reach("redis.enabled", broker_url.chart_value, redis.chart_value)
+    backend = values.take_text(results.chart_value)
+    adoption.reach("redis.enabled", broker_url.chart_value, redis.chart_value, results.chart_value)
+    if celery and release and (backend or results.secret in release.secrets):
+        keep_secret(results, backend, adoption, release)
+    elif celery and backend:
+        name_secret(results, backend, adoption)
     if not celery:
         for path, value in (
+            (results.chart_value, backend),
             (broker_url.chart_value, url),
             (redis.chart_value, password),
             ("redis", {} if switch is None else {"enabled": switch}),

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from airflow_stack.choices import Executor, Size
-from airflow_stack.credentials import CHART_SECRETS, CREDENTIALS, FLOWER, RESULT_BACKEND, WEBSERVER_SECRET_KEY
+from airflow_stack.choices import Executor, Size, TaskIsolation
+from airflow_stack.credentials import CHART_SECRETS, CREDENTIALS, FLOWER, WEBSERVER_SECRET_KEY
 from airflow_stack.settings.problem import redacted
 from airflow_stack.versions import AIRFLOW_VERSION, CHART_VERSION, GIT_SYNC_VERSION
 
@@ -30,7 +30,7 @@ ROWS = {"web.title": "config.api.instance_name"}
 """Chart value that becomes a setting as it is, by the setting's path."""
 RULES = (
     "namespace createNamespace executor images dags database existingSecrets rotation.fernetGiven admin environment environmentFrom components "
-    "ingress logs labels quota values placement.nodeSelector placement.tolerations placement.affinity placement.topologySpreadConstraints volumes"
+    "ingress logs labels quota security.tasks values placement.nodeSelector placement.tolerations placement.affinity placement.topologySpreadConstraints volumes"
 ).split()
 """Settings, each with those below it, that the rules of `adopt` derive."""
 WITHOUT_SOURCE = {
@@ -42,13 +42,16 @@ WITHOUT_SOURCE = {
     "chart": "the release's chart, which the command reads",
     **{f"rotation.{to_camel(each.rotation)}": "counts from 1" for each in CREDENTIALS if each.rotation},
     "rotation.gitSshKeyDropped": "counts from 0",
+    **dict.fromkeys(
+        (f"security.{name}" for name in ("podNamespaces", "podOverride", "cloudMetadata", "taskEgress")),
+        "limits isolated tasks, and an adopted Airflow begins with trusted ones",
+    ),
 }
 """Settings, each with those below it, that no chart value has, and why."""
 # Chart values that have no setting, because the program decides differently.
 _DROPPED = {path: each.dropped for each in CHART_SECRETS if each.dropped for path in each.inline} | {
     "migrateDatabaseJob": "the program migrates the database with its own Job, before the pods start",
     "webserverSecretKeySecretName": WEBSERVER_SECRET_KEY.dropped,
-    "data.resultBackendSecretName": RESULT_BACKEND.dropped,
     "pgbouncer": "PgBouncer is removed: Airflow 3 connects to the database directly; check its limit of connections",
     "triggerer.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
     "workers.persistence": "no component has a volume of its own (docs/decisions/0002): keep task logs with airflow:logs",
@@ -107,6 +110,11 @@ def convert(
             adoption.stop(
                 path, "the program names release and objects airflow, so objects with other names would be replaced"
             )
+    adoption.set("security.tasks", TaskIsolation.TRUSTED.value)
+    adoption.notes.append(
+        "security.tasks: trusted, so that every DAG runs as before: DAG authors can read each Secret of the namespace. "
+        "docs/guides/trust.md has the steps to isolated tasks"
+    )
     remaining_values(raw, values, adoption)
     return adoption
 

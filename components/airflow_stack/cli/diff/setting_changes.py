@@ -11,6 +11,7 @@ from .lost_protection import protection_effects
 from .model import Effect, PlainSettings, RenderedStack, dangerous
 from .ownership import credential_effect, ownership_effects
 from .quoting import code, listed
+from .security_changes import security_effects
 
 SENTENCES = {"web.title": "The title of the UI changes from {before} to {after}."}
 """Sentence for a changed setting, by its path; `{before}` and `{after}` are its values."""
@@ -29,7 +30,7 @@ def setting_effects(before: RenderedStack, after: RenderedStack) -> Iterator[Eff
     """Effects of the changed settings."""
     old, new = before.settings, after.settings
     rules = (_namespace, ownership_effects, _versions, _database, _executor, _rotation, _dags, _ingress, _users, _logs)
-    for rule in (*rules, protection_effects, _sentences):
+    for rule in (*rules, security_effects, protection_effects, _sentences):
         yield from rule(old, new)
     for secret in sorted(after.reencrypted):
         yield Effect("secret", f"The encrypted text of {code(f'airflow:{secret}')} changes, so the secret may be another one.")  # fmt: skip
