@@ -103,7 +103,7 @@ release: setup ## Build, test and list the artifacts of a release, a rehearsal u
 	@$(BIN)/python -m tools.release $(if $(TAG),--tag $(TAG))
 
 lock: setup ## Compile the lock files with the newest versions within pyproject's bounds
-	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group dev -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --extra cluster --extra dags --group dev -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) -c requirements-dev.txt -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group release -c requirements-dev.txt -o requirements-release.txt

@@ -14,6 +14,8 @@ from airflow_stack.cli.interrupts import unwinding
 from airflow_stack.errors import UserError
 
 _TRACEBACK = "AIRFLOW_STACK_TRACEBACK"
+_EXTRAS = {"httpx2": "cluster", "lightkube": "cluster", "uv": "dags"}
+"""Extra of this package that brings a module, as in pyproject.toml."""
 
 
 def run(app: typer.Typer) -> Never:
@@ -39,6 +41,9 @@ def _run(app: typer.Typer) -> int:
             return _failed(f"standard output: {error.strerror}; free space, or write it to another place")
         return _failed(f"{error.filename}: {error.strerror}; correct the path, or its permissions")
     except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if extra := _EXTRAS.get(missing or ""):
+            return _failed(f"this command needs {missing}; install it: pip install 'airflow-stack[{extra}]'")
         if os.environ.get(_TRACEBACK):
             raise
         # Without the text of the exception, which may be a secret.

@@ -33,7 +33,7 @@ def test_a_new_repository_has_every_file_of_the_template_with_the_teams_texts(
 
 def test_the_template_pins_the_version_of_this_package() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert template_files("team", None)["requirements.txt"] == f"airflow-stack=={version}\n"
+    assert template_files("team", None)["requirements.txt"] == f"airflow-stack[cluster]=={version}\n"
 
 
 @pytest.mark.parametrize(

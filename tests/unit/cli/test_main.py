@@ -344,3 +344,12 @@ def test_no_color_works_everywhere(folder: Path, arguments: list[str], variables
         check=False,
     )
     assert (b"\x1b[" in done.stdout) != bool(variables["NO_COLOR"])
+
+
+def test_a_command_without_its_extra_names_the_extra(run_command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightkube", None)
+    done = run_command("status", "--stack", "staging")
+    assert (done.status, done.err) == (
+        1,
+        "error: this command needs lightkube; install it: pip install 'airflow-stack[cluster]'\n",
+    )

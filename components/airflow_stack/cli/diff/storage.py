@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from lightkube.utils.quantity import parse_quantity
+from airflow_stack.settings.kubernetes_rules import quantity
 
 from .model import Effect, Manifest, RenderedStack, dangerous
 from .quoting import code
@@ -29,7 +29,7 @@ class Volume:
     @property
     def bytes(self) -> Decimal:
         """Size of each."""
-        return parse_quantity(self.size) or Decimal()
+        return quantity(self.size) or Decimal()
 
 
 def volumes(rendered: RenderedStack) -> dict[str, Volume]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from lightkube.utils.quantity import parse_quantity
 from pydantic import Field, ValidationError
 
 from airflow_stack.cli import given_yaml
 from airflow_stack.errors import UserError
 from airflow_stack.settings.fields import Model
+from airflow_stack.settings.kubernetes_rules import quantity
 
 from .model import RenderedStack, Totals
 from .restarts import is_workload, pod_template
@@ -101,7 +101,7 @@ def _of_pod(spec: Mapping[str, Any], kind: str, resource: str) -> Decimal:
 
     def of(container: Mapping[str, Any]) -> Decimal:
         quantities = (container.get("resources") or {}).get(kind) or {}
-        return parse_quantity(str(quantities.get(resource, "0"))) or Decimal()
+        return quantity(str(quantities.get(resource, "0"))) or Decimal()
 
     init = [of(container) for container in spec.get("initContainers") or []]
     return max([sum((of(container) for container in spec.get("containers") or []), Decimal()), *init])
