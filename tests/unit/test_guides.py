@@ -75,6 +75,19 @@ def test_the_commands_of_a_guide_are_valid_shell(guide: str) -> None:
         assert not checked.stderr, f"{block}{checked.stderr}"
 
 
+@pytest.mark.parametrize("guide", ["eks", "python-packages"])
+def test_the_workflow_of_a_guide_pins_its_actions_and_has_no_rights_by_default(guide: str) -> None:
+    (block,) = re.findall(
+        r"^ *```yaml\n( *name: .*?)^ *```", (GUIDES / f"{guide}.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    workflow = yaml.safe_load(textwrap.dedent(block))
+    assert workflow["permissions"] == {}
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    pinned = "".join(file.read_text() for file in (ROOT / ".github").glob("**/*.yml"))
+    assert used
+    assert [each for each in used if each not in pinned] == [], "pin what this project pins"
+
+
 @pytest.mark.parametrize("guide", NOT_RUN)
 def test_a_guide_for_a_cloud_marks_at_its_top_the_parts_that_were_not_run(guide: str) -> None:
     assert "**Not run here**" in (GUIDES / f"{guide}.md").read_text().split("## ")[0]
