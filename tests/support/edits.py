@@ -316,9 +316,25 @@ EDITS: dict[str, Edit] = {
         "`dag-processor` and `triggerer` restart: git-sync's settings change and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
         "Running task pods continue unchanged; new ones use the new pod template.",
     ]),
-    "database verified": Edit(PROD, {"database": {"external": {"sslMode": "verify-full"}}}, [
+    "database verified": Edit(PROD, {"database": {"external": {"sslMode": "verify-full", "caBundle": {"configMap": "database-ca"}}}}, [
         "The connection to the database has sslMode `verify-full` instead of `require`.",
-        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: Secret `airflow-metadata` changes.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`PGSSLROOTCERT`), the volumes change, ConfigMap `airflow-config` changes (`pod_template_file.yaml`) and Secret `airflow-metadata` changes.",
+        "The user Job runs again: it creates the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Running task pods continue unchanged; new ones use the new pod template.",
+    ]),
+    "other nodes": Edit(DEV, {"placement": {"nodeSelector": {"pool": "airflow"}}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the pod changes (`spec.nodeSelector.pool`) and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "`statsd` and `database` restart: the pod changes (`spec.nodeSelector.pool`).",
+        "The user Job runs again: it creates the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Running task pods continue unchanged; new ones use the new pod template.",
+    ]),
+    "a volume": Edit(PROD, {"volumes": {"ca": {"configMap": {"name": "ca"}, "mountPath": "/etc/ca"}}}, [
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the volumes change and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",
+        "The user Job runs again: it creates the admin user, or sets its password.",
+        "The database migration runs again; the pods wait for it.",
+        "Running task pods continue unchanged; new ones use the new pod template.",
     ]),
     "one more variable": Edit(PROD, {"environment": {"MODE": "fast"}}, [
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: the environment changes (`MODE`) and ConfigMap `airflow-config` changes (`pod_template_file.yaml`).",

@@ -135,7 +135,7 @@ _of_git_or_image = st.builds(
                     port=st.integers(1, 65535),
                     name=lines,
                     user=lines,
-                    sslMode=st.sampled_from(["disable", "verify-full"]),
+                    sslMode=st.sampled_from(["disable", "require"]),
                 ),
             ),
             cloudNativePg=some(instances=st.integers(1, 9), storage=quantities),

@@ -190,6 +190,9 @@ WITHIN: dict[str, tuple[Rule, ...]] = {
 BETWEEN: dict[Rule, frozenset[str]] = {
     one_value_for_a_variable: frozenset({"environment", "environment_from"}),
     volume_rules.ca_variable_once: frozenset({"database", "environment", "environment_from"}),
+    volume_rules.known_authorities: frozenset(
+        {"database", "environment", "environment_from", "images", "values", "volumes"}
+    ),
     volume_rules.beside_dags: frozenset({"dags", "volumes"}),
     image_with_dags: frozenset({"dags", "images"}),
     registration_package: frozenset({"dags"}),

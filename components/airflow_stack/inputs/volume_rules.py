@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from airflow_stack.chart.placement import CA_FOLDER, CA_VARIABLE
 from airflow_stack.choices import DagDelivery, SslMode
+from airflow_stack.settings.images import OFFICIAL
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
 
@@ -42,6 +43,7 @@ _NEEDED = (
 )
 WITH_GIT_SYNC = ("/opt/airflow/dags/", "/git/")
 """Folders of git-sync, which are read-only in the pods."""
+_VERIFIED = (SslMode.VERIFY_CA, SslMode.VERIFY_FULL)
 _SYSTEM = ("/dev", "/proc", "/sys")
 
 
@@ -96,9 +98,24 @@ def usable_ca_bundle(settings: Settings) -> Iterator[Problem]:
         reason = "needs the name of a ConfigMap or a Secret" if bundle.config_map is None else "has two sources"
         fix = Set(f"{path}.configMap", "<name>") if bundle.config_map is None else Remove(f"{path}.secret")
         yield Problem(path, reason, (fix,), allowed="configMap or secret, and key")
-    elif external.ssl_mode not in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL):
+    elif external.ssl_mode not in _VERIFIED:
         reason = f"is for verification of the server, and sslMode is {external.ssl_mode.value!r}"
         yield Problem(path, reason, (Set("database.external.sslMode", SslMode.VERIFY_FULL.value),), f"leave {path} out")
+
+
+def known_authorities(settings: Settings) -> Iterator[Problem]:
+    """A connection that verifies the server knows the authorities: the official image has none."""
+    external = settings.database.external
+    if not external or external.ca_bundle or external.ssl_mode not in _VERIFIED:
+        return
+    # Files of another image, or of a volume, by one of libpq's ways to name them.
+    given = str([settings.environment, settings.environment_from, settings.volumes, settings.values])
+    named = CA_VARIABLE in given or ".postgresql" in given or "extraEnvFrom" in settings.values
+    if settings.images.airflow.repository == OFFICIAL and not named:
+        path, mode = "database.external.caBundle", external.ssl_mode.value
+        reason = f"is required with sslMode {mode!r}: the official image has no certificate authority for the server"
+        weaker = "set database.external.sslMode to require, which encrypts and does not verify"
+        yield Problem(path, reason, (Set(f"{path}.configMap", "<name>"),), weaker)
 
 
 def ca_variable_once(settings: Settings) -> Iterator[Problem]:

@@ -1,14 +1,11 @@
 """Chart values of placement and volumes, and the same for the pods that the chart does not make."""
 
-import re
-
 import pytest
-import yaml
 
 from airflow_stack.chart.merged import at
 from airflow_stack.chart.placement import own_pods
 from airflow_stack.chart.values import chart_values
-from tests.support.cases import AUTHENTICATIONS, DATABASES, ROOT, SSH, Config, deployed, problems, settings
+from tests.support.cases import AUTHENTICATIONS, DATABASES, SSH, Config, deployed, problems, settings
 
 SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
 CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
@@ -122,12 +119,3 @@ def test_a_wrong_affinity_in_the_values_is_refused_too(affinity: Config, path: s
     for place in ("affinity", "scheduler.affinity"):
         found = {each.path: each.reason for each in problems({"dags": SSH, "values": at(place, affinity)}).problems}
         assert reason in found[f"values.{place}.{path}"]
-
-
-@pytest.mark.parametrize("guide", ["placement", "air-gapped"])
-def test_the_stack_files_in_the_guide_are_valid(guide: str) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "guides" / f"{guide}.md").read_text(), re.DOTALL)
-    for block in blocks:
-        config = {key.removeprefix("airflow:"): value for key, value in yaml.safe_load(block)["config"].items()}
-        config.pop("chart", None)
-        assert settings(**config)

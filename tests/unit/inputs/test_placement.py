@@ -95,6 +95,19 @@ def test_certificate_authorities_without_effect_are_refused(external: Config, go
     assert str(problems({"dags": SSH, "database": {"external": {**EXTERNAL, **external}}})) == golden
 
 
+@pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
+def test_a_server_that_no_authority_vouches_for_is_refused(mode: str, golden: SnapshotAssertion) -> None:
+    external = {"host": "db.example.com", "sslMode": mode}
+    assert str(problems({"dags": SSH, "database": {"external": external}})) == golden
+    elsewhere: list[Config] = [
+        {"environment": {"PGSSLROOTCERT": "/etc/ssl/certs/ca-certificates.crt"}},
+        {"volumes": {"ca": {"configMap": {"name": "ca"}, "mountPath": "/home/airflow/.postgresql"}}},
+        {"images": {"airflow": {"repository": "acme/airflow"}}},
+    ]
+    for known in elsewhere:
+        assert settings(database={"external": external}, **known)
+
+
 def test_a_variable_for_the_certificate_authorities_is_not_given_twice(golden: SnapshotAssertion) -> None:
     external = {**EXTERNAL, "caBundle": {"configMap": "a"}}
     config = {"database": {"external": external}, "environment": {"PGSSLROOTCERT": "/ca.crt"}}
