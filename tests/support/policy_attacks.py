@@ -46,6 +46,12 @@ def public(text: str) -> Resource:
     return values(apiServer={"apiServerConfig": text})
 
 
+NAMED = {
+    "fernetKeySecretName": "a",
+    "apiSecretKeySecretName": "b",
+    "jwtSecretName": "c",
+    "data": {"metadataSecretName": "d"},
+}
 ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
 POD = "spec:\n  containers:\n    - name: base\n"
 GIT_VERIFY = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.sslVerify", "GIT_CONFIG_VALUE_0": "false"}
@@ -201,6 +207,53 @@ ATTACKS = {
             object_("apiextensions.k8s.io/v1:CustomResourceDefinition", spec={"schema": {"hostPath": {"type": "string"}, "privileged": {"type": "boolean"}}}),
         ],
         Tier.PRODUCTION,
+    ),
+    "pod-security": Attacks(
+        [
+            object_("core/v1:Namespace", metadata={"labels": {"pod-security.kubernetes.io/enforce": "Restricted"}}), object_("core/v1:Namespace"),
+            object_("core/v1:Namespace", metadata={"labels": {"pod-security.kubernetes.io/warn": "restricted"}}),
+            object_("core/v1:NamespacePatch", metadata={"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}),
+        ],
+        [
+            object_("core/v1:NamespacePatch", metadata={"labels": {"team": "a"}}), object_("core/v1:ServiceAccount"),
+            object_("core/v1:NamespacePatch", metadata={"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}),
+        ],
+    ),
+    "pinned-chart": Attacks(
+        [release(version=each) for each in ("^1.22.0", "~1.22.0", "1.22", "1.22.x", "*", "1.22.0 - 1.23.0", "1.22.0 || 1.23.0", "latest", ">=1.22.0")],
+        [release(version=each) for each in ("1.22.0", "v1.22.0", "1.22.0-rc1", "1.22.0+build.1")],
+    ),
+    "awaited-release": Attacks([release(skipAwait="true")], [release(skipAwait="false")]),
+    "own-keys": Attacks(
+        [release({**NAMED, name: empty}) for name in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName") for empty in ("", None)]
+        + [release({**NAMED, "data": {"metadataSecretName": ""}})],
+        [release(NAMED)],
+    ),
+    "bounded-volumes": Attacks(
+        [
+            values(executor="KubernetesExecutor", triggerer={"persistence": {"enabled": "true"}}),
+            values(executor="CeleryExecutor,KubernetesExecutor", triggerer={"persistence": _OFF}),
+            values(executor="CeleryExecutor", triggerer={"persistence": _OFF}, workers={"celery": {"persistence": {"enabled": True}}}),
+        ],
+        [values(executor="CeleryExecutor", triggerer={"persistence": {"enabled": "false"}}, workers={"persistence": {"size": "5Gi"}})],
+    ),
+    "branch-is-ref": Attacks(
+        [sync(branch="main", ref=""), sync(ref="0" * 40), sync(branch="main", ref="main", rev="0" * 40), sync(branch="", ref="v1", rev="HEAD")],
+        [sync(branch="main", ref="main", rev="HEAD"), sync(branch="", ref="0" * 40, rev="")],
+    ),
+    "staging-ref": Attacks(
+        [sync(branch="origin/release", ref="origin/release"), sync(branch="", ref="refs/tags/1.2.3", rev=""), bundle(tracking_ref="production/eu")],
+        [sync(branch="main", ref="main"), bundle(tracking_ref="product"), bundle(tracking_ref="alive")],
+        Tier.STAGING,
+    ),
+    "production-protection": Attacks(
+        [Resource("kubernetes:core/v1:PersistentVolumeClaim", "logs", {}), Resource("random:index/randomBytes:RandomBytes", "airflow-fernet-key-1", {})],
+        [Resource("kubernetes:core/v1:ConfigMap", "a", {}), Resource("random:index/randomPassword:RandomPassword", "other", {})],
+        Tier.PRODUCTION,
+    ),
+    "resources-set": Attacks(
+        [pod(resources={"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1"}}), pod("core/v1:Pod", resources={}), pod(resources={"limits": {"cpu": "1", "memory": "1Gi"}})],
+        [pod(resources={"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi", "cpu": "2"}})],
     ),
     "no-latest-tag": Attacks(
         [pod(image="apache/airflow:latest-python3.12"), pod(image="apache/airflow:slim-latest"), pod(image="apache/airflow:slim-latest-python3.12")],

@@ -76,7 +76,7 @@ def _violation(path: str, reason: str) -> Violation:
     return Violation(
         path,
         reason,
-        "leave it out: every pod of this program runs without it; a node's files or network belong to an operator of their own",
+        "leave it out: no pod of this program needs it",
     )
 
 

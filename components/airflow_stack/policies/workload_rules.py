@@ -117,9 +117,10 @@ def _chart_containers(values: dict[str, Any]) -> Iterator[str]:
 
 def _pod_security(resource: Resource) -> Iterator[Violation]:
     label = "pod-security.kubernetes.io/enforce"
-    if resource.type == NAMESPACE:
-        level = resource.at("metadata.labels", {}).get(label)
-        if level != "restricted":
+    if resource.type in (NAMESPACE, f"{NAMESPACE}Patch"):
+        labels = resource.at("metadata.labels", {})
+        level = labels.get(label)
+        if level != "restricted" and (resource.type == NAMESPACE or label in labels):
             yield Violation(
                 f"metadata.labels['{label}']",
                 "would admit a pod that runs as root or with the node's privileges",

@@ -1,29 +1,29 @@
 """`airflow-stack diff` beyond renderings: policies, cluster, ESC, encryption, `Pulumi.yaml`, pipelines, the program and other files."""
 
+import subprocess
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_stack.choices import Tier
 from airflow_stack.cli.diff.changed_files import ChangedFile
 from airflow_stack.cli.diff.file_changes import file_effects, project_effects
-from airflow_stack.cli.diff.model import Effect, Manifest, RenderedStack, Severity
-from airflow_stack.cli.diff.network import network_effects
-from airflow_stack.cli.diff.object_changes import object_changes
+from airflow_stack.cli.diff.model import Effect, Severity
 from airflow_stack.cli.diff.program_changes import program_effects
-from airflow_stack.cli.diff.renderings import rendered_stack
-from airflow_stack.cli.diff.replacements import replacement_effects
 from airflow_stack.cli.diff.stack_file_changes import (
     policy_effects,
     secret_removals,
     stack_file_effects,
     stack_file_fields,
 )
-from airflow_stack.cli.immutable_fields import REFUSED_BY_KUBERNETES, REPLACED_BY_PROVIDER
-from airflow_stack.cli.pulumi_state import RELEASE
 from airflow_stack.policies.model import Level
 from airflow_stack.policies.rules import RULES, Choice, chosen
+from tests.support.cases import ROOT
 from tests.support.golden import Golden
+from tests.support.workflows import GITLAB, read
 
 SECURE = {"secure": "v1:canary"}
 
@@ -76,6 +76,53 @@ def test_what_cannot_be_judged_is_a_change(old: dict[str, Any], new: dict[str, A
     assert {effect.severity for effect in effects} == {Severity.CHANGE}
     assert "canary" not in f"{effects}{[*stack_file_fields(old, new)]}"
     assert "\n".join(told(effects)) == golden
+
+
+_VALUES = st.recursive(
+    st.booleans() | st.integers() | st.text(min_size=1),
+    lambda inner: st.lists(inner, min_size=1) | st.dictionaries(st.text("abc", min_size=1), inner, min_size=1),
+    max_leaves=4,
+)
+_KEYS = (
+    "kubernetes:context",
+    "kubernetes:x",
+    "policies:levels",
+    "policies:environment",
+    "aws:region",
+    "acme:secret",
+    "pulumi:tags",
+)
+_STACK_FILES = st.fixed_dictionaries(
+    {"config": st.dictionaries(st.sampled_from(_KEYS), _VALUES | st.just(SECURE))},
+    optional=dict.fromkeys(("environment", "encryptionsalt", "secretsprovider", "encryptedkey", "other"), _VALUES),
+)
+
+
+@given(_STACK_FILES, _STACK_FILES)
+def test_no_difference_of_two_stack_files_is_silent(old: dict[str, Any], new: dict[str, Any]) -> None:
+    effects = [*stack_file_effects(old, new)]
+    assert bool(effects) == (old != new)
+    assert "canary" not in f"{effects}{[*stack_file_fields(old, new)]}"
+    moved = old["config"].get("kubernetes:context") != new["config"].get("kubernetes:context")
+    if moved or old.get("environment") != new.get("environment"):
+        assert max(effect.severity for effect in effects) is Severity.DANGEROUS
+
+
+def test_every_file_that_a_pipeline_deploys_is_compared() -> None:
+    tracked = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    deployed = [
+        name
+        for name in tracked
+        if any(
+            fnmatch(name, pattern.replace("**/*", "*"))
+            for pattern in read(GITLAB)[".deployed"]
+            if "/" in pattern or "/" not in name
+        )
+    ]
+    silent = {name for name in deployed if not [*file_effects([ChangedFile(name)], "")]}
+    compared_by_content = {name for name in silent if name.startswith("Pulumi.")}
+    assert len(deployed) > 100
+    assert silent - compared_by_content - {name for name in silent if name.endswith(".md")} == set()
 
 
 def test_settings_of_airflow_and_an_empty_section_are_no_change_of_the_rest() -> None:
@@ -214,78 +261,3 @@ def test_an_output_that_shows_a_secret_is_dangerous() -> None:
 def test_a_program_that_needs_an_engine_is_named() -> None:
     (effect,) = program_effects(None, None)
     assert effect.severity is Severity.CHANGE
-
-
-def manifest(kind: str, name: str, **content: object) -> Manifest:
-    return {"kind": kind, "metadata": {"name": name, "namespace": "airflow"}, **content}
-
-
-def rendering(*own: Manifest, released: tuple[Manifest, ...] = (), protect: bool = False) -> RenderedStack:
-    resources = [
-        {"type": f"kubernetes:v1:{each['kind']}", "name": each["metadata"]["name"], "inputs": each, "protect": protect}
-        for each in own
-    ]
-    return rendered_stack({"settings": {"namespace": "airflow"}, "resources": resources}, released)
-
-
-def nested(path: str, value: object) -> dict[str, Any]:
-    first, _, rest = path.partition(".")
-    return {first: nested(rest, value) if rest else value}
-
-
-@pytest.mark.parametrize(
-    ("kind", "path"), [(kind, path) for kind, paths in sorted(REFUSED_BY_KUBERNETES.items()) for path in paths]
-)
-def test_every_immutable_field_of_a_released_object_is_reported_as_refused(kind: str, path: str) -> None:
-    old, new = (rendering(released=(manifest(kind, "a", **nested(path, value)),)) for value in ("1", "2"))
-    (effect,) = replacement_effects(old, new, object_changes(old, new))
-    assert "Helm's upgrade fails" in effect.text
-    assert effect.severity is Severity.DANGEROUS
-
-
-@pytest.mark.parametrize(
-    ("kind", "path"),
-    [(kind, path) for kind, paths in sorted(REPLACED_BY_PROVIDER.items()) for path in paths if kind not in ("Job", "ConfigMap")],
-)  # fmt: skip
-def test_every_immutable_field_of_a_protected_object_is_reported_as_refused_by_up(kind: str, path: str) -> None:
-    old, new = (rendering(manifest(kind, "a", **nested(path, value)), protect=True) for value in ("1", "2"))
-    (effect,) = replacement_effects(old, new, object_changes(old, new))
-    assert "is protected" in effect.text and "`pulumi up` stops" in effect.text
-
-
-def test_a_longer_field_name_is_not_an_immutable_field() -> None:
-    old, new = (rendering(manifest("Secret", "a", typeNote=value)) for value in "12")
-    assert [*replacement_effects(old, new, object_changes(old, new))] == []
-
-
-def test_a_workload_without_a_network_policy_is_dangerous_and_a_policy_of_removed_pods_is_not() -> None:
-    def pod(name: str) -> Manifest:
-        return manifest("Deployment", name, spec={"template": {"metadata": {"labels": {"app": name}}}})
-
-    def policy(name: str, **selector: object) -> Manifest:
-        return manifest("NetworkPolicy", name, spec={"podSelector": selector, "policyTypes": ["Ingress"]})
-
-    all_, of_a, of_b = policy("all"), policy("a", matchLabels={"app": "a"}), policy("b", matchLabels={"app": "b"})
-    assert [*network_effects(rendering(pod("a"), pod("b"), of_a, of_b), rendering(pod("a"), of_a))] == []
-    assert [*network_effects(rendering(pod("a"), all_, of_a), rendering(pod("a"), of_a))] == []
-    assert told([*network_effects(rendering(pod("a"), of_a), rendering(pod("a"), of_b))]) == [
-        "! No NetworkPolicy selects `a` any more: every pod of the cluster can connect."
-    ]
-
-
-def test_executor_image_and_namespace_are_those_of_the_release() -> None:
-    def release(**values: object) -> RenderedStack:
-        inputs = {"namespace": "other", "values": values}
-        settings = {"namespace": "airflow", "executor": "LocalExecutor", "images": {"airflow": {"tag": "3.3.2"}}}
-        resource = {"type": RELEASE, "name": "r", "inputs": inputs, "protect": False}
-        return rendered_stack({"settings": settings, "resources": [resource]}, [])
-
-    found = release(executor="CeleryExecutor", defaultAirflowTag="3.2.2@sha256:0").settings
-    assert (found["executor"], found["namespace"], found["images"]["airflow"]["tag"]) == (
-        "CeleryExecutor",
-        "other",
-        "3.2.2",
-    )
-    own = {"airflow": {"repository": "acme/airflow", "tag": "3.1.0"}}
-    assert release(images=own, defaultAirflowTag="3.3.2").settings["images"]["airflow"] == own["airflow"]
-    assert release(defaultAirflowTag="3.3.2").settings["images"]["airflow"] == {"tag": "3.3.2"}

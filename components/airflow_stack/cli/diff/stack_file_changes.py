@@ -104,11 +104,12 @@ def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 def _text(key: str, value: object) -> str:
+    if _is_secure(value):
+        return SECRET
     if key.startswith("kubernetes:kubeconfig"):
         return HIDDEN  # it may hold a token
-    if key.startswith(f"{CONFIG}:"):
-        return shown(value)  # names of rules look like those of secrets
-    return SECRET if _is_secure(value) else shown(value, key.rpartition(":")[2].rpartition(".")[2])
+    # Names of rules look like those of secrets.
+    return shown(value, "" if key.startswith(f"{CONFIG}:") else key.rpartition(":")[2].rpartition(".")[2])
 
 
 def _is_secure(value: object) -> bool:
