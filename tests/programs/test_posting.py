@@ -29,9 +29,7 @@ def test_a_second_push_updates_the_existing_comment(github: GitHub) -> None:
     assert github.post("github-comment").returncode == 0
     theirs, ours = github.read()["comments"]
     assert theirs["body"].endswith("mine")
-    assert ours["body"].startswith(
-        "<!-- airflow-stack diff -->\n<sub>**Everything below is written by the change's own code**"
-    )
+    assert ours["body"].startswith("<!-- airflow-stack diff -->\n<sub>**Made by the change's own code**")
     assert ours["body"].rstrip().endswith("second")
     assert SHA in ours["body"]
     assert github.read()["sent"] == [
@@ -203,7 +201,7 @@ def test_gitlab_gets_one_note_from_the_artifacts_of_the_pipeline_that_triggered(
         assert done.returncode == 0, done.stderr
     theirs, ours = (note["body"] for note in notes)
     assert theirs.endswith("theirs")
-    assert ours.splitlines()[1].startswith("<sub>**Everything below is written by the change's own code**")
+    assert ours.splitlines()[1].startswith("<sub>**Made by the change's own code**")
     assert "the diff" in ours and "~ Release" in ours and SHA in ours and "https://gitlab.test/5" in ours
 
 

@@ -28,7 +28,7 @@ def comment(**found: str) -> str:
 
 
 ORIGIN = (
-    f"<sub>**Everything below is written by the change's own code**, at {SHA}; [pipeline](https://x/1)</sub>\n\n---\n\n"
+    f"<sub>**Made by the change's own code** (all below this line), at {SHA}; [pipeline](https://x/1)</sub>\n\n---\n\n"
 )
 
 
@@ -44,7 +44,7 @@ def below(**found: str) -> str:
     "diff",
     [
         "", "A" * 65_497, "A" * 2_000_000, "<\n" * 65_000, "@a " * 60_000, "### No changes\n<!--", "<details>\n" * 9, "<details><summary>x</summary>\n" * 99,
-        "```\n", "~~~~\n", "`" * 70_000, "````text\n```\n", "<script>", "<style>*{display:none}</style>", "\u202e", "<sub>**Everything below", "[a]: http://x",
+        "```\n", "~~~~\n", "`" * 70_000, "````text\n```\n", "<script>", "<style>*{display:none}</style>", "\u202e", "<sub>**Made by", "[a]: http://x",
     ],
 )  # fmt: skip
 def test_the_origin_is_the_first_line_whatever_the_content_is(diff: str) -> None:

@@ -29,7 +29,7 @@ def comment(files: PipelineFiles, commit: str, pipeline: str) -> str:
         commit: The commit of that code.
         pipeline: Address of the pipeline.
     """
-    head = f"<sub>**Everything below is written by the change's own code**, at {commit}; [pipeline]({pipeline})</sub>\n\n---\n\n"
+    head = f"<sub>**Made by the change's own code** (all below this line), at {commit}; [pipeline]({pipeline})</sub>\n\n---\n\n"
     room = MAX_CHARACTERS - len(head)
     text = inert(files.get("diff.md", "").removeprefix(COMMENT), room).strip()
     if not text:
