@@ -153,6 +153,10 @@ def _access(
             "the URL contains a password, which Helm's records keep; create a new token or key and set it as airflow:gitToken or airflow:gitSshKey",
             "dags.repository",
         )
+    if token_secret and address.url.startswith("http"):
+        for key, given in (("sshKeySecret", ssh_secret), ("sshKey", ssh_key)):
+            adoption.drop(f"{_PLACE}.{key}", given, "is left out, because the repository has an HTTPS URL")
+        ssh_secret = ssh_key = ""
     if ssh_secret or ssh_key:
         adoption.drop(f"{_PLACE}.credentialsSecret", token_secret, "is left out, because the SSH key wins")
         adoption.set("dags.authentication", "sshKey")

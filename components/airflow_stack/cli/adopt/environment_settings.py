@@ -34,6 +34,12 @@ def convert_environment(values: ChartValues, adoption: Adoption, release: Instal
                 "is left out; the program always sets this variable, from its own Secrets or those of airflow:existingSecrets",
             )
         adoption.reach(path)
+    for section in [each for each in mapping(values.get("config")) if str(each).startswith("AIRFLOW__")]:
+        values.take(f"config.{section}")
+        adoption.note(
+            f"config.{section}",
+            "is the name of a variable, not of a section, so it never had an effect; see airflow:environment",
+        )
     convert_auth_manager(values, adoption)
 
 

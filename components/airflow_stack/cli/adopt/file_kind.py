@@ -27,6 +27,10 @@ _IN_AIRFLOW = frozenset(
     "protectedPipPackages extraEnv extraContainers extraInitContainers extraVolumeMounts extraVolumes clusterDomain initContainers "
     "localSettings kubernetesPodTemplate dbMigrations sync".split()
 )
+_OF_AIRFLOW = frozenset(
+    "executor dags airflowVersion dagProcessor triggerer fernetKey fernetKeySecretName airflow".split()
+)
+"""Keys that hardly a chart of something else has."""
 # Paths that only one chart has, below keys of both.
 _ONLY_OFFICIAL = (
     "dags.gitSync.subPath dags.gitSync.ref dags.gitSync.rev dags.gitSync.credentialsSecret dags.gitSync.sshKeySecret dags.gitSync.knownHosts "
@@ -166,8 +170,7 @@ def _below(key: str, inner: Mapping[str, Any]) -> int:
         return max(official, nested)
     if key in TOP_LEVEL_KEYS | _COMMUNITY:
         return 0
-    evidence = _official(inner) + nested
-    return evidence if evidence and len(inner.keys() & (TOP_LEVEL_KEYS | _COMMUNITY)) > 1 else 0
+    return _official(inner) + nested if inner.keys() & _OF_AIRFLOW else 0
 
 
 def _refuse_encrypted(values: Values, name: str) -> None:
