@@ -119,6 +119,29 @@ def test_a_pinned_revision_stays_pinned() -> None:
     assert "git-sync 4" in line(adoption, "images.gitSync")
 
 
+@pytest.mark.parametrize(
+    ("given", "setting_name", "value"),
+    [
+        ({"branch": "", "ref": "refs/tags/v1"}, "tag", "v1"),
+        ({"branch": "", "ref": "refs/heads/release"}, "branch", "release"),
+        ({"branch": "refs/heads/release"}, "branch", "release"),
+        ({"branch": "main", "rev": "HEAD"}, "branch", "main"),
+        ({"branch": "main", "rev": "main"}, "branch", "main"),
+        ({"branch": "main", "rev": "0" * 40}, "commit", "0" * 40),
+        ({"branch": "", "ref": "", "rev": "v1"}, "tag", "v1"),
+    ],
+)
+def test_the_ref_of_the_file_is_followed(given: dict[str, str], setting_name: str, value: str) -> None:
+    adoption = official_chart.convert({"dags": git(**given)})
+    followed = {key: setting(adoption, f"dags.{key}") for key in ("branch", "tag", "commit")}
+    assert followed == {**dict.fromkeys(followed), setting_name: value}
+
+
+def test_a_part_of_a_commit_hash_stops() -> None:
+    (stop,) = official_chart.convert({"dags": git(rev="0a1b2c3")}).blockers
+    assert "airflow:dags.commit" in stop
+
+
 def test_a_token_in_base64_is_decoded_with_its_user_name(run_command: Command, tmp_path: Path) -> None:
     adoption = adopted("a token in Base64")
     assert setting(adoption, "dags.username") == "deploy-7"

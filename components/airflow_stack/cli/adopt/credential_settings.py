@@ -58,9 +58,7 @@ def convert_database(values: ChartValues, adoption: Adoption, release: Installed
         adoption.drop(inline, connection, f"the connection is that of airflow:{named}")
         adoption.drop("postgresql", values.take_object("postgresql"), _LEFT_OUT)
         return
-    host = str(connection.get("host") or "")
-    # The chart names the host of its own PostgreSQL so (chart 1.22.0, metadata-connection-secret.yaml).
-    if bundled and (not host or re.fullmatch(r"([\w-]+-)?postgresql(\.[\w-]+(\.svc(\.[\w.-]+)?)?)?", host)):
+    if bundled and _is_bundled(str(connection.get("host") or ""), values):
         size = values.take("postgresql.primary.persistence.size")
         adoption.set("database.inCluster.storage", size or "8Gi", "postgresql.primary.persistence.size")
         adoption.drop(inline, connection, "the program's own PostgreSQL has a generated password")
@@ -81,6 +79,16 @@ def convert_database(values: ChartValues, adoption: Adoption, release: Installed
     adoption.reach(f"{inline}.protocol", f"{inline}.pass")
     adoption.secrets[credentials.DATABASE_PASSWORD.setting] = password if connection.get(metadata.part) else ""
     adoption.drop("postgresql", values.take_object("postgresql"), _LEFT_OUT)
+
+
+def _is_bundled(host: str, values: ChartValues) -> bool:
+    """Whether a host is the chart's own PostgreSQL, which the chart names so (chart 1.22.0, metadata-connection-secret.yaml)."""
+    name, _, domain = host.partition(".")
+    if domain and not re.fullmatch(r"[\w-]+(\.svc(\.[\w.-]+)?)?", domain):
+        return False
+    if full := values.get("postgresql.fullnameOverride"):
+        return name in ("", full)
+    return name in ("", "postgresql") or name.endswith(f"-{values.get('postgresql.nameOverride') or 'postgresql'}")
 
 
 def convert_keys(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
@@ -111,7 +119,7 @@ def convert_keys(values: ChartValues, adoption: Adoption, release: InstalledRele
         )
     if in_config:
         adoption.note(
-            _FERNET_IN_CONFIG, "is left out, because airflow.cfg is readable; the key is the secret airflow:fernetKey"
+            _FERNET_IN_CONFIG, "is left out, because airflow.cfg is readable; every process reads the key from a Secret"
         )
     adoption.set("rotation.fernetGiven", _is_given(fernet, adoption) or None)
     for each in signing:

@@ -95,7 +95,11 @@ def _ref(branch: str, ref: str, rev: str, adoption: Adoption) -> None:
     git-sync 3 clones the branch and checks out `rev`, a tag or a hash (kubernetes/git-sync#697). git-sync 4 refuses both together, and follows
     `ref`; it prefers the deprecated `branch`.
     """
-    pinned = rev if rev not in ("", "HEAD", branch) else "" if branch else ref
+    full_ref = ref if rev in ("", "HEAD") else rev
+    branch, ref, rev = (each.removeprefix("refs/heads/") for each in (branch, ref, rev))
+    if not branch and full_ref.startswith("refs/heads/"):
+        branch = ref
+    pinned = (rev if rev not in ("", "HEAD", branch) else "" if branch else ref).removeprefix("refs/tags/")
     if branch and not pinned:
         adoption.set("dags.branch", branch)
         if ref and ref != branch:
@@ -104,12 +108,19 @@ def _ref(branch: str, ref: str, rev: str, adoption: Adoption) -> None:
             )
         return
     hexadecimal = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", pinned)
+    if not hexadecimal and re.fullmatch(r"(?=.*\d)[0-9a-f]{7,39}", pinned):
+        adoption.stop(
+            f"{_PLACE}.{'rev' if rev else 'ref'}",
+            f"{pinned} looks like a part of a commit hash; write all of it to airflow:dags.commit",
+            "dags.commit",
+            "dags.tag",
+        )
     adoption.set("dags.commit" if hexadecimal else "dags.tag", pinned)
     if branch:
         adoption.notes.append(
             f"{_PLACE}.rev: {pinned!r} was checked out of branch {branch!r} by git-sync 3, so it is kept; for the branch use airflow:dags.branch"
         )
-    elif pinned and not hexadecimal:
+    elif pinned and not hexadecimal and not full_ref.startswith("refs/tags/"):
         adoption.notes.append(f"{_PLACE}.ref: {pinned!r} is assumed to be a tag; for a branch use airflow:dags.branch")
 
 

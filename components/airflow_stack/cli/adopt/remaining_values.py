@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_stack.chart.check import TOP_LEVEL_KEYS
+from airflow_stack.chart.managed import MANAGED
 from airflow_stack.chart.values import chart_values
 from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load
@@ -17,6 +18,7 @@ from airflow_stack.settings.problem import Problem
 from .leaves import leaf_paths, leftovers, without_secrets
 from .model import Adoption, ChartValues, Values, merge, value_below
 
+_MANAGED = frozenset(row.path for row in MANAGED)
 # The chart expands templates in these, and they may read any value.
 _TEMPLATES = (
     "airflowLocalSettings",
@@ -98,7 +100,9 @@ def _without_refused(adoption: Adoption) -> None:
             path = problem.path.removeprefix("values.")
             if not (found := _locate(adoption.settings["values"], problem.path)):  # below one that is left out by now
                 continue
-            if found[0].pop(found[1]) in (None, "", [], {}):
+            if (value := found[0].pop(found[1])) in (None, "", [], {}):
+                if value is None and path not in _MANAGED:
+                    adoption.note(path, f"is null, and stays as the program sets it: {problem.reason}")
                 adoption.reach(path)
                 continue
             steps = "; ".join(step for step in problem.fix if isinstance(step, str))
