@@ -53,6 +53,8 @@ def values_schema(chart: Path) -> dict[str, Any]:
 def _file(chart: Path, name: str) -> bytes:
     if chart.is_dir():
         return (chart / name).read_bytes()
+    if chart.exists() and not chart.is_file():
+        raise ValueError("it is neither a packed chart nor a folder")
     try:
         with tarfile.open(chart) as packed:
             for member in packed:

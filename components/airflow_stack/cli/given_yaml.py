@@ -25,11 +25,15 @@ def text_of(file: Path) -> str:
     try:
         if file.is_dir():
             raise UserError(f"{file} is a folder; name a file")
-        if file.stat().st_size > _MOST_BYTES:
+        with file.open("rb") as opened:  # also of a pipe or device, whose size is unknown
+            content = opened.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
             raise UserError(f"{file} is larger than 1 MiB; name another file")
-        return file.read_text(encoding="utf-8")
+        return content.decode()
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}; name another file") from None
+    except RuntimeError:  # of a link to itself
+        raise UserError(f"{file} cannot be read: it is a link to itself; name another file") from None
     except UnicodeDecodeError:
         raise UserError(f"{file} is not text in UTF-8; save it as UTF-8, or name another file") from None
 
