@@ -67,8 +67,8 @@ test-real: setup ## Run end to end on real pods: DAGs, faults, clean removal
 golden: setup ## Rewrite the golden files with the current messages, all or those of TESTS=tests/unit/cli; review their diff
 	@$(PYTEST) $(or $(TESTS),tests/unit tests/sandbox tests/programs --ignore tests/sandbox/engine) --snapshot-update
 
-fuzz: setup ## Test 10,000 arbitrary stack configurations
-	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/unit/inputs/test_validation_fuzz.py
+fuzz: setup ## Test 10,000 arbitrary configurations, stack files, URLs, refs and keys each
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(wildcard tests/unit/*/test_*_fuzz.py) --hypothesis-show-statistics -n auto
 
 mutants: setup ## Change a sample of places, and list the changes that no unit test notices: N=300 SEED=1
 	@$(BIN)/python -m tools.mutants --number $(or $(N),300) --seed $(or $(SEED),1)

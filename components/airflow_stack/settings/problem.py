@@ -17,7 +17,8 @@ _CREDENTIALS = (
     re.compile(r"(https?://)[^/@\s]+@"),
     re.compile(r"(\w://)(?![\w.-]+@[^\s'\"@]*(?:[\s'\"]|$))[^\s'\"]+@"),
 )
-_QUERY = re.compile(r"(\w://[^\s'\"?#]*[?#])[^\s'\"]+")
+_WITHOUT_SCHEME = re.compile(r"(^|[\s'\"])(?!\w+://)[^\s'\"@]*[:/][^\s'\"]*@(?!sha256:)(?=[^\s'\"]*[./:])")
+_QUERY = re.compile(r"([/.:@][^\s'\"?#]*[?#])[^\s'\"]+")
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 
 
@@ -106,7 +107,7 @@ def _shown(path: str, value: object) -> _Shown:
         text = value if isinstance(value, str) else json.dumps(_without_secrets(value), default=str)
     except (TypeError, ValueError, RecursionError):  # keys that are no text, a number of 5000 digits, endless nesting
         text = f"something of type {type(value).__name__}"
-    text = _QUERY.sub(rf"\1{HIDDEN}", redacted(text))
+    text = _QUERY.sub(rf"\1{HIDDEN}", _WITHOUT_SCHEME.sub(rf"\1{HIDDEN}@", redacted(text)))
     return _Shown(text if text == HIDDEN else repr(text if len(text) <= 80 else f"{text[:77]}…"))
 
 

@@ -6,18 +6,26 @@ the first check.
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import yaml
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from pydantic.alias_generators import to_camel
 
+from airflow_stack.chart import delivery
+from airflow_stack.chart.delivery import followed, poll_warnings
 from airflow_stack.chart.values import chart_values
 from airflow_stack.credentials import SECRETS
-from airflow_stack.inputs.validation import load, missing_secrets
+from airflow_stack.git.host_keys import refusal
+from airflow_stack.git.url import GitUrl
+from airflow_stack.inputs.validation import arguments, load, missing_secrets
+from airflow_stack.inputs.version_check import version_warnings
 from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file
 from airflow_stack.settings.models import Settings
+from tests.support import hostile_strategies
 from tests.support.cases import CONTRACT_CHART, GIVEN, SSH, Config, closed_schema
 from tests.support.strategies import in_order, junk, texts
 
@@ -85,6 +93,15 @@ def usable(settings: Settings) -> None:
     assert yaml.load(yaml.dump(values, Dumper=DUMPER), Loader=LOADER) == values  # noqa: S506  a safe one
     wrong = [e.json_path for e in CONTRACT.iter_errors(values) if e.absolute_path[0] not in settings.values]
     assert wrong == []
+    # What `check` accepts, the program accepts: it validates its arguments once more.
+    program = {to_camel(key): value for key, value in arguments(settings, {}).items()}
+    again = load("fuzz", program, (), by_name=True, secrets_required=False)
+    assert again == settings
+    assert followed(settings)
+    assert all([*poll_warnings(settings), *version_warnings(settings)])
+    for source in (settings.dags, *settings.dags.more_repositories.values()):
+        if source.repository and (url := GitUrl.parse(source.repository)).is_ssh:
+            assert refusal(delivery.known_hosts(settings.dags), url.host, url.port) is None
 
 
 few = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 3)
@@ -99,6 +116,41 @@ def with_secrets(config: Config) -> Config:
 def test_a_valid_stack_is_accepted(config: Config) -> None:
     settings = load("fuzz", with_secrets(config), set(SECRETS))
     usable(settings)
+
+
+hostile = st.sampled_from(
+    [
+        ("dags", "repository", hostile_strategies.git_urls),
+        ("dags", "branch", hostile_strategies.refs),
+        ("dags", "tag", hostile_strategies.refs),
+        ("dags", "knownHosts", hostile_strategies.known_hosts),
+        (
+            "dags",
+            "path",
+            st.lists(st.sampled_from(["dags", ".", "..", "", "a b", "\\", "{{x}}", "%"]), max_size=4).map("/".join),
+        ),
+        ("dags", "depth", st.integers(-1, 2)),
+        ("chart", "repository", hostile_strategies.git_urls),
+        ("chart", "version", st.sampled_from(["1.15.0", "1.19.0", "1.22.0", "1.99.0", "2.0.0", "latest"])),
+        ("ingress", "tlsSecret", st.text(st.sampled_from("aA1.-_/"), max_size=9)),
+        ("ingress", "className", st.text(st.sampled_from("aA1.-_/"), max_size=9)),
+        ("existingSecrets", "fernetKey", st.text(st.sampled_from("a1.-"), max_size=260)),
+    ]
+).flatmap(lambda place: place[2].map(lambda value: (*place[:2], value)))
+
+
+@given(config=in_order, values=st.lists(hostile, min_size=1, max_size=3))
+def test_a_stack_with_hostile_values_is_accepted_and_works_or_is_refused(config: Config, values: list[Any]) -> None:
+    config = json.loads(json.dumps(config))
+    for setting, key, value in values:
+        config.setdefault(setting, {"host": "a", "controllerNamespace": "b"} if setting == "ingress" else {})[key] = (
+            value
+        )
+    settings = taken(with_secrets(config), set(SECRETS))
+    event("taken" if settings else "refused")
+    if settings:
+        assert CANARY not in settings.model_dump_json()
+        usable(settings)
 
 
 @given(config=spoilt(), encrypted=st.sets(st.sampled_from(KEYS), max_size=1))
