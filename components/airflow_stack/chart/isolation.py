@@ -4,7 +4,7 @@ Airflow 3 tasks need none of them: the executor sends each task a token for the 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +179,12 @@ def _literal(text: str) -> str:
 def _from_secret(each: Credential, existing: Mapping[str, str]) -> Values:
     reference = {"name": each.secret_in(existing), "key": each.key}
     return {"name": each.variables[0], "valueFrom": {"secretKeyRef": reference}}
+
+
+def isolation_warnings(settings: Settings) -> Iterator[str]:
+    """Warnings about stacks whose DAG authors can read the credentials of Airflow."""
+    effect = "DAG authors can read Airflow's keys and its database (docs/guides/trust.md)"
+    if not settings.isolated:
+        yield f"airflow:security.tasks = 'trusted': {effect}"
+    elif settings.executor is Executor.LOCAL:
+        yield f"airflow:executor = 'LocalExecutor' runs tasks in the scheduler's pod: {effect}"
