@@ -17,6 +17,8 @@ ETCD = "3.6.16"
 KWOK = "0.8.0"
 # renovate: datasource=github-releases depName=coredns/coredns
 COREDNS = "1.14.4"
+# renovate: datasource=go depName=sigs.k8s.io/kube-network-policies
+NETWORK_POLICIES = "0.8.0"
 PAUSE = "registry.k8s.io/pause:3.10.1"
 # renovate: datasource=github-releases depName=kubernetes-sigs/kind
 KIND = "0.33.0"
@@ -112,6 +114,13 @@ CONTROL_PLANE = (
 )
 # kwok publishes no checksums, so it is built. The Go checksum database verifies its source.
 KWOK_TOOL = Tool(name="kwok", version=KWOK, package="sigs.k8s.io/kwok/cmd/kwok", seconds=90, minimum="0.8")
+# Publishes an image only, so it is built. Only tests/real enforces network policies.
+NETWORK_POLICIES_TOOL = Tool(
+    name="kube-network-policies",
+    version=NETWORK_POLICIES,
+    package="sigs.k8s.io/kube-network-policies/cmd",
+    seconds=120,
+)
 KUBECTL = _kubernetes("kubectl", 60, "version", "--client")
 NODE = (
     _kubernetes("kubelet", 150),
@@ -146,5 +155,5 @@ ACTIONLINT_TOOL = Tool(
     minimum="1.7",
     version_arguments=("-version",),
 )
-_OTHERS = (KWOK_TOOL, KUBECTL, *NODE, KIND_TOOL, ACTIONLINT_TOOL)
+_OTHERS = (KWOK_TOOL, KUBECTL, *NODE, KIND_TOOL, ACTIONLINT_TOOL, NETWORK_POLICIES_TOOL)
 ALL = {tool.name: tool for tool in (*ENGINE, *EXAMPLE_HOSTS, *CONTROL_PLANE, *_OTHERS)}

@@ -1,0 +1,112 @@
+"""Enforces network policies on the node of a project's sandbox, and serves a cloud's metadata endpoint there.
+
+The node's network plugin enforces none. kube-network-policies does, with nftables, in the node's own network.
+"""
+
+import base64
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from sandbox import daemons, pins, toolchain
+from sandbox.node import NodeCluster
+from tests.support.project import Project, wait_for
+
+METADATA = "169.254.169.254"
+_NAME = "kube-network-policies"
+_ACCESS = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: kube-network-policies, namespace: kube-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: kube-network-policies}
+rules:
+  - {apiGroups: [""], resources: [pods, namespaces, nodes], verbs: [get, list, watch]}
+  - {apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [get, list, watch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: kube-network-policies}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kube-network-policies}
+subjects: [{kind: ServiceAccount, name: kube-network-policies, namespace: kube-system}]
+"""
+# In a network of its own: policies apply to forwarded packets, not to those for the node itself.
+_ENDPOINT = f"""
+ip netns add metadata
+ip link add to-metadata type veth peer name eth0 netns metadata
+ip link set to-metadata up
+ip addr add 198.18.0.1/32 dev to-metadata
+ip route add {METADATA}/32 dev to-metadata
+ip netns exec metadata sh -ec '
+  ip link set lo up; ip link set eth0 up; ip addr add {METADATA}/32 dev eth0
+  ip route add 198.18.0.1/32 dev eth0; ip route add default via 198.18.0.1'
+exec ip netns exec metadata python3 -m http.server 80 --bind {METADATA} --directory /var/empty
+"""
+_ENFORCER = """
+mkdir -p /run/secrets/kubernetes.io/serviceaccount
+cp enforcer/token enforcer/ca.crt /run/secrets/kubernetes.io/serviceaccount
+exec "$0" --hostname-override=node --metrics-bind-address=127.0.0.1:0 --disable-nri
+"""
+
+
+@contextmanager
+def enforced(project: Project) -> Iterator[None]:
+    """Enforce the policies of the cluster, with a metadata endpoint in its network."""
+    cluster = NodeCluster(project.state / "cluster")
+    program = toolchain.ensure([pins.NETWORK_POLICIES_TOOL])[_NAME].path
+    server = _credentials(project, cluster)
+    daemons.start(cluster.folder, "metadata", cluster.wrapped(["sh", "-ec", f"mkdir -p /var/empty\n{_ENDPOINT}"]))
+    address = ["env", f"KUBERNETES_SERVICE_HOST={server[0]}", f"KUBERNETES_SERVICE_PORT={server[1]}"]
+    daemons.start(cluster.folder, _NAME, cluster.wrapped([*address, "sh", "-ec", _ENFORCER, str(program)]))
+    try:
+        wait_for("the rules of the network policies", lambda: _tables(cluster), lambda tables: _NAME in tables)
+        yield
+    finally:
+        for name in (_NAME, "metadata"):
+            for pid in daemons.pids(cluster.folder, name):
+                with_suppressed_kill(pid)
+        _in_node(cluster, f"nft delete table inet {_NAME}; ip netns delete metadata; ip link delete to-metadata")
+
+
+def with_suppressed_kill(pid: int) -> None:
+    """End a process that may be gone already."""
+    try:
+        os.kill(pid, 9)
+    except ProcessLookupError:
+        return
+
+
+def _tables(cluster: NodeCluster) -> str:
+    return _in_node(cluster, "nft list tables")
+
+
+def _in_node(cluster: NodeCluster, script: str) -> str:
+    done = subprocess.run(cluster.wrapped(["sh", "-c", script]), capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def _credentials(project: Project, cluster: NodeCluster) -> tuple[str, int]:
+    """Write token and authority for the enforcer. Returns host and port of the Kubernetes API."""
+    kubeconfig = cluster.kubeconfig
+    kubectl = [str(toolchain.ensure([pins.KUBECTL])["kubectl"].path), f"--kubeconfig={kubeconfig}"]
+    subprocess.run([*kubectl, "apply", "--filename=-"], input=_ACCESS, text=True, check=True, capture_output=True)
+    create = [*kubectl, "--namespace=kube-system", "create", "token", _NAME, "--duration=2h"]
+    token = subprocess.run(create, text=True, check=True, capture_output=True).stdout
+    folder = cluster.folder / "enforcer"
+    folder.mkdir(exist_ok=True)
+    (folder / "token").write_text(token.strip())
+    (served,) = [each["cluster"] for each in yaml.safe_load(Path(kubeconfig).read_text())["clusters"]]
+    if data := served.get("certificate-authority-data"):
+        authority = base64.b64decode(data)
+    else:
+        authority = (Path(kubeconfig).parent / served["certificate-authority"]).read_bytes()
+    (folder / "ca.crt").write_bytes(authority)
+    url = urlsplit(served["server"])
+    return url.hostname or "127.0.0.1", url.port or 443
