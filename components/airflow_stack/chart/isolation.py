@@ -140,7 +140,8 @@ def _celery_worker(settings: Settings) -> Values:
             {
                 "name": "serve-logs",
                 "image": settings.images.reference(settings.images.airflow),
-                "args": ["bash", "-c", "exec airflow serve-logs"],
+                # No command of Airflow starts this server alone.
+                "args": ["python", "-c", "from airflow.utils.serve_logs import serve_logs; serve_logs()"],
                 "env": [
                     *_no_database_check(settings),
                     _from_secret(credentials.API_SECRET_KEY, existing),
