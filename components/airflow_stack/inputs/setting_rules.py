@@ -193,6 +193,7 @@ BETWEEN: dict[Rule, frozenset[str]] = {
     volume_rules.known_authorities: frozenset(
         {"database", "environment", "environment_from", "images", "values", "volumes"}
     ),
+    volume_rules.no_credential_of_airflow: frozenset({"existing_secrets", "security", "volumes"}),
     volume_rules.beside_dags: frozenset({"dags", "volumes"}),
     image_with_dags: frozenset({"dags", "images"}),
     registration_package: frozenset({"dags"}),

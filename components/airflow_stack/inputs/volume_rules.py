@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from airflow_stack.chart.placement import CA_FOLDER, CA_VARIABLE
 from airflow_stack.choices import DagDelivery, SslMode
+from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.settings.images import OFFICIAL
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
@@ -126,3 +127,17 @@ def ca_variable_once(settings: Settings) -> Iterator[Problem]:
         if CA_VARIABLE in variables:
             reason = "is set by database.external.caBundle"
             yield Problem(f"{key}.{CA_VARIABLE}", reason, (Remove(f"{key}.{CA_VARIABLE}"),), "leave caBundle out")
+
+
+def no_credential_of_airflow(settings: Settings) -> Iterator[Problem]:
+    """No volume puts a credential of Airflow into the pods of isolated tasks."""
+    existing = settings.existing_secrets.model_dump(exclude_none=True)
+    credentials = {each.secret_in(existing) for each in CREDENTIALS}
+    for name, volume in settings.volumes.items() if settings.isolated else ():
+        sources = volume.projected.sources if volume.projected else ()
+        mounted = (
+            [volume.secret.secretName] if volume.secret else [each.get("secret", {}).get("name") for each in sources]
+        )
+        if taken := next((each for each in mounted if each in credentials), None):
+            path, reason = f"volumes.{name}", f"would put the Secret {taken}, a credential of Airflow, into every task"
+            yield Problem(path, reason, (Remove(path),), "set security.tasks to 'trusted'")

@@ -141,3 +141,18 @@ def test_a_program_spells_kubernetes_objects_as_kubernetes_does(golden: Snapshot
     wrong = {"tolerations": [{"key": "a", "toleration_seconds": 60}], "nodeSelector": {}}
     error = problems({"dags": SSH, "placement": wrong}, by_name=True)
     assert str(ArgumentsError("airflow", error.problems)) == golden
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"secret": {"secretName": "airflow-fernet-key"}},
+        {"projected": {"sources": [{"configMap": {"name": "a"}}, {"secret": {"name": "own-database"}}]}},
+    ],
+    ids=["secret", "projected"],
+)
+def test_no_volume_gives_a_credential_of_airflow_to_isolated_tasks(source: Config, golden: SnapshotAssertion) -> None:
+    existing = {"metadataConnection": "own-database"}
+    config = {"volumes": {"keys": {"mountPath": "/keys", **source}}, "existingSecrets": existing}
+    assert str(problems({"dags": SSH, **config, "security": {"tasks": "isolated"}})) == golden
+    assert settings(**config, security={"tasks": "trusted"})
