@@ -175,7 +175,8 @@ def test_everything_that_decides_a_deployment_is_compared(project: Project, gold
 
 def test_a_change_of_dags_and_documents_alone_is_no_change(project: Project) -> None:
     (project.folder / "dags").mkdir()
-    for name in ("dags/a.py", "README.md"):
+    (project.folder / "found").mkdir()
+    for name in ("dags/a.py", "README.md", "found/number"):
         (project.folder / name).write_text("# new\n")
     (project.repository / "another-service.yaml").write_text("a: 1\n")
     try:

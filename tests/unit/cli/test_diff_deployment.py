@@ -210,6 +210,16 @@ def test_the_folder_of_the_dags_hides_no_file_of_the_program(folder: str) -> Non
         assert [*file_effects([ChangedFile(path)], folder)]
 
 
+def test_a_file_that_git_does_not_know_counts_where_a_deployment_reads_it() -> None:
+    for name, counts in (
+        ("policies/new.py", True),
+        ("extra.py", True),
+        ("found/diff.md", False),
+        (".cache/airflow-stack/x", False),
+    ):
+        assert bool([*file_effects([ChangedFile(name, is_untracked=True)], "")]) is counts
+
+
 def test_many_files_are_counted() -> None:
     (effect,) = file_effects([ChangedFile(f"{number}.py") for number in range(9)], "")
     assert effect.text == "The program changes (`0.py`, `1.py`, `2.py`, `3.py` and 5 more)."

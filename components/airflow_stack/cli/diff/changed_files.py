@@ -18,6 +18,8 @@ class ChangedFile:
     path: str
     """Relative to the project; of a pipeline, to the repository."""
     is_deleted: bool = False
+    is_untracked: bool = False
+    """Whether git does not know the file yet."""
     old: str = ""
     """Text of a pipeline at the base; empty for a new one."""
     new: str = ""
@@ -38,17 +40,17 @@ def changed_files(root: Path, commit: str) -> list[ChangedFile]:
     prefix = _git(root, "rev-parse", "--show-prefix").strip("\n")
     compared = "diff --name-only -z --no-renames --no-ext-diff --ignore-submodules=none"
     untracked = "ls-files --others --exclude-standard -z"
-    names = [*_git(top, *compared.split(), commit).split("\0"), *_git(top, *untracked.split()).split("\0")]
+    new = set(_git(top, *untracked.split()).split("\0"))
     found = []
-    for name in sorted(set(filter(None, names))):
+    for name in sorted(filter(None, {*_git(top, *compared.split(), commit).split("\0"), *new})):
         path = top / name
         is_deleted = not os.path.lexists(path)
         if name.startswith(PIPELINES):
             old = _git(top, "show", f"{commit}:{name}", required=False)
-            new = path.read_text(errors="replace") if path.is_file() else ""
-            found.append(ChangedFile(name, is_deleted, old, new))
+            text = path.read_text(errors="replace") if path.is_file() else ""
+            found.append(ChangedFile(name, is_deleted, name in new, old, text))
         elif name.startswith(prefix):
-            found.append(ChangedFile(name.removeprefix(prefix), is_deleted))
+            found.append(ChangedFile(name.removeprefix(prefix), is_deleted, name in new))
     return found
 
 

@@ -54,7 +54,8 @@ def file_effects(files: Sequence[ChangedFile], dag_folder: str) -> Iterator[Effe
     """
     groups: dict[str, list[ChangedFile]] = {kind: [] for kind in _SENTENCES}
     for file in files:
-        if kind := _kind(file.path, dag_folder.strip("/")):
+        kind = _kind(file.path, dag_folder.strip("/"))
+        if kind and not (kind == "files" and file.is_untracked):  # output of a pipeline, or of a tool
             groups[kind].append(file)
     for kind, changed in groups.items():
         if changed:
