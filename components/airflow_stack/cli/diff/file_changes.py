@@ -96,14 +96,12 @@ def _is_weaker(kind: str, file: ChangedFile) -> bool:
         {name: len(form.findall(text)) for name, form in (("protecting", _PROTECTING), ("granting", _GRANTING))}
         for text in (file.old, file.new)
     )
-    return not file.is_deleted and (new["protecting"] < old["protecting"] or new["granting"] > old["granting"])
+    return new["protecting"] < old["protecting"] or new["granting"] > old["granting"]
 
 
 # Keys of Pulumi.yaml that decide which program, plugins, state and cluster a deployment uses.
-_DECIDING = ("name", "runtime", "main", "backend", "plugins", "packages", "options", "config")
-_DESCRIBING = re.compile(
-    r"(description|author|website|license|template|stackConfigDir)\b.*|config\.[^.]+\.(description|type)"
-)
+_DECIDING = ("name", "runtime", "main", "backend", "plugins", "packages", "options", "config", "stackConfigDir")
+_DESCRIBING = re.compile(r"(description|author|website|license|template)\b.*|config\.[^.]+\.(description|type)")
 
 
 def project_effects(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[FieldChange, Effect]]:
@@ -117,7 +115,7 @@ def project_effects(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
         if _DESCRIBING.fullmatch(field.path):
             continue
         first, *rest = field.path.split(".")
-        own_default = first == "config" and ":" not in (rest or [""])[0]  # of a setting of the program
+        own_default = first == "config" and bool(rest) and ":" not in rest[0]  # of a setting of the program
         severity = Severity.DANGEROUS if first in _DECIDING and not own_default else Severity.CHANGE
         text = f"{code('Pulumi.yaml')} changes {code(field.path)}: it applies to every stack of the project."
         yield FieldChange(f"Pulumi.yaml {field.path}", field.old, field.new), Effect("project", text, severity)
