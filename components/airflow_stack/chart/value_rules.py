@@ -339,7 +339,6 @@ RULES: Mapping[str, Rule] = {
     "hostAliases": host_aliases,
     "schedule": schedule,
     "hosts": hosts,
-    "size": size,
     **dict.fromkeys(
         ("replicas", "revisionHistoryLimit", "failedJobsHistoryLimit", "successfulJobsHistoryLimit"), whole(0)
     ),
@@ -379,6 +378,8 @@ def rule_for(path: tuple[str, ...]) -> Rule | None:
         return _PORT
     if path[-2:] == ("serviceAccount", "name"):
         return _NAME
+    if path[-2:] == ("persistence", "size"):
+        return size
     if path[-2:] == ("service", "type"):
         return one_of("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
     if re.search("[aA]nnotations$", key):
