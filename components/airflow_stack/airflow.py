@@ -12,6 +12,7 @@ from airflow_stack import part_arguments
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.delivery import poll_warnings, polls_per_hour
 from airflow_stack.chart.values import base_url, chart_values
+from airflow_stack.chart.without_effect import value_warnings
 from airflow_stack.choices import DagDelivery, GitRefKind
 from airflow_stack.git.hosts import deploy_key_page
 from airflow_stack.git.url import GitUrl
@@ -81,7 +82,7 @@ class Airflow(pulumi.ComponentResource):
         args, settings, deferred = validated(name, args)
         if "namespace" not in deferred:
             claim_namespace(self, name, settings.namespace)
-        for warning in (*version_warnings(settings), *poll_warnings(settings)):
+        for warning in (*version_warnings(settings), *poll_warnings(settings), *value_warnings(settings)):
             pulumi.log.warn(warning, self)
         dags, existing_connection = settings.dags, settings.existing_secrets.metadata_connection
         # Not False: without the setting, protection inherited from the component or its parents still applies.

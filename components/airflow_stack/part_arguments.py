@@ -11,6 +11,7 @@ import pulumi
 from airflow_stack.arguments import AirflowArgs, DatabaseArgs, ExistingSecretsArgs, RotationArgs, SecretKeyArgs
 from airflow_stack.chart.delivery import bundles, known_hosts
 from airflow_stack.chart.isolation import service_account, task_runners
+from airflow_stack.chart.job_values import job_values
 from airflow_stack.chart.local_chart import chart_version
 from airflow_stack.chart.placement import own_pods
 from airflow_stack.chart.values import chart_values, environment
@@ -156,6 +157,7 @@ def job(settings: Settings, values: Mapping[str, Any], placed: PodArgs) -> Airfl
         "environment_from": cast(dict[str, SecretKeyArgs], references),
         "auth_manager": values["config"]["core"]["auth_manager"],
         "timeout_seconds": settings.chart.timeout_seconds,
+        "of_release": job_values(settings, values),
         "existing_secrets": _existing_secrets(settings),
     }
 
@@ -209,6 +211,7 @@ def rollout(settings: Settings, values: Mapping[str, Any], placed: PodArgs) -> R
         "image": _image(values),
         "pull_secrets": list(settings.images.pull_secrets),
         "timeout_seconds": chart.timeout_seconds,
+        "of_release": job_values(settings, values),
         "values": values,
         "chart": f"{chart.path or chart.repository} {chart_version(chart)}",
     }

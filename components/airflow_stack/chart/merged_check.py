@@ -9,7 +9,8 @@ from airflow_stack.settings.problem import Problem, Remove, Set, Step
 
 from .managed import MISSING, value_at
 from .placement import ca_variables
-from .value_rules import ABOVE_LIMIT, is_template, rule_for
+from .pod_rules import ABOVE_LIMIT, is_template, read_yaml
+from .value_rules import rule_for
 
 # Their content is the user's: texts and options of Airflow.
 _OPAQUE = frozenset({"config", "extraConfigMaps", "extraSecrets", "quotas", "limits", "podTemplate"})
@@ -131,13 +132,8 @@ def extra_variables(values: Mapping[str, Any]) -> list[str]:
     text = values.get("extraEnv")
     if not isinstance(text, str) or is_template(text):
         return []
-    import yaml  # only a stack with this value pays for its import
-
-    try:
-        read = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return []
-    return [str(each.get("name")) for each in read or [] if isinstance(each, Mapping)]
+    read = read_yaml(text)
+    return [str(each.get("name")) for each in read if isinstance(each, Mapping)] if isinstance(read, list) else []
 
 
 def _volumes_twice(merged: Mapping[str, Any]) -> Iterator[Problem]:

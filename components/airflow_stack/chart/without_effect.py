@@ -10,6 +10,7 @@ from typing import Any
 from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.settings.models import Settings
 
+from .job_values import job_warnings
 from .managed import MISSING, WEAKER, value_at
 from .merged import with_stronger_forms
 from .values import chart_values
@@ -56,6 +57,12 @@ def _needs(path: str, other: str, reason: str) -> WithoutEffect:
     return WithoutEffect(path, reason, lambda _, values: not _is_on(values, other, default=False))
 
 
+def _token_volume(component: str) -> WithoutEffect:
+    switch = f"{component}.serviceAccount.automountServiceAccountToken"
+    path = f"{component}.serviceAccount.serviceAccountTokenVolume"
+    return WithoutEffect(path, f"has no effect while {switch} is on", lambda _, values: _is_on(values, switch, True))
+
+
 def _executor(path: str, executor: Executor, but: str = "") -> WithoutEffect:
     return WithoutEffect(
         path,
@@ -66,7 +73,6 @@ def _executor(path: str, executor: Executor, but: str = "") -> WithoutEffect:
 
 
 _COMPONENTS = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")
-_TOKEN = "has no effect while the pods mount the token of their service account"  # noqa: S105  no secret
 _NO_SECRET = "has no effect, because the program creates that Secret, not the chart"  # noqa: S105  no secret
 _NO_WEBSERVER = "has no effect, because Airflow 3 has no webserver; use apiServer"
 _OWN_JOB = "has no effect, because the program has a Job of its own"
@@ -100,16 +106,10 @@ def _rows() -> Iterator[WithoutEffect]:
 def _switches() -> Iterator[WithoutEffect]:
     for each in _COMPONENTS:
         yield _off(f"{each}.waitForMigrations", default=True)
-        yield WithoutEffect(
-            f"{each}.podDisruptionBudget.config",
-            f"has no effect while {each}.podDisruptionBudget.enabled is off",
-            lambda _, values, each=each: not _is_on(values, f"{each}.podDisruptionBudget.enabled", False),  # type: ignore[misc]  a default binds it
-        )
-    yield _needs("pgbouncer.podDisruptionBudget.config", "pgbouncer.podDisruptionBudget.enabled",
-                 "has no effect while pgbouncer.podDisruptionBudget.enabled is off")  # fmt: skip
-    for each in ("scheduler", "cleanup"):
-        yield WithoutEffect(f"{each}.serviceAccount.serviceAccountTokenVolume", _TOKEN,
-                            lambda _, values, each=each: _is_on(values, f"{each}.serviceAccount.automountServiceAccountToken", True))  # type: ignore[misc]  # fmt: skip
+    for each in (*_COMPONENTS, "pgbouncer"):
+        switch = f"{each}.podDisruptionBudget.enabled"
+        yield _needs(f"{each}.podDisruptionBudget.config", switch, f"has no effect while {switch} is off")
+    yield from map(_token_volume, ("scheduler", "cleanup"))
     for each in ("apiServer", "workers.celery", "workers"):
         yield _off(f"{each}.hpa")
     for each in ("triggerer", "workers.celery", "workers"):
@@ -203,10 +203,10 @@ WITHOUT_EFFECT: tuple[WithoutEffect, ...] = tuple(_rows())
 
 
 def value_warnings(settings: Settings) -> Iterator[str]:
-    """Warnings about the stack's own chart values that have no effect."""
+    """Warnings about the stack's own chart values that have no effect, or none on the program's Jobs."""
     if settings.values:
-        for path, reason in without_effect(settings):
-            yield f"airflow:values.{path} {reason}"
+        yield from (f"airflow:values.{path} {reason}" for path, reason in without_effect(settings))
+        yield from job_warnings(settings)
 
 
 def without_effect(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -216,7 +216,8 @@ def without_effect(settings: Settings) -> Iterator[tuple[str, str]]:
     found: dict[str, str] = {}
     for row in WITHOUT_EFFECT:
         for path in _given(row, theirs):
-            if path not in found and row.when(settings, merged):
+            if row.when(settings, merged) and not any(f"{path}.".startswith(f"{each}.") for each in found):
+                found = {each: reason for each, reason in found.items() if not each.startswith(f"{path}.")}
                 found[path] = row.reason
     for path, reason in found.items():
         given, others = _as_given(settings.values, path)

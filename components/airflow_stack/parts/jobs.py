@@ -12,6 +12,7 @@ import pulumi
 
 from airflow_stack.arguments import ExistingSecretsArgs, SecretKeyArgs
 from airflow_stack.chart import pod_security, sizes
+from airflow_stack.chart.job_values import JobValues
 from airflow_stack.credentials import ADMIN_PASSWORD, API_SECRET_KEY, FERNET_KEY, METADATA_CONNECTION, Credential
 from airflow_stack.names import AUTH_MANAGER, RELEASE
 
@@ -56,6 +57,8 @@ class JobArgs(PodArgs):
     """Pull Secrets of the image."""
     timeout_seconds: NotRequired[int]
     """Seconds until the Job must be complete."""
+    of_release: NotRequired[JobValues]
+    """Security, pull policy and variables of the release's pods."""
 
 
 class AirflowJobArgs(JobArgs):
@@ -142,9 +145,11 @@ def _job(
         *_variables(args.get("environment", {})),
         *(from_secret(k, ref["secret"], ref["key"]) for k, ref in sorted(args.get("environment_from", {}).items())),
     ]
+    shared = args.get("of_release")
     container = {
         "args": ["python", "-c", f"{_AIRFLOW}{script}"],
-        "env": [*own, *environment],
+        "env": [*own, *(shared.variables if shared else ()), *environment],
+        **({"envFrom": list(shared.variable_sources)} if shared and shared.variable_sources else {}),
         "resources": sizes.JOB.as_kubernetes(),
     }
     run_job(parent, name, role, args, annotations, container)
@@ -181,19 +186,21 @@ def run_job(
         "component": role,
     }
     pull_secrets = [{"name": secret} for secret in args.get("pull_secrets", [])]
+    shared = args.get("of_release")
     spec = {
         # A failed pod stays, and `pulumi up` prints the end of its log.
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
-        "securityContext": pod_security.airflow_pod(),
+        "securityContext": shared.security_context if shared else pod_security.airflow_pod(),
         "containers": [
             {
                 "name": role,
                 "image": args["image"],
                 "terminationMessagePolicy": "FallbackToLogsOnError",
-                "securityContext": pod_security.CONTAINER,
+                "securityContext": shared.container_security_context if shared else pod_security.CONTAINER,
+                **({"imagePullPolicy": shared.pull_policy} if shared and shared.pull_policy else {}),
                 **container,
             }
         ],

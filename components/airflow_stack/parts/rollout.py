@@ -89,6 +89,8 @@ class ReleaseRollout(pulumi.ComponentResource):
         }
         if "pods" in args:
             job_args["pods"] = args["pods"]
+        if "of_release" in args:
+            job_args["of_release"] = args["of_release"]
         container = {
             # Not the image's entry point, which waits for the database: this Job has no connection to it.
             "command": ["python", "-c", _WATCH],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from airflow_stack.chart.delivery import poll_warnings
 from airflow_stack.chart.isolation import isolation_warnings
+from airflow_stack.chart.without_effect import value_warnings
 from airflow_stack.cli import stack_file
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.inputs.validation import missing_secrets
@@ -37,5 +38,11 @@ def check_stack(root: Path, stack: str, chart: Path | None) -> CheckedStack:
         Resource(each.type, each.name, each.inputs, each.protect, urn)
         for urn, each in record_stack(settings, stack).resources.items()
     )
-    warnings = [*version_warnings(settings), *poll_warnings(settings), *isolation_warnings(settings), *shared]
+    warnings = [
+        *version_warnings(settings),
+        *poll_warnings(settings),
+        *isolation_warnings(settings),
+        *value_warnings(settings),
+        *shared,
+    ]
     return CheckedStack(stack, settings, policies, findings, warnings, missing_secrets(config))
