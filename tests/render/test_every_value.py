@@ -6,9 +6,7 @@ without effect change at once too, and nothing may change. EVERY_VALUE=1 also re
 
 import json
 import os
-import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from airflow_stack.chart.check import check_values
 from airflow_stack.chart.managed import MISSING, WEAKER, value_at
@@ -25,8 +22,9 @@ from airflow_stack.chart.values import chart_values
 from airflow_stack.chart.without_effect import without_effect
 from airflow_stack.cli.helm import find_helm
 from airflow_stack.settings.models import Settings
-from tests.support.cases import EXECUTORS, official_chart, settings
+from tests.support.cases import EXECUTORS, settings
 from tests.support.chart_leaves import ChartLeaves
+from tests.support.lean_chart import lean_chart  # noqa: F401
 
 pytestmark = pytest.mark.official_chart
 
@@ -44,20 +42,8 @@ NEEDS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="session")
-def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The official chart without its sub-chart, which is off: Helm is three times as fast."""
-    folder = tmp_path_factory.mktemp("chart")
-    source = official_chart()
-    if source.is_dir():
-        shutil.copytree(source, folder / "airflow")
-    else:
-        with tarfile.open(source) as packed:
-            packed.extractall(folder, filter="data")
-    shutil.rmtree(folder / "airflow" / "charts")
-    (folder / "airflow" / "templates" / "NOTES.txt").unlink()
-    meta = folder / "airflow" / "Chart.yaml"
-    meta.write_text(yaml.safe_dump({k: v for k, v in yaml.safe_load(meta.read_text()).items() if k != "dependencies"}))
-    return folder / "airflow"
+def chart(lean_chart: Path) -> Path:  # noqa: F811
+    return lean_chart
 
 
 @pytest.fixture(scope="session")

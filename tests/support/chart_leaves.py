@@ -113,7 +113,7 @@ def _spread(mark: int) -> dict[str, Any]:
 _BY_KEY: dict[str, Any] = {
     **dict.fromkeys(("extraContainers", "extraInitContainers"), lambda mark: [_named(mark)]),
     **dict.fromkeys(("volumes", "extraVolumes"), lambda mark: [{"name": f"n{mark}", "emptyDir": {}}]),
-    **dict.fromkeys(("volumeMounts", "extraVolumeMounts"), lambda mark: [{"name": "a", "mountPath": f"/m{mark}"}]),
+    **dict.fromkeys(("volumeMounts", "extraVolumeMounts"), lambda mark: [{"name": "logs", "mountPath": f"/m{mark}"}]),
     "tolerations": lambda mark: [{"key": f"k{mark}", "operator": "Exists"}],
     "topologySpreadConstraints": lambda mark: [_spread(mark)],
     "hostAliases": lambda mark: [{"ip": "10.0.0.1", "hostnames": [f"h{mark}"]}],

@@ -142,8 +142,13 @@ def _volumes_twice(merged: Mapping[str, Any]) -> Iterator[Problem]:
     mounts = [each.get("mountPath") for each in _list(merged, "volumeMounts")]
     yield from _clashes("values.volumes", volumes, "name", _VOLUMES, "the chart's own volume")
     yield from _clashes("values.volumeMounts", mounts, "mountPath", _MOUNTS, "the chart's own mount")
+    known = {*volumes, *_VOLUMES}
+    yield from _unknown_volumes("values.volumeMounts", _list(merged, "volumeMounts"), known)
     for component in COMPONENTS:
         own = [each.get("name") for each in _list(merged, f"{component}.extraVolumes")]
+        of_workers = [each.get("name") for each in _list(merged, "workers.extraVolumes")] if "." in component else []
+        mounted = _list(merged, f"{component}.extraVolumeMounts")
+        yield from _unknown_volumes(f"values.{component}.extraVolumeMounts", mounted, {*known, *own, *of_workers})
         yield from _clashes(
             f"values.{component}.extraVolumes", own, "name", {*volumes, *_VOLUMES}, "a volume of every pod"
         )
@@ -155,6 +160,14 @@ def _volumes_twice(merged: Mapping[str, Any]) -> Iterator[Problem]:
             {*mounts, *_MOUNTS},
             "a mount of every container",
         )
+
+
+def _unknown_volumes(path: str, mounts: list[Mapping[str, Any]], known: set[Any]) -> Iterator[Problem]:
+    for index, each in enumerate(mounts):
+        name = each.get("name")
+        if isinstance(name, str) and name and not is_template(name) and name not in known:
+            where = f"{path}[{index}].name"
+            yield Problem(where, "is no volume of that pod", ("add the volume",), value=name)
 
 
 def _clashes(path: str, names: list[Any], key: str, taken: frozenset[str] | set[Any], whose: str) -> Iterator[Problem]:

@@ -131,6 +131,18 @@ def test_a_value_that_the_api_or_a_pod_would_refuse_is_refused(path: str, value:
     assert f"airflow:values.{path}" in text
 
 
+def test_a_mount_of_a_volume_that_no_pod_has_is_refused() -> None:
+    mount = [{"name": "ca", "mountPath": "/ca"}]
+    assert "is no volume of that pod" in refused({"volumeMounts": mount})["volumeMounts[0].name"]
+    found = refused(
+        {"scheduler": {"extraVolumeMounts": mount}, "triggerer": {"extraVolumes": [{"name": "ca", "emptyDir": {}}]}}
+    )
+    assert found.keys() == {"scheduler.extraVolumeMounts[0].name"}
+    assert settings(
+        values={"volumes": [{"name": "ca", "emptyDir": {}}], "scheduler": {"extraVolumeMounts": mount}}
+    ).values
+
+
 def test_templates_of_the_chart_are_left_to_the_chart() -> None:
     values = {
         "scheduler": {"podAnnotations": {"a": "{{ .Release.Name }}"}, "priorityClassName": "{{ .Release.Name }}-x"},
