@@ -46,11 +46,29 @@ def _is_share(value: object) -> bool:
 
 def schedule(value: Any) -> Found:  # noqa: ANN401
     """The schedule of a CronJob (robfig/cron, ParseStandard)."""
-    field = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[1-9][0-9]*)?"
-    fields = rf"{field}(,{field})*"
     macros = r"@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every \S+"
-    if not is_template(value) and not matches(rf"{fields}( +{fields}){{4}}|{macros}", value):
+    if is_template(value) or matches(macros, value):
+        return
+    fields = value.split() if isinstance(value, str) else []
+    if len(fields) != 5 or not all(_is_cron_field(*each) for each in zip(fields, _CRON, strict=True)):
         yield "", "must be a cron schedule of five fields, such as */15 * * * *"
+
+
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+"""Least and greatest number of each field: minute, hour, day, month, day of the week."""
+
+
+def _is_cron_field(text: str, limits: tuple[int, int]) -> bool:
+    for part in text.split(","):
+        found = re.fullmatch(
+            r"(?:[*?]|(\d{1,2}|[A-Za-z]{3})(?:-(\d{1,2}|[A-Za-z]{3}))?)(?:/([1-9]\d?))?", part, re.ASCII
+        )
+        if not found:
+            return False
+        numbers = [int(each) for each in found.groups()[:2] if each and each.isdigit()]
+        if any(not limits[0] <= each <= limits[1] for each in numbers) or numbers != sorted(numbers):
+            return False
+    return True
 
 
 def hosts(value: Any) -> Found:  # noqa: ANN401

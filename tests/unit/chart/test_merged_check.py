@@ -112,6 +112,8 @@ def test_a_variable_volume_or_mount_that_is_given_twice_is_refused(values: Confi
         ("scheduler.podDisruptionBudget.config", {"minAvailable": 1, "maxUnavailable": 1}, "give minAvailable or maxUnavailable"),
         ("scheduler.podDisruptionBudget.config.maxUnavailable", "half", "a number of pods, or a percentage"),
         ("cleanup.schedule", "every day", "must be a cron schedule"),
+        ("databaseCleanup.schedule", "99 0 * * *", "must be a cron schedule"),
+        ("databaseCleanup.schedule", "0 5-3 * * *", "must be a cron schedule"),
         ("scheduler.hostAliases", [{"ip": "localhost", "hostnames": ["a"]}], "must be an IP address"),
         ("scheduler.extraContainers", [{"name": "A", "image": "x"}], "must be a name of lowercase letters"),
         ("scheduler.extraContainers", [{"name": "a"}], "must name an image"),
