@@ -46,7 +46,7 @@ class Api:
     def __init__(self, cluster: SimulatedCluster) -> None:
         config = KubeConfig.from_file(cluster.kubeconfig).get()
         assert config
-        self._http = client_adapter.Client(config, client_adapter.ConnectionParams(trust_env=False, timeout=60))
+        self._http = client_adapter.Client(config, client_adapter.ConnectionParams(trust_env=False))
         self._seen: set[str] = set()
         self._http.post("/api/v1/namespaces", json={"metadata": {"name": NAMESPACE}})
         self.asked = 0
