@@ -64,6 +64,7 @@ _PAIR = re.compile(r"name:\s*[\"']?(?P<name>[\w.-]+)[\"']?\s*\n\s*value:\s*(?P<v
 _IS_CODE = re.compile(r"^\s*(import|from|def|class) \w", re.MULTILINE)
 _ENCODED_PEM = re.compile(r"LS0tLS1CRUdJTi[\w+/=\s]+")
 _ENCODED = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
+# Their keys with a domain, such as checksum/token, hold no secret.
 _ABOUT_OBJECTS = frozenset(("annotations", "podAnnotations", "airflowPodAnnotations", "labels", "podLabels"))
 
 
@@ -148,7 +149,7 @@ def _places(name: str, value: object, path: Path, seen: set[int] | None) -> Iter
         return
     given = isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip()
     held = ".".join(path) in _CHART_PATHS or (path[0] == "extraSecrets" and bool({"data", "stringData"} & {*path}))
-    if (held and given) or looks_secret("" if _ABOUT_OBJECTS & {*path[:-1]} else name, value):
+    if (held and given) or looks_secret("" if "/" in name and _ABOUT_OBJECTS & {*path[:-1]} else name, value):
         yield path
 
 

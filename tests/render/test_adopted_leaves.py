@@ -10,7 +10,7 @@ import yaml
 from airflow_stack.choices import Executor
 from airflow_stack.cli.adopt import official_chart
 from airflow_stack.cli.adopt.model import Adoption, Values
-from tests.support.adopted import leaves, lost, others, schema_at
+from tests.support.adopted import SECRETS, leaves, lost, others, schema_at, shown_secrets
 from tests.support.cases import official_chart as chart_file
 
 pytestmark = pytest.mark.official_chart
@@ -60,3 +60,9 @@ def test_no_value_of_the_chart_is_lost(executor: Executor, base: str) -> None:
     assert len(all_leaves) > 1000
     changes = [(steps, other) for steps, value in all_leaves for other in others(value, schema_at(schema, steps))]
     assert lost(convert, values, changes) == set()
+
+
+def test_a_secret_at_any_place_of_the_chart_is_neither_written_nor_printed() -> None:
+    values = {"executor": "CeleryExecutor", **FILES["everything"]}
+    changes = [(steps, shape) for steps, _ in leaves(yaml.safe_load(chart_text("values.yaml"))) for shape in SECRETS]
+    assert shown_secrets(convert, values, changes) == set()

@@ -4,11 +4,22 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_stack.cli.adopt import render
 from airflow_stack.cli.adopt.model import Adoption, Values
 from airflow_stack.errors import UserError
 
 Convert = Callable[[Values], Adoption]
 MARK = "adopted-leaf"
+CANARY = "canary-5e0c"
+SECRETS: tuple[object, ...] = (
+    f"postgresql://u:{CANARY}@h/d",
+    f"x --password {CANARY}",
+    f"password: {CANARY}\na: b",
+    {"name": "PASSWORD", "value": CANARY},
+    {"password": CANARY},
+    [{"name": "API_TOKEN", "value": CANARY}],
+)
+"""Shapes of a secret."""
 
 
 def placed(values: Mapping[str, Any], steps: tuple[str, ...], value: object) -> Values:
@@ -31,6 +42,20 @@ def lost(convert: Convert, base: Values, changes: Iterable[tuple[tuple[str, ...]
         for steps, value in changes
         if (values := placed(base, steps, value)) != base and _is_lost(convert, values, before, ".".join(steps))
     }
+
+
+def shown_secrets(convert: Convert, base: Values, changes: Iterable[tuple[tuple[str, ...], object]]) -> set[str]:
+    """Paths of the values that are written or printed although they have a secret."""
+    return {".".join(steps) for steps, value in changes if CANARY in _texts(convert, placed(base, steps, value))}
+
+
+def _texts(convert: Convert, values: Values) -> str:
+    try:
+        adoption = convert(values)
+    except UserError as error:
+        return str(error)
+    lines = [*adoption.notes, *adoption.blockers, *render.settings_problems(adoption)]
+    return f"{adoption.settings}{adoption.secrets}{lines}"
 
 
 def _is_lost(convert: Convert, values: Values, before: Adoption, path: str) -> bool:

@@ -11,9 +11,8 @@ from airflow_stack.cli.adopt import community_chart, file_kind, official_chart
 from airflow_stack.cli.adopt.leaves import leaf_paths, without_secrets
 from airflow_stack.cli.adopt.model import Adoption, ChartValues, InstalledRelease, Values
 from airflow_stack.secret_forms import secret_places
-from tests.support.adopted import MARK, lost
+from tests.support.adopted import CANARY, MARK, SECRETS, lost, shown_secrets
 
-CANARY = "canary-5e0c"
 GIT = {"enabled": True, "repo": "git@gitlab.com:acme/dags.git"}
 COMMUNITY_FILES: dict[str, Values] = {
     "SSH": {
@@ -145,3 +144,13 @@ def test_values_without_their_secrets_have_none_left_and_lose_nothing_else(value
     assert {path.partition("[")[0] for path in leaf_paths(kept)} <= {
         path.partition("[")[0] for path in leaf_paths(values)
     }
+
+
+@pytest.mark.parametrize("base", COMMUNITY_FILES)
+def test_a_secret_at_any_place_of_the_community_chart_is_neither_written_nor_printed(base: str) -> None:
+    shown = shown_secrets(
+        community_chart.convert,
+        COMMUNITY_FILES[base],
+        [(tuple(path.split(".")), shape) for path in COMMUNITY for shape in SECRETS],
+    )
+    assert shown == {"airflow.config"}, "an object with the variables `name` and `value`"

@@ -13,6 +13,7 @@ from airflow_stack.errors import UserError
 from . import official_chart
 from .leaves import is_below, leaf_paths
 from .model import Adoption, ChartValues, Values
+from .remaining_values import hide_secrets, leave_out_secrets
 
 _OFFICIAL_PATHS = {
     "airflow.executor": "executor",
@@ -116,6 +117,7 @@ def convert(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Ado
     adoption.set("serviceAccountAnnotations", annotations)
     official.reach("serviceAccount.annotations")
     _use_named(named_secrets, adoption)
+    leave_out_secrets(adoption)
     if secret := official.user_secret:
         adoption.stop(
             "externalDatabase.userSecret",
@@ -125,6 +127,7 @@ def convert(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Ado
     adoption.notes = [official.in_their_terms(note) for note in adoption.notes] + official.notes
     adoption.until = {official.in_their_terms(blocker): settings for blocker, settings in adoption.until.items()}
     adoption.blockers = [official.in_their_terms(blocker) for blocker in adoption.blockers]
+    hide_secrets(raw, adoption)
     rest = sorted(path for path in leaf_paths(raw) if not is_below(path, official.reached))
     if rest:
         adoption.notes.append(f"no counterpart, see the official chart's values and airflow:values: {', '.join(rest)}")

@@ -11,11 +11,11 @@ from airflow_stack.chart.values import chart_values
 from airflow_stack.credentials import SECRETS
 from airflow_stack.inputs.validation import load
 from airflow_stack.inputs.wording import SettingsError
-from airflow_stack.secret_forms import secret_text
+from airflow_stack.secret_forms import Path, secret_places
 from airflow_stack.settings.models import Settings
-from airflow_stack.settings.problem import Problem
+from airflow_stack.settings.problem import HIDDEN, Problem
 
-from .leaves import leaf_paths, leftovers, without_secrets
+from .leaves import leftovers, without_secrets
 from .model import Adoption, ChartValues, Values, merge, value_below
 
 _MANAGED = frozenset(row.path for row in MANAGED)
@@ -31,6 +31,10 @@ _TEMPLATES = (
 )
 _READS = re.compile(r"\.Values((?:\.\w+)+)")
 _OLD_LOCAL_SETTINGS = "dynamic webserver secret key detected"
+_SECRET_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_SECRET_KEY = re.compile(rf"Secret {_SECRET_NAME.pattern}, key [-._a-zA-Z0-9]+")
+# Settings with names of Secrets and of keys in them, and those that are checked elsewhere.
+_NAMES_OF_SECRETS = ("existingSecrets", "environmentFrom", "rotation", "values", "environment")
 _STAND_IN = {"repository": "https://git.example.com/acme/dags.git"}
 
 
@@ -65,10 +69,11 @@ def remaining_values(given: Mapping[str, Any], values: ChartValues, adoption: Ad
     if kept := ChartValues(kept).remaining():
         adoption.settings["values"] = kept
     _without_refused(adoption)
-    _without_secret_settings(adoption)
+    leave_out_secrets(adoption)
     for path in leftovers(given, adoption):
         adoption.note(path, "is left out: no setting has it")
     _check_templates(given, adoption)
+    hide_secrets(given, adoption)
     if remaining := adoption.settings.get("values"):
         adoption.notes.append(
             f"airflow:values has the values without a setting, merged last: {', '.join(sorted(remaining))}"
@@ -148,17 +153,53 @@ def _locate(values: Values, path: str) -> tuple[Values, str] | None:
     return None
 
 
-def _without_secret_settings(adoption: Adoption) -> None:
-    """Leave out every text of the other settings that has the form of a secret, wherever it comes from."""
-    for key in adoption.settings.keys() - {"values", "environment"}:
-        for path in list(leaf_paths(adoption.settings[key], key)):
-            found = value_below(adoption.settings, path)
-            if isinstance(found, str) and secret_text(found):
-                place, last = _locate(adoption.settings, f"values.{path}") or ({}, "")
-                place.pop(last, None)
-                adoption.stop(
-                    f"airflow:{path}", "looks like a secret in plain text, and is left out; correct it in the file"
-                )
+def leave_out_secrets(adoption: Adoption) -> None:
+    """Leave out what looks like a secret in the settings, wherever it comes from, and what is no name where a Secret is named."""
+    existing = adoption.settings.get("existingSecrets", {})
+    variables = adoption.settings.get("environmentFrom", {})
+    named = {f"existingSecrets.{key}": (existing, key, name) for key, name in existing.items()}
+    named |= {f"environmentFrom.{key}": (variables, key, each.get("secret")) for key, each in variables.items()}
+    for path, (place, key, name) in named.items():
+        if not _SECRET_NAME.fullmatch(str(name)) and name != "<secret>":
+            del place[key]
+            adoption.stop(f"airflow:{path}", "the file has something else than the name of a Secret there; correct it")
+    for setting, source in adoption.secrets.items():
+        if source.startswith("Secret ") and not _SECRET_KEY.fullmatch(source):
+            adoption.secrets[setting] = ""
+            adoption.stop(
+                f"airflow:{setting}",
+                "the file has something else than the name of a Secret and of a key there; correct it",
+            )
+    checked = {key: value for key, value in adoption.settings.items() if key not in _NAMES_OF_SECRETS}
+    kept, secrets = without_secrets(checked)
+    for place in secrets.values():
+        adoption.stop(f"airflow:{place}", "looks like a secret in plain text, and is left out; correct it in the file")
+    if secrets:
+        adoption.settings.update(kept)
+        for key in checked.keys() - kept.keys():
+            del adoption.settings[key]
+
+
+def hide_secrets(given: Mapping[str, Any], adoption: Adoption) -> None:
+    """Hide every secret of the file in the lines about it."""
+    secrets = sorted(
+        (text for place in secret_places(given) if len(text := _text_at(given, place)) > 2), key=len, reverse=True
+    )
+
+    def hidden(line: str) -> str:
+        for secret in secrets:
+            line = line.replace(secret, HIDDEN).replace(repr(secret), HIDDEN)
+        return line
+
+    adoption.notes = [hidden(line) for line in adoption.notes]
+    adoption.until = {hidden(line): settings for line, settings in adoption.until.items()}
+    adoption.blockers = [hidden(line) for line in adoption.blockers]
+
+
+def _text_at(value: Any, place: Path) -> str:  # noqa: ANN401  any chart value
+    for step in place:
+        value = value[int(step)] if isinstance(value, list) else value[step]
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _check_templates(given: Mapping[str, Any], adoption: Adoption) -> None:
