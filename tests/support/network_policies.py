@@ -1,6 +1,7 @@
 """Enforces network policies on the node of a project's sandbox, and serves a cloud's metadata endpoint there.
 
-The node's network plugin enforces none. kube-network-policies does, with nftables, in the node's own network.
+The node's network plugin enforces none. kube-network-policies decides on each new connection of a pod, in a queue of the node's own network.
+Its own nftables rules need a kernel with CONFIG_NFT_QUEUE. The rules here reach the same queue with more kernels.
 """
 
 import base64
@@ -49,6 +50,13 @@ ip netns exec metadata sh -ec '
   ip route add 198.18.0.1/32 dev eth0; ip route add default via 198.18.0.1'
 exec ip netns exec metadata python3 -m http.server 80 --bind {METADATA} --directory /var/empty
 """
+_QUEUE = "100"  # the default of kube-network-policies
+_RULES = f"""
+iptables --table mangle --append POSTROUTING --source 10.244.0.1 --jump ACCEPT
+for direction in --source --destination; do
+  iptables --table mangle --append POSTROUTING $direction 10.244.0.0/16 --match conntrack --ctstate NEW --jump NFQUEUE --queue-num {_QUEUE}
+done
+"""
 _ENFORCER = """
 mkdir -p /run/secrets/kubernetes.io/serviceaccount
 cp enforcer/token enforcer/ca.crt /run/secrets/kubernetes.io/serviceaccount
@@ -66,13 +74,15 @@ def enforced(project: Project) -> Iterator[None]:
     address = ["env", f"KUBERNETES_SERVICE_HOST={server[0]}", f"KUBERNETES_SERVICE_PORT={server[1]}"]
     daemons.start(cluster.folder, _NAME, cluster.wrapped([*address, "sh", "-ec", _ENFORCER, str(program)]))
     try:
-        wait_for("the rules of the network policies", lambda: _tables(cluster), lambda tables: _NAME in tables)
+        wait_for("the queue of new connections", lambda: _queues(cluster), lambda queues: _QUEUE in queues)
+        assert _in_node(cluster, _RULES) == ""
         yield
     finally:
+        _in_node(cluster, "iptables --table mangle --flush POSTROUTING")
         for name in (_NAME, "metadata"):
             for pid in daemons.pids(cluster.folder, name):
                 with_suppressed_kill(pid)
-        _in_node(cluster, f"nft delete table inet {_NAME}; ip netns delete metadata; ip link delete to-metadata")
+        _in_node(cluster, "ip netns delete metadata; ip link delete to-metadata")
 
 
 def with_suppressed_kill(pid: int) -> None:
@@ -83,8 +93,8 @@ def with_suppressed_kill(pid: int) -> None:
         return
 
 
-def _tables(cluster: NodeCluster) -> str:
-    return _in_node(cluster, "nft list tables")
+def _queues(cluster: NodeCluster) -> list[str]:
+    return _in_node(cluster, "cat /proc/net/netfilter/nfnetlink_queue").split()[:1]
 
 
 def _in_node(cluster: NodeCluster, script: str) -> str:
