@@ -106,6 +106,13 @@ def isolation_values(settings: Settings) -> Values:
     tokens_of_pods = {"serviceAccount": values["workers"]["serviceAccount"]}
     values["workers"] |= {each: {"env": variables(settings, f"workers.{each}")} for each in ("celery", "kubernetes")}
     values["workers"]["kubernetes"] |= tokens_of_pods
+    if pods:  # a changed account alone would restart no pod, and a running one would stay without a token
+        for each in (
+            values["triggerer"],
+            values["workers"]["celery"],
+            *([values["scheduler"]] if not task_pods else []),
+        ):
+            each["podAnnotations"] = {"airflow-stack/kubernetes-token": "true"}
     if task_pods:
         values["airflowLocalSettings"] = task_pod_hook(settings)
     if executor is Executor.CELERY:

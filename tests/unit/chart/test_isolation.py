@@ -190,6 +190,15 @@ def test_celery_keeps_its_results_in_redis_and_the_session_key_out_of_the_worker
     assert {"name": "FORMAT", "value": '{{ "{{" }} ti.dag_id }}'} in logs["env"], "the chart reads it as a template"
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_granted_token_restarts_the_pods_that_use_it(executor: str) -> None:
+    """The grant changes the service account, which a running pod does not follow."""
+    granted = chart_values(settings(executor=executor, security={"podNamespaces": ["jobs"]}))
+    before = chart_values(settings(executor=executor))
+    assert granted["triggerer"]["podAnnotations"] != before["triggerer"].get("podAnnotations")
+    assert granted["workers"]["celery"]["podAnnotations"] != before["workers"]["celery"].get("podAnnotations")
+
+
 def test_trusted_tasks_have_the_charts_defaults() -> None:
     for executor in EXECUTORS:
         values = chart_values(settings(executor=executor, **TRUSTED))
