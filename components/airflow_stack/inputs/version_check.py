@@ -33,7 +33,12 @@ def refused_chart(chart: Chart) -> Iterator[Problem]:
     except UNREADABLE as error:
         yield unreadable_chart(str(chart.path), error)
         return
+    declared = chart.version if "version" in chart.model_fields_set else CHART_VERSION
     if not (reason := chart_refusal(version)):
+        if reason := chart_refusal(declared):  # what `up` deploys without the local chart of `--chart`
+            yield Problem(
+                "chart.version", reason, (Set("chart.version", CHART_VERSION),), allowed=allowed, value=declared
+            )
         return
     if chart.path:
         pull = f"helm pull airflow --repo {Chart().repository} --version {CHART_VERSION}"
@@ -54,6 +59,8 @@ def _named(settings: Settings) -> Iterator[Named]:
         chart.path or chart.version,
         chart_version(chart),
     )
+    if chart.path and "version" in chart.model_fields_set and chart.version != chart_version(chart):
+        yield Named("chart", "airflow:chart.version", chart.version, chart.version)
     if settings.dags.delivery is DagDelivery.GIT_SYNC:
         yield Named("git_sync", "airflow:images.gitSync.tag", images.git_sync.tag, images.git_sync.tag)
     if settings.makes_database and not settings.database.cloud_native_pg:

@@ -23,6 +23,7 @@ from sandbox import pins
 from tests.support.cases import (
     CONTRACT_CHART,
     DATABASES,
+    HTTPS,
     IMAGE,
     ROOT,
     SSH,
@@ -256,3 +257,12 @@ def test_every_advisory_has_a_range_and_a_record_and_the_first_row_has_none() ->
         assert order(hole.since) < order(hole.fixed) <= order(TESTED[0].airflow)
         assert hole.url.endswith(hole.id)
     assert not list(versions._known(TESTED[0].airflow))
+
+
+def test_the_declared_version_of_the_chart_is_judged_beside_a_local_one() -> None:
+    local = {"path": str(CONTRACT_CHART)}
+    (problem,) = problems({"dags": HTTPS, "chart": {**local, "version": "1.15.0"}}).problems
+    assert problem.path == "chart.version"
+    (warning,) = version_warnings(settings(dags=HTTPS, chart={**local, "version": "1.99.0"}))
+    assert "airflow:chart.version = '1.99.0'" in warning
+    assert not list(version_warnings(settings(dags=HTTPS, chart=local)))
