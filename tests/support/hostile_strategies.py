@@ -45,7 +45,7 @@ _segments = st.sampled_from(
     ]
 )
 _separators = st.sampled_from(
-    ["/", ":", "//", "@", "?", "#", ":22/", ":99999/", f"?token={CANARY}", f":{CANARY}@", f"{CANARY}@"]
+    ["/", ":", "//", "@", "?", "#", ":22/", ":99999/", f"?token={CANARY}", f":{CANARY}@"]
 )
 git_urls = st.builds(
     lambda scheme, user, host, separator, path, end: f"{scheme}{user}{host}{separator}{'/'.join(path)}{end}",
