@@ -18,7 +18,7 @@ _CREDENTIALS = (
     re.compile(r"(\w://)(?![\w.-]+@[^\s'\"@]*(?:[\s'\"]|$))[^\s'\"]+@"),
 )
 _WITHOUT_SCHEME = re.compile(r"(^|[\s'\"])(?!\w+://)[^\s'\"@]*[:/][^\s'\"]*@(?!sha256:)(?=[^\s'\"]*[./:])")
-_QUERY = re.compile(r"([/.:@][^\s'\"?#]*[?#])[^\s'\"]+")
+_QUERY = re.compile(r"([/.:@][^\s'\"?#]*[?#]|[?&][\w.-]+=)[^\s'\"]+")
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 
 
@@ -108,6 +108,8 @@ def _shown(path: str, value: object) -> _Shown:
     except (TypeError, ValueError, RecursionError):  # keys that are no text, a number of 5000 digits, endless nesting
         text = f"something of type {type(value).__name__}"
     text = _QUERY.sub(rf"\1{HIDDEN}", _WITHOUT_SCHEME.sub(rf"\1{HIDDEN}@", redacted(text)))
+    if path.lower().endswith("repository"):
+        text = re.sub(r"([?#]).+", rf"\1{HIDDEN}", text, flags=re.DOTALL)
     return _Shown(text if text == HIDDEN else repr(text if len(text) <= 80 else f"{text[:77]}…"))
 
 

@@ -53,7 +53,6 @@ def test_a_credential_in_any_part_of_an_address_is_hidden(value: str) -> None:
         "acme/it@sha256:0123",
         "registry:5000/it@sha256:0",
         "me@example.com",
-        "a # b",
     ],
 )
 def test_other_addresses_are_shown(value: str) -> None:
