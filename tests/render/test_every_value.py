@@ -6,7 +6,9 @@ without effect change at once too, and nothing may change. EVERY_VALUE=1 also re
 
 import json
 import os
+import re
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -79,7 +81,7 @@ class Stack:
         command = [find_helm(), "template", "airflow", str(self.chart), "--skip-schema-validation", "--values", "-"]
         values = json.dumps(chart_values(self.with_values(*paths)))
         done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
-        return done.stdout if done.returncode == 0 else ""
+        return done.stdout + _decoded(done.stdout) if done.returncode == 0 else ""
 
     @cache  # noqa: B019  one for each executor
     def outcomes(self) -> Mapping[str, str]:
@@ -101,6 +103,12 @@ class Stack:
         return [path for path, found in self.outcomes().items() if found == outcome]
 
 
+def _decoded(rendered: str) -> str:
+    """The content of the Secrets: PgBouncer's configuration."""
+    texts = re.findall(r'^  \S+: "?([A-Za-z0-9+/]{8,}={0,2})"?$', rendered, re.MULTILINE)
+    return "".join(b64decode(text).decode(errors="replace") for text in texts if len(text) % 4 == 0)
+
+
 def _meet(one: str, other: str) -> bool:
     """Whether one path is the other, or leads to it."""
     return one == other or one.startswith((f"{other}.", f"{other}[")) or other.startswith(f"{one}.")
@@ -116,7 +124,7 @@ def test_the_chart_has_more_than_a_thousand_values(leaves: ChartLeaves) -> None:
 
 
 def test_a_refused_value_is_one_of_few(stack: Stack) -> None:
-    assert 60 < len(stack.of("refused")) < 110, stack.of("refused")
+    assert 60 < len(stack.of("refused")) < 140, stack.of("refused")
 
 
 def test_no_value_that_is_listed_as_without_effect_has_one(stack: Stack) -> None:
@@ -129,6 +137,8 @@ def test_no_value_that_is_listed_as_without_effect_has_one(stack: Stack) -> None
 def test_every_other_value_is_in_what_is_rendered(stack: Stack) -> None:
     left = [path for path in stack.of("takes effect") if stack.marks[path] in str(stack.others[path])]
     assert len(left) > 400
+    # The program names the account of isolated tasks.
+    left = [path for path in left if path != "workers.kubernetes.serviceAccount.name"]
     for batch in batches(left):
         rendered = stack.render(*batch)
         left = [path for path in left if path not in batch or not rendered or stack.marks[path] not in rendered]

@@ -127,6 +127,7 @@ _BY_KEY: dict[str, Any] = {
     "extraConfigMaps": lambda mark: {f"c{mark}": {"data": "a: b"}},
     **dict.fromkeys(("precedingPaths", "succeedingPaths"), lambda mark: [{"path": f"/p{mark}", "pathType": "Prefix", "serviceName": "a", "servicePort": "http"}]),
     "type": lambda _: "NodePort",
+    "dagBundleConfigList": lambda mark: [{"name": f"n{mark}", "classpath": "a.B", "kwargs": {}}],
     "nodePort": lambda mark: 30000 + mark % 2768,
     "sets": lambda mark: [{"name": f"n{mark}", "queue": "x"}],
     "volumeClaimTemplates": lambda mark: [{"metadata": {"name": f"n{mark}"}, "spec": {}}],
