@@ -93,7 +93,7 @@ def _bounded(text: str) -> None:
 
 
 def _problems(root: yaml.Node) -> Iterator[tuple[int, str]]:
-    """Line and problem of each key that stands twice, of aliases that lead back to themselves, and of those that multiply."""
+    """Line and problem of each key that is given twice, of aliases that lead back to themselves, and of those that multiply."""
     sizes: dict[int, int] = {}
     open_: set[int] = set()
     stack = [root]
@@ -134,5 +134,5 @@ def _repeated(node: yaml.Node) -> Iterator[tuple[int, str]]:
         if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
             line, name = key.start_mark.line + 1, (key.tag, key.value)
             if name in first:
-                yield line, f"the key {key.value!r} stands twice, first in line {first[name]}; keep one of them"
+                yield line, f"the key {key.value!r} is given twice, first in line {first[name]}; keep one of them"
             first[name] = line

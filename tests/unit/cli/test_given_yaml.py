@@ -15,8 +15,8 @@ BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{n}: &a{n} [{','.join([f'*a{
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' stands twice, first in line 1"),
-        ("a:\n  - {b: 1, b: 2}\n", "line 2: the key 'b' stands twice"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' is given twice, first in line 1"),
+        ("a:\n  - {b: 1, b: 2}\n", "line 2: the key 'b' is given twice"),
         (BOMB, "line 6: its aliases stand for more than 100000 values"),
         ("a: &a\n  b: *a\n", "line 1: an anchor contains itself"),
         ("a: " + "[" * 100_000, "more than 100 levels deep"),

@@ -193,7 +193,7 @@ DAGS = "  airflow:dags: {repository: https://github.com/acme/dags.git}\n"
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (f"config:\n{DAGS}  airflow:protect: true\n  airflow:protect: false\n", "'airflow:protect' stands twice"),
+        (f"config:\n{DAGS}  airflow:protect: true\n  airflow:protect: false\n", "'airflow:protect' is given twice"),
         ("config:\n  airfow:dags: {repository: https://a.b/c}\n", "did you mean airflow:dags?"),
         (f"config:\n{DAGS}  Airflow:protect: true\n", "did you mean airflow:protect?"),
         (f"config:\n{DAGS}  airlfow:size: large\n", "did you mean airflow:size?"),

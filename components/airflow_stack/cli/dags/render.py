@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 from typer import style
 
+from airflow_stack.cli.counted import counted
+
 from .model import DagCheckReport, DagFileProblem
 
 
@@ -22,7 +24,7 @@ def annotation(problem: DagFileProblem) -> str:
 def summary(report: DagCheckReport, airflow: str, dependencies: str, seconds: float) -> str:
     """Numbers of problems, DAGs and files."""
     return style(
-        f"{len(report.problems)} problems: {len(report.dags)} DAGs in {report.files} files, "
+        f"{counted(len(report.problems), 'problem')}: {counted(len(report.dags), 'DAG')} in {counted(report.files, 'file')}, "
         f"Airflow {airflow} with {dependencies}, {seconds:.1f} s",
         fg="red" if report.problems else "green",
     )

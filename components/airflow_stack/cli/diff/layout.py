@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from airflow_stack.cli.counted import counted
+
 from .model import FieldChange, ObjectChange, Severity, StackDiff
-from .quoting import plural
 from .totals import Prices, labelled, price_per_month
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -41,4 +42,4 @@ def sums(diff: StackDiff, prices: Prices | None) -> list[tuple[str, str, str]]:
 
 def summary(diff: StackDiff) -> str:
     """Number of objects that differ."""
-    return plural(len(diff.objects), "object") + (" differs" if len(diff.objects) == 1 else " differ")
+    return counted(len(diff.objects), "object") + (" differs" if len(diff.objects) == 1 else " differ")

@@ -65,8 +65,3 @@ def listed(items: Iterable[str], most: int = 8) -> str:
     if more > 0:
         items = [*items[:most], f"{more} more"]
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "nothing"
-
-
-def plural(count: int, thing: str) -> str:
-    """`1 object`, `2 objects`."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -97,11 +97,6 @@ class PromotionPlan:
         return self.before == self.after
 
 
-def counted_commits(number: int) -> str:
-    """`1 commit`, `2 commits`."""
-    return f"{number} commit{'s' * (number != 1)}"
-
-
 def dag_changes(files: Iterable[ChangedFile]) -> list[DagChange]:
     """Changes of the DAGs in these files. A DAG that only moved to another file has none."""
     unreadable = list[DagChange]()

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from airflow_stack.cli.counted import counted
 from airflow_stack.cli.namespace_reader import NamespaceReader
 from airflow_stack.errors import UserError
 
 from . import promotion_tag
 from .dag_repository import GitError, RepositoryCopy
-from .model import PromotionPlan, counted_commits, dag_changes, setting_differences
+from .model import PromotionPlan, dag_changes, setting_differences
 from .promotion_tag import PromotionRecord
 from .running_commit import running_commits
 from .stack_refs import StackRef
@@ -90,7 +91,7 @@ def promotion(source: StackRef, target: StackRef, repository: RepositoryCopy, ta
     if before and not repository.is_ancestor(before, after):
         lost = len(repository.commits(after, before))
         refusals.append(
-            f"{target.ref} has {counted_commits(lost)} that {source.ref} does not have, so this is not a fast-forward: "
+            f"{target.ref} has {counted(lost, 'commit')} that {source.ref} does not have, so this is not a fast-forward: "
             f"merge {target.ref} into {source.ref} first, and let {source.stack} run it"
         )
     if target.ref.startswith("refs/tags/"):

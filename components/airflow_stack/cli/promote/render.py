@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from airflow_stack.cli.console import say
+from airflow_stack.cli.counted import counted
 
-from .model import DagChange, PromotionPlan, counted_commits
+from .model import DagChange, PromotionPlan
 
 _SIGNS = {"added": "+", "removed": "-", "unreadable": "!"}
 _STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
@@ -28,7 +29,7 @@ def show(plan: PromotionPlan) -> None:
     start = f"{plan.before[:12]} ->" if plan.before else "new, at"
     route = f"promote {plan.source} to {plan.stack}" if plan.forward else f"roll back {plan.stack}"
     say(f"{route}: {plan.repository}", "bold")
-    say(_printable(f"  {ref_kind} {name}: {start} {plan.after[:12]}, {counted_commits(len(plan.commits))}"))
+    say(_printable(f"  {ref_kind} {name}: {start} {plan.after[:12]}, {counted(len(plan.commits), 'commit')}"))
     if plan.forward and plan.verified:
         say(f"  {plan.verified}", "green")
     title = "Commits" if plan.forward else "Removed commits"
