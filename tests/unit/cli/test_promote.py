@@ -105,7 +105,7 @@ def test_settings_differ_with_defaults_counted_in_and_what_runs_the_dags_comes_f
 
 def test_free_text_is_named_and_never_shown() -> None:
     found = setting_differences(
-        _settings(environment={"PASSWORD": "canary-1"}, values={"extraEnv": "canary-2"}),
+        _settings(environment={"PASSWORD": "canary-1"}, values={"extraEnv": "[{name: A, value: canary-2}]"}),
         _settings(environment={"PASSWORD": "canary-3"}),
     )
     assert [each.key for each in found] == ["environment.PASSWORD", "values.extraEnv"]
