@@ -115,6 +115,7 @@ def started(environment: Environment, *command: str, cwd: Path, **variables: str
 def test_the_wheel_contains_all_files_of_the_package_and_nothing_else(wheel: Path) -> None:
     source = ROOT / "components"
     files = {str(file.relative_to(source)) for file in (source / "airflow_stack").rglob("*") if file.is_file()}
+    files |= {f"airflow_stack/{file.relative_to(ROOT)}" for file in (ROOT / "template").rglob("*") if file.is_file()}
     files = {file for file in files if "__pycache__" not in file}
     with zipfile.ZipFile(wheel) as archive:
         content = [name for name in archive.namelist() if ".dist-info/" not in name]

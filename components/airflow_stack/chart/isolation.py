@@ -19,6 +19,8 @@ from .managed import KEPT_FROM_TASKS
 Values = dict[str, Any]
 
 _HOOK = (Path(__file__).parent / "task_pod_hook.py").read_text()
+_QUEUES = "{{ with .Values.workers.queue }}{{ if ne . `default` }} --queues {{ . }}{{ end }}{{ end }}"
+"""Template of the chart's own arguments (chart 1.22.0, values.yaml): the queue of these workers, also of each of `workers.celery.sets`."""
 _COMPONENTS = ("apiServer", "scheduler", "dagProcessor", "triggerer")
 
 
@@ -142,7 +144,7 @@ def _celery_worker(settings: Settings) -> Values:
         {"name": "config", "mountPath": "/opt/airflow/airflow.cfg", "subPath": "airflow.cfg", "readOnly": True},
     ]
     return {
-        "args": ["bash", "-c", "exec airflow celery worker --skip-serve-logs"],
+        "args": ["bash", "-c", f"exec airflow celery worker --skip-serve-logs{_QUEUES}"],
         "extraContainers": [
             {
                 "name": "serve-logs",

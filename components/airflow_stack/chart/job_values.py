@@ -12,10 +12,9 @@ from .pod_rules import is_template, read_yaml
 
 Values = Mapping[str, Any]
 
-# Sections that `airflow db migrate` and `airflow users` read.
-_SECTIONS = ("core", "database", "fab", "secrets")
-_OF_THE_POD = ("core.auth_manager", "core.dags_folder", "core.executor")
-"""Options that Jobs have from elsewhere, or that are for other pods."""
+_SECTIONS = ("database", "fab", "secrets")
+"""Sections that `airflow db migrate` and `airflow users` read. Of `core` they read the auth manager alone, which the Jobs have from elsewhere:
+with the whole section, a change such as that of parallelism would run the migration again."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def _options(settings: Settings) -> Iterator[Values]:
     for path, value in _database_options(settings.values):
         section, _, option = path.partition(".")
         name = f"AIRFLOW__{section}__{option}".upper()
-        if path not in _OF_THE_POD and value is not None and not is_template(value) and name not in taken:
+        if value is not None and not is_template(value) and name not in taken:
             yield {"name": name, "value": str(value).replace("%%", "%")}
 
 

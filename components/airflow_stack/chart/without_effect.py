@@ -60,7 +60,11 @@ def _needs(path: str, other: str, reason: str) -> WithoutEffect:
 def _token_volume(component: str) -> WithoutEffect:
     switch = f"{component}.serviceAccount.automountServiceAccountToken"
     path = f"{component}.serviceAccount.serviceAccountTokenVolume"
-    return WithoutEffect(path, f"has no effect while {switch} is on", lambda _, values: _is_on(values, switch, True))
+
+    def is_unused(settings: Settings, values: Values) -> bool:
+        return settings.executor is Executor.LOCAL or _is_on(values, switch, True)
+
+    return WithoutEffect(path, f"has no effect with the LocalExecutor, and while {switch} is on", is_unused)
 
 
 def _executor(path: str, executor: Executor, but: str = "") -> WithoutEffect:
@@ -109,7 +113,9 @@ def _switches() -> Iterator[WithoutEffect]:
     for each in (*_COMPONENTS, "pgbouncer"):
         switch = f"{each}.podDisruptionBudget.enabled"
         yield _needs(f"{each}.podDisruptionBudget.config", switch, f"has no effect while {switch} is off")
-    yield from map(_token_volume, ("scheduler", "cleanup"))
+    for each in ("scheduler", "cleanup"):
+        yield _token_volume(each)
+        yield _off(f"{each}.serviceAccount.serviceAccountTokenVolume")
     for each in ("apiServer", "workers.celery", "workers"):
         yield _off(f"{each}.hpa")
     for each in ("triggerer", "workers.celery", "workers"):

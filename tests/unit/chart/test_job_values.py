@@ -41,14 +41,14 @@ def test_the_pull_policy_of_airflows_image_reaches_the_jobs() -> None:
 
 
 def test_options_that_a_migration_reads_are_variables_of_the_jobs() -> None:
-    config = {"database": {"sql_alchemy_schema": "airflow", "x": "50%%"}, "core": {"unit": True}, "scheduler": {"a": 1}}
-    found = pods(values={"config": config}, environment={"AIRFLOW__CORE__UNIT": "False"})
+    config = {"database": {"sql_alchemy_schema": "airflow", "x": "50%%", "y": 1}, "core": {"parallelism": 4}}
+    found = pods(values={"config": config}, environment={"AIRFLOW__DATABASE__Y": "2"})
     for role in ("migrate-database", "create-user"):
         given = variables(found[role])
         assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_SCHEMA"] == "airflow"
         assert given["AIRFLOW__DATABASE__X"] == "50%"
-        assert given["AIRFLOW__CORE__UNIT"] == "False"
-        assert "AIRFLOW__SCHEDULER__A" not in given
+        assert given["AIRFLOW__DATABASE__Y"] == "2"
+        assert "AIRFLOW__CORE__PARALLELISM" not in given
 
 
 def test_extra_variables_reach_the_jobs() -> None:
