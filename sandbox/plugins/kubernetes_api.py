@@ -15,6 +15,8 @@ from sandbox.plugins.protocol import PluginError
 if TYPE_CHECKING:
     from httpx2 import Client, Response
 
+IMPORTS = threading.Lock()
+"""Held during an import of lightkube: threads that import parts of it at once see half-initialized modules."""
 _APPLY, _PATCH = "application/apply-patch+yaml", "application/json-patch+json"
 # Plural, and whether the kind is namespaced. The API server is asked about other kinds.
 _KINDS = {
@@ -51,7 +53,7 @@ class KubernetesApi:
     """API of the cluster in KUBECONFIG."""
 
     def __init__(self) -> None:
-        self._lock, self._client = threading.Lock(), cast("Client | None", None)
+        self._client = cast("Client | None", None)
         self._found: dict[tuple[str, str], tuple[str, bool]] = dict(_KINDS)
 
     def serves_kind(self, api_version: str, kind: str) -> bool:
@@ -141,11 +143,11 @@ class KubernetesApi:
         return self._found[api_version, kind]
 
     def _connection(self) -> "Client":
-        from lightkube.config.client_adapter import Client, ConnectionParams
+        with IMPORTS:
+            from lightkube.config.client_adapter import Client, ConnectionParams
 
-        from airflow_stack.cli.kubernetes_client import ClusterError, select_context
+            from airflow_stack.cli.kubernetes_client import ClusterError, select_context
 
-        with self._lock:
             try:
                 settings = ConnectionParams(trust_env=False)
                 self._client = self._client or Client(select_context(None, None, os.environ), settings)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+from sandbox.plugins.kubernetes_api import IMPORTS
 from sandbox.plugins.property_values import Properties, Value, has_unknown
 
 READ_ONLY = (
@@ -72,7 +73,8 @@ def _model(api_version: str, kind: str) -> Any:  # noqa: ANN401  classes of ligh
     group, _, version = api_version.rpartition("/")
     module = f"{group.removesuffix('.k8s.io') or 'core'}_{version}".replace(".", "_")
     try:
-        return getattr(importlib.import_module(f"lightkube.models.{module}"), kind, None)
+        with IMPORTS:
+            return getattr(importlib.import_module(f"lightkube.models.{module}"), kind, None)
     except ImportError:
         return None
 
