@@ -100,6 +100,13 @@ def test_the_charts_own_database_stays_part_of_the_release() -> None:
     assert render.settings_problems(adoption) == []
 
 
+def test_the_version_of_an_own_image_is_that_of_its_tag_and_not_that_of_the_chart() -> None:
+    adoption = adopted(running({**BY_NAME, "defaultAirflowTag": "3.3.2", "defaultAirflowRepository": "apache/airflow"}))
+    assert adoption.blockers == []
+    assert "version" not in adoption.settings.get("images", {}).get("airflow", {})
+    assert render.settings_problems(adoption) == []
+
+
 UNSAFE = {
     "another name": running(name="my-airflow"),
     "Airflow 2": running(airflow_version="2.10.5"),

@@ -126,7 +126,9 @@ def _size(own: Mapping[str, Any]) -> Size:
 def _images(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
     running = release.airflow_version if release else ""
     repository, tag, digest = (_image(values, adoption, part) for part in ("repository", "tag", "digest"))
-    version = values.take_text("airflowVersion") or running or tag.partition("-")[0]
+    # The chart's own version of Airflow says nothing about an image of the file.
+    of_tag = re.match(r"\d+\.\d+\.\d+", tag)
+    version = values.take_text("airflowVersion") or (of_tag[0] if of_tag else running or tag.partition("-")[0])
     adoption.reach("airflowVersion")
     if not tag and not digest:
         tag = running or version
