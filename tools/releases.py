@@ -9,7 +9,6 @@ import json
 import shutil
 import sys
 import tempfile
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,12 @@ from sandbox.pulumi_environment import environment
 from sandbox.sandbox_stack import SandboxStack
 from sandbox.simulated import SimulatedCluster
 from tests.support.cases import CONTRACT_CHART, GIVEN, ROOT, SERVED, STACKS
+from tools.release import version
 
 RELEASED = ROOT / "tools" / "released"
 _CHART = "<chart>"
 _VOLATILE = {"created", "modified", "sourcePosition", "stackTrace"}
 _RESTORED = {"id", "outputs"}
-
-
-def version() -> str:
-    """Version of this checkout."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
 def configure(stack: SandboxStack, settings: Path, chart: str) -> None:

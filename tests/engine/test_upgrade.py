@@ -25,7 +25,7 @@ from sandbox.plugins.protocol import Request
 from sandbox.sandbox_stack import SandboxStack
 from sandbox.simulated import SimulatedCluster
 from tests.support.cases import CONTRACT_CHART, ROOT
-from tools import releases
+from tools import release, releases
 from tools.releases import RELEASED
 
 CHART = os.environ.get("AIRFLOW_CHART") or str(CONTRACT_CHART)
@@ -163,7 +163,7 @@ def test_a_moved_resource_keeps_key_and_identity_only_with_an_alias(
     for name in ("__main__.py", "Pulumi.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    version, name = releases.version(), "dev"
+    version, name = release.version(), "dev"
     stack = deployed(version, name, tmp_path)
     before, key = held(stack), client.get(Secret, "airflow-fernet-key", namespace="airflow").data
     assert key

@@ -9,7 +9,8 @@ from airflow_stack.cli.manifests import record_stack
 from airflow_stack.cli.recording import Recording
 from tests.support.cases import ROOT, STACKS, stack_settings
 from tests.support.golden import Golden
-from tools.releases import RELEASED, version
+from tools.release import version
+from tools.releases import RELEASED
 
 LISTS = ROOT / "tests" / "urns"
 

@@ -146,12 +146,17 @@ def mounts(value: Any) -> Found:  # noqa: ANN401
     yield from _twice(value, "mountPath")
 
 
+def _named(path: str, each: Mapping[str, Any]) -> Found:
+    """The name of a volume or container."""
+    if not is_template(each.get("name")) and not matches(LABEL, each.get("name")):
+        yield f"{path}.name", "must be a name of lowercase letters, digits and -, at most 63"
+
+
 def volumes(value: Any) -> Found:  # noqa: ANN401
     """Volumes of a pod: a name and one source each."""
     yield from _list_of_objects(value)
     for path, each in _objects(value):
-        if not is_template(each.get("name")) and not matches(LABEL, each.get("name")):
-            yield f"{path}.name", "must be a name of lowercase letters, digits and -, at most 63"
+        yield from _named(path, each)
         if len(each.keys() - {"name"}) > 1:
             yield path, "must have one source"
     yield from _twice(value, "name")
@@ -161,8 +166,7 @@ def containers(value: Any) -> Found:  # noqa: ANN401
     """More containers of a pod."""
     yield from _list_of_objects(value)
     for path, each in _objects(value):
-        if not is_template(each.get("name")) and not matches(LABEL, each.get("name")):
-            yield f"{path}.name", "must be a name of lowercase letters, digits and -, at most 63"
+        yield from _named(path, each)
         image = each.get("image")
         if not isinstance(image, str) or not image or image != image.strip():
             yield f"{path}.image", "must name an image"

@@ -1,6 +1,5 @@
 """`airflow-stack init`: a complete repository, or one message and nothing written."""
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from airflow_stack.cli.stack_file import settings
 from tests.support.cases import ROOT
 from tests.support.command import Command
 from tests.support.golden import Golden
+from tools.release import version
 
 REPOSITORY = "https://gitlab.com/team/dags.git"
 
@@ -32,8 +32,7 @@ def test_a_new_repository_has_every_file_of_the_template_with_the_teams_texts(
 
 
 def test_the_template_pins_the_version_of_this_package() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert template_files("team", None)["requirements.txt"] == f"airflow-stack[cluster]=={version}\n"
+    assert template_files("team", None)["requirements.txt"] == f"airflow-stack[cluster]=={version()}\n"
 
 
 @pytest.mark.parametrize(
