@@ -79,7 +79,7 @@ lint: setup ## Check style, types and workflows
 	@$(BIN)/mypy
 	@$(BIN)/mypy components/__main__.py # a second module named __main__
 	@$(BIN)/zizmor --offline --quiet .github
-	@$(BIN)/python -m sandbox.run_tool actionlint -shellcheck $(BIN)/shellcheck
+	@$(BIN)/python -m sandbox.run_tool actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml template/.github/workflows/*.yml
 
 bench: tools ## Measure import, preview and render times
 	@$(BIN)/python -m tools.bench
@@ -103,7 +103,7 @@ release: setup ## Build, test and list the artifacts of a release, a rehearsal u
 	@$(BIN)/python -m tools.release $(if $(TAG),--tag $(TAG))
 
 lock: setup ## Compile the lock files with the newest versions within pyproject's bounds
-	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --extra cluster --extra dags --group dev -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --extra cluster --extra dags --extra policies --group dev -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) -c requirements-dev.txt -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group release -c requirements-dev.txt -o requirements-release.txt

@@ -31,6 +31,18 @@ def version(root: Path = ROOT) -> str:
     return str(tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"])
 
 
+PINNED = (
+    "template/requirements.txt",
+    *(f"template/.github/workflows/{name}.yml" for name in ("deploy", "drift", "preview", "preview-comment")),
+    "template/.gitlab-ci.yml",
+    ".gitlab/stacks.yml",
+)
+"""Files that name the version of this package, each in a form of its own."""
+_PIN = re.compile(
+    r"(?:airflow-stack\[[a-z,]+\]==|airflow-stack/\.github/\S+@v|airflow-stack/v|(?:ref|default): v)(\d+\.\d+\.\d+)"
+)
+
+
 def changes(version: str, root: Path = ROOT) -> tuple[str, str]:
     """Title and text of a version's section in CHANGELOG.md; `Unreleased` before the version has one."""
     sections = {
@@ -50,11 +62,13 @@ def problems(tag: str | None, root: Path = ROOT) -> Iterator[str]:
         "components/airflow_stack/schema.json": json.loads((root / "components/airflow_stack/schema.json").read_text())[
             "version"
         ],
-        "template/requirements.txt": (root / "template/requirements.txt").read_text().strip().rpartition("==")[2],
     }
+    for file in PINNED:
+        found = set(_PIN.findall((root / file).read_text())) or {"none"}
+        others[file] = next(iter(found - {released}), released)
     for file, other in others.items():
         if other != released:
-            yield f"{file} has version {other}, pyproject.toml has {released}; run `make generate`, and pin {released} in the template"
+            yield f"{file} has version {other}, pyproject.toml has {released}; run `make generate`, and pin {released} in {file}"
     if not text:
         yield f"CHANGELOG.md has no text under {title}; describe the release there"
     if tag and tag != f"v{released}":

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.cases import ROOT
-from tools.release import build, problems, try_wheel, version
+from tools.release import PINNED, build, problems, try_wheel, version
 
-FILES = ("pyproject.toml", "CHANGELOG.md", "components/airflow_stack/schema.json", "template/requirements.txt")
+FILES = ("pyproject.toml", "CHANGELOG.md", "components/airflow_stack/schema.json", *PINNED)
 
 
 @pytest.fixture

@@ -62,8 +62,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Environment with the locked requirements and the wheel."""
-    return environment(tmp_path_factory.mktemp("installed") / "venv", str(wheel), "pulumi-policy")
+    """Environment with the locked requirements, and the wheel with the extra of the policy pack."""
+    return environment(tmp_path_factory.mktemp("installed") / "venv", f"{wheel}[policies]")
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_the_policy_pack_serves_all_rules_from_the_checkout_and_from_the_wheel(
     where: str, folder: Path, request: pytest.FixtureRequest
 ) -> None:
     if where == "installed":
-        shutil.copy(ROOT / "policies" / "__main__.py", folder / "policies")
+        shutil.copy(ROOT / "template" / "policies" / "__main__.py", folder / "policies")
     pack = folder if where == "installed" else ROOT
     command = ("-m", "pulumi.policy", "127.0.0.1:1", str(pack / "policies"))
     with started(request.getfixturevalue(where), *command, cwd=folder) as channel:

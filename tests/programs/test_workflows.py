@@ -127,7 +127,12 @@ def clone(tmp_path: Path) -> Path:
 def test_a_pull_request_is_rendered_and_its_comment_posted(clone: Path, tmp_path: Path) -> None:
     (tmp_path / "runner").mkdir()
     runner = Runner(tmp_path / "runner", clone)
-    done = runner.run(script("preview/diff", "airflow-stack diff"), NUMBER="12", AIRFLOW_CHART=str(CONTRACT_CHART))
+    done = runner.run(
+        script("preview/diff", "airflow-stack diff"),
+        NUMBER="12",
+        STACKS="staging prod",
+        AIRFLOW_CHART=str(CONTRACT_CHART),
+    )
     assert done.returncode == 0, done.stderr
     diff = (clone / "found" / "diff.md").read_text()
     assert "staging" in diff

@@ -1,8 +1,9 @@
 """Pipelines of this project: jobs, steps, and the commands in their scripts."""
 
+import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.cases import ROOT
 
 GITHUB = ROOT / ".github"
 GITLAB = ROOT / ".gitlab-ci.yml"
+GITLAB_STACKS = ROOT / ".gitlab" / "stacks.yml"
 _ENDS = re.compile(r"[|&;()<>]+")
 
 
@@ -24,6 +26,17 @@ def read(path: Path) -> dict[str, Any]:
     if True in content:
         content["on"] = content.pop(True)
     return content
+
+
+@cache
+def gitlab() -> dict[str, Any]:
+    """Pipeline of GitLab: the jobs of this repository, and those for stacks with the defaults of their inputs."""
+    header, _, jobs = GITLAB_STACKS.read_text().partition("\n---\n")
+    for name, about in yaml.safe_load(header)["spec"]["inputs"].items():
+        default = about["default"]
+        text = default if isinstance(default, str) else json.dumps(default)
+        jobs = jobs.replace(f"$[[ inputs.{name} ]]", text)
+    return {**read(GITLAB), **yaml.safe_load(jobs)}
 
 
 WORKFLOWS = {path.stem: read(path) for path in sorted((GITHUB / "workflows").glob("*.yml"))}
@@ -64,11 +77,17 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 def scripts() -> list[Script]:
     """All scripts of GitHub and GitLab."""
     found = [Script(where, step["run"]) for where, step in steps() if "run" in step]
-    for name, job in read(GITLAB).items():
+    for name, job in gitlab().items():
         if isinstance(job, dict):
-            lines = [line for key in ("before_script", "script") for line in job.get(key, ())]
+            lines = [line for key in ("before_script", "script") for line in _flat(job.get(key, ()))]
             found += [Script(f"gitlab/{name}", "\n".join(lines))] if lines else []
     return found
+
+
+def _flat(lines: Iterable[str | list[str]]) -> Iterator[str]:
+    """Lines of a script, whose parts may be lists, as GitLab reads them."""
+    for line in lines:
+        yield from (line,) if isinstance(line, str) else _flat(line)
 
 
 def script(where: str, having: str) -> str:

@@ -26,8 +26,10 @@ PROSE = [
 ]
 COMMENTED = [
     *(ROOT / name for name in ("Makefile", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml")),
-    *(ROOT / name for name in (".gitlab-ci.yml", "docs/reference-examples.yaml")),
+    *(ROOT / name for name in (".gitlab-ci.yml", ".gitlab/stacks.yml", "docs/reference-examples.yaml")),
+    *(ROOT / name for name in ("template/.gitlab-ci.yml", "template/Pulumi.staging.yaml", "template/Pulumi.prod.yaml")),
     *ROOT.glob(".github/**/*.yml"),
+    *ROOT.glob("template/.github/**/*.yml"),
     *ROOT.glob("examples/*/*.*"),
 ]
 each_document = pytest.mark.parametrize("file", PROSE, ids=lambda file: str(file.relative_to(ROOT)))

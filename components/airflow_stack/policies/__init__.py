@@ -1,1 +1,1 @@
-"""Policies: pure rules over plain resources. Depends on no other room."""
+"""Policies: pure rules over plain resources, and the policy pack that serves them to Pulumi's engine."""

@@ -88,7 +88,7 @@ def validate() -> Validate:
     """Run a rule like Pulumi's policy SDK."""
     sdk = pytest.importorskip("pulumi_policy")
     proxy = importlib.import_module("pulumi_policy.proxy")
-    pack = importlib.import_module("policies.__main__")
+    pack = importlib.import_module("airflow_stack.policies.pack")
 
     def ask(rule: Rule, props: dict[str, Any]) -> list[str]:
         options = sdk.PolicyResourceOptions(False, [], None, [], sdk.PolicyCustomTimeouts(0, 0, 0), [])
