@@ -16,7 +16,7 @@ from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Namespace, Secret
 
 from airflow_stack.cli.process_table import processes
-from tests.support.project import NAMESPACE, Project
+from tests.support.project import NAMESPACE, Project, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -45,6 +45,8 @@ class Interrupted:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         assert up.wait(60) != 0, log.read_text()
+        # A plugin without `pulumi` completes its request, such as that of Helm, before it exits.
+        wait_for("the end of the plugins", lambda: not any(map(is_plugin, everything)), seconds=300)
 
     def is_locked(self) -> bool:
         """Whether Pulumi holds the lock of the stack."""
@@ -115,6 +117,10 @@ def is_update(pid: int) -> bool:
 def is_language_host(pid: int) -> bool:
     """Whether a process is a language host. Without `pulumi` it idles for up to five minutes before it exits."""
     return "pulumi-language-" in command_of(pid)
+
+
+def is_plugin(pid: int) -> bool:
+    return "pulumi-resource-" in command_of(pid)
 
 
 def command_of(pid: int) -> str:

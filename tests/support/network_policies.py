@@ -39,17 +39,20 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kube-net
 subjects: [{kind: ServiceAccount, name: kube-network-policies, namespace: kube-system}]
 """
 # In a network of its own: policies apply to forwarded packets, not to those for the node itself.
+# `ip netns` would hide the networks of the running pods, and their pods would never terminate.
 _ENDPOINT = f"""
-ip netns add metadata
-ip link add to-metadata type veth peer name eth0 netns metadata
-ip link set to-metadata up
-ip addr add 198.18.0.1/32 dev to-metadata
-ip route add {METADATA}/32 dev to-metadata
-ip netns exec metadata sh -ec '
+(until [ "$(readlink /proc/$$/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+ ip link add to-metadata type veth peer name eth0 netns $$
+ ip link set to-metadata up
+ ip addr add 198.18.0.1/32 dev to-metadata
+ ip route add {METADATA}/32 dev to-metadata) &
+exec unshare --net sh -ec '
+  until ip link show eth0 >/dev/null 2>&1; do sleep 0.1; done
   ip link set lo up; ip link set eth0 up; ip addr add {METADATA}/32 dev eth0
-  ip route add 198.18.0.1/32 dev eth0; ip route add default via 198.18.0.1'
-exec ip netns exec metadata python3 -m http.server 80 --bind {METADATA} --directory /var/empty
+  ip route add 198.18.0.1/32 dev eth0; ip route add default via 198.18.0.1
+  exec python3 -m http.server 80 --bind {METADATA} --directory /var/empty'
 """
+_ASKED = f"python3 -c \"import urllib.request as r; print(r.urlopen('http://{METADATA}').status, end='')\""
 _QUEUE = "100"  # the default of kube-network-policies
 _RULES = f"""
 iptables --table mangle --append POSTROUTING --source 10.244.0.1 --jump ACCEPT
@@ -74,6 +77,7 @@ def enforced(project: Project) -> Iterator[None]:
     address = ["env", f"KUBERNETES_SERVICE_HOST={server[0]}", f"KUBERNETES_SERVICE_PORT={server[1]}"]
     daemons.start(cluster.folder, _NAME, cluster.wrapped([*address, "sh", "-ec", _ENFORCER, str(program)]))
     try:
+        wait_for("the metadata endpoint", lambda: _in_node(cluster, _ASKED), lambda answer: answer == "200")
         wait_for("the queue of new connections", lambda: _queues(cluster), lambda queues: _QUEUE in queues)
         assert _in_node(cluster, _RULES) == ""
         yield
@@ -82,7 +86,6 @@ def enforced(project: Project) -> Iterator[None]:
         for name in (_NAME, "metadata"):
             for pid in daemons.pids(cluster.folder, name):
                 with_suppressed_kill(pid)
-        _in_node(cluster, "ip netns delete metadata; ip link delete to-metadata")
 
 
 def with_suppressed_kill(pid: int) -> None:
