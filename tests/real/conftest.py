@@ -3,9 +3,12 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2
+import lightkube
 import pytest
 
 from sandbox.node import machine
@@ -15,6 +18,17 @@ from tests.support.project import Project
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if "real" not in item.config.option.markexpr:
         pytest.skip("takes a quarter of an hour on real pods: make test-real")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the pods and the warnings of the cluster to the report of a failed test."""
+    report = yield
+    project = getattr(item, "funcargs", {}).get("project")
+    if report.failed and project:
+        with suppress(httpx2.TransportError, lightkube.ApiError, lightkube.LoadResourceError, OSError):
+            report.sections.append(("pods and warnings", project.observations()))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import lightkube
 import pytest
 import yaml
 from lightkube import Client, KubeConfig
-from lightkube.resources.core_v1 import Pod, Secret
+from lightkube.resources.core_v1 import Event, Pod, Secret
 
 from sandbox.airflow_api import AirflowApi, AirflowApiError, TaskInstance
 from sandbox.node import NodeCluster
@@ -242,6 +242,26 @@ class Project:
             if status.phase == "Failed":
                 counts[f"{name} failed"] = 1
         return counts
+
+    def observations(self) -> str:
+        """Containers that ended badly or are not ready, and the last warnings."""
+        lines = []
+        for pod in self.kubernetes.list(Pod):
+            name, status = (pod.metadata.name if pod.metadata else ""), pod.status
+            for each in [
+                *((status and status.initContainerStatuses) or []),
+                *((status and status.containerStatuses) or []),
+            ]:
+                states = [state for state in (each.state, each.lastState) if state]
+                ends = [state.terminated for state in states if state.terminated and state.terminated.exitCode]
+                waits = [state.waiting.reason for state in states if state.waiting]
+                reasons = [*waits, *(f"{end.reason} {end.exitCode} at {end.finishedAt}" for end in ends)]
+                if reasons or each.restartCount:
+                    lines.append(f"{name}/{each.name}: {each.restartCount} restarts, {', '.join(map(str, reasons))}")
+        warnings = [event for event in self.kubernetes.list(Event) if event.type == "Warning"]
+        for event in sorted(warnings, key=lambda event: str(event.lastTimestamp))[-20:]:
+            lines.append(f"{event.lastTimestamp} {event.involvedObject.name}: {event.message}")
+        return "\n".join(lines)
 
     def secrets(self) -> dict[str, Mapping[str, str]]:
         """Content of all Secrets except Helm's records."""
