@@ -23,7 +23,7 @@ from airflow_stack.policies.model import Level
 from airflow_stack.policies.rules import RULES, Choice, chosen
 from tests.support.cases import ROOT
 from tests.support.golden import Golden
-from tests.support.workflows import GITLAB, read
+from tests.support.workflows import gitlab
 
 SECURE = {"secure": "v1:canary"}
 
@@ -115,7 +115,7 @@ def test_every_file_that_a_pipeline_deploys_is_compared() -> None:
         for name in tracked
         if any(
             fnmatch(name, pattern.replace("**/*", "*"))
-            for pattern in read(GITLAB)[".deployed"]
+            for pattern in gitlab()[".deployed"]
             if "/" in pattern or "/" not in name
         )
     ]

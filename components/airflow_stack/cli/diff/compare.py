@@ -24,6 +24,7 @@ from .object_changes import field_changes, normalized, object_changes
 from .renderings import ProjectTree, recorded, rendered_stack
 from .stack_file_changes import same_encryption
 from .totals import totals_of
+from .tree_environments import environments
 
 _Template = tuple[Chart, str, str, dict[str, Any]]
 """Arguments of `helm_template`."""
@@ -45,7 +46,9 @@ def compare(root: Path, stacks: Sequence[str], base: str, chart: Path | None) ->
         UserError: the base, a program or a chart is not available, or a stack is in neither tree.
     """
     with checked_out(root, base) as (folder, commit):
-        trees = [ProjectTree(folder, f"the base {base!r}"), ProjectTree(root, "the work tree")]
+        name = f"the base {base!r}"
+        old, new = environments(folder, root, name)
+        trees = [ProjectTree(folder, name, old), ProjectTree(root, "the work tree", new)]
         for stack in stacks:
             if not any(tree.has(stack) for tree in trees):
                 stack_file.read(root, stack)  # raises an error that lists the stacks

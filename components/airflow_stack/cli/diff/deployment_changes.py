@@ -18,6 +18,7 @@ from .program_changes import program_effects
 from .quoting import code, listed
 from .renderings import ProjectTree
 from .stack_file_changes import policy_effects, secret_removals, stack_file_effects, stack_file_fields
+from .tree_environments import TreeEnvironment
 
 
 def with_deployment(
@@ -37,6 +38,7 @@ def with_deployment(
     old, new = (tree.stack_file(diff.stack) for tree in (before, after))
     choices = [_base_choice(before, diff.stack), _choice(after, diff.stack)]
     effects = [*policy_effects(*choices), *_violations(before, after, diff.stack, choices[1].tier)]
+    diff = replace(diff, effects=(*_version(before.environment, after.environment), *diff.effects))
     if not before.has(diff.stack):
         return _with(diff, effects)
     project = [*project_effects(*(normalized(tree.project_file()) for tree in (before, after)))]
@@ -45,9 +47,15 @@ def with_deployment(
     effects += (effect for _, effect in project)
     programs = [tree.stacks[diff.stack].get("program") for tree in (before, after)]
     effects += program_effects(*programs) if changes_program(files) else ()
-    effects += file_effects(files, str((after.stacks[diff.stack]["settings"].get("dags") or {}).get("path") or ""))
+    dag_folder = str((after.stacks[diff.stack]["settings"].get("dags") or {}).get("path") or "")
+    effects += file_effects(files, dag_folder, own_packages=before.environment != after.environment)
     fields = [*stack_file_fields(old, new), *(field for field, _ in project)]
     return _with(replace(diff, settings=(*diff.settings, *fields)), effects)
+
+
+def _version(old: TreeEnvironment, new: TreeEnvironment) -> Iterator[Effect]:
+    if old.version != new.version:
+        yield Effect("version", f"The package `airflow-stack` changes from {code(old.version)} to {code(new.version)}.")
 
 
 def _with(diff: StackDiff, effects: Sequence[Effect]) -> StackDiff:

@@ -25,9 +25,13 @@ _SENTENCES = {
     "policies": "The code of the policies changes ({files}): which rules still hold is not compared.",
     "pipeline": "Pipelines change ({files}): they run with the credentials of deployments.",
     "program": "The program changes ({files}).",
-    "dependencies": "Dependencies change ({files}): both sides were rendered with the installed ones.",
+    "dependencies": "Dependencies change ({files}): {rendered}.",
     "tools": "Tools of the deployment change ({files}).",
     "files": "Other files change ({files}): whether a deployment reads them is not known.",
+}
+_RENDERED = {
+    False: "both sides were rendered with the installed ones",
+    True: "each side was rendered with its own",
 }
 _WEAKER = {
     "policies": " A file is deleted.",
@@ -45,12 +49,13 @@ _GRANTING = re.compile(
 )
 
 
-def file_effects(files: Sequence[ChangedFile], dag_folder: str) -> Iterator[Effect]:
+def file_effects(files: Sequence[ChangedFile], dag_folder: str, *, own_packages: bool = False) -> Iterator[Effect]:
     """Effects of the changed files.
 
     Args:
         files: Every file that differs.
         dag_folder: Folder of the DAGs (`dags.path`), which may be in the same repository.
+        own_packages: Whether each side was rendered with the packages that it requires.
     """
     groups: dict[str, list[ChangedFile]] = {kind: [] for kind in _SENTENCES}
     for file in files:
@@ -62,7 +67,9 @@ def file_effects(files: Sequence[ChangedFile], dag_folder: str) -> Iterator[Effe
             severity = Severity.DANGEROUS if any(_is_weaker(kind, file) for file in changed) else Severity.CHANGE
             paths = listed((code(file.path) + (" is deleted" if file.is_deleted else "") for file in changed), 4)
             weaker = _WEAKER.get(kind, "") if severity is Severity.DANGEROUS else ""
-            yield Effect(kind, _SENTENCES[kind].format(files=paths) + weaker, severity)
+            yield Effect(
+                kind, _SENTENCES[kind].format(files=paths, rendered=_RENDERED[own_packages]) + weaker, severity
+            )
 
 
 def changes_program(files: Sequence[ChangedFile]) -> bool:

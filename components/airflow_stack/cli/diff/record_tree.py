@@ -1,7 +1,7 @@
 """Runs the program of a project tree, and writes the resources of each stack to a file.
 
 It runs in a process of its own, because two versions of one program cannot share an interpreter. Of the tree it uses only
-`stack_file.settings`, `manifests.record_stack` and, to record `__main__.py`, `recording.record`. Contents of Secrets leave it as digests.
+`stack_file.settings`, `manifests.record_stack` and, to record `__main__.py`, `recording.record` and `given_yaml.document`. Contents of Secrets leave it as digests.
 """
 
 import hashlib
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 from pulumi.runtime import rpc
 
 _SECRET = "[secret]"  # noqa: S105  as in recordings
@@ -107,11 +106,12 @@ def recorded_program(root: Path, stack: str, settings: Any) -> dict[str, Any] | 
 
 def _configuration(root: Path, stack: str, settings: Any) -> dict[str, str]:  # noqa: ANN401  as above
     """The engine's variables with the configuration of a stack. Secrets are placeholders."""
+    from airflow_stack.cli import given_yaml
     from airflow_stack.cli.placeholder_secrets import placeholder
     from airflow_stack.inputs.secrets import required_secrets
 
     file = root / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
-    config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    config: dict[str, Any] = (given_yaml.document(file) or {}).get("config") or {}
     needed = [f"airflow:{key}" for key in required_secrets(settings)]
     encrypted = {key for key, value in config.items() if isinstance(value, dict) and "secure" in value} | {*needed}
     plain = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}

@@ -7,18 +7,18 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from airflow_stack.cli import given_yaml
 from airflow_stack.cli.interrupts import ended
 from airflow_stack.cli.pulumi_state import RELEASE
 from airflow_stack.cli.recording import with_name
 from airflow_stack.errors import UserError
 
 from .model import Manifest, RenderedStack
+from .tree_environments import TreeEnvironment
 
 _RECORD_TREE = Path(__file__).with_name("record_tree.py")
 # The rollout Job runs with every change of the release, and the protection protects other objects. Neither changes anything itself.
@@ -32,6 +32,8 @@ class ProjectTree:
     folder: Path
     name: str
     """Name in messages."""
+    environment: TreeEnvironment
+    """Interpreter that runs the program."""
     stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings and resources of each stack, as `record_tree.py` writes them."""
 
@@ -41,23 +43,22 @@ class ProjectTree:
 
     def stack_file(self, stack: str) -> Mapping[str, Any]:
         """Content of the file of a stack; empty without one."""
-        return _content(self._file(stack))
+        return self._content(self._file(stack))
 
     def project_file(self) -> Mapping[str, Any]:
         """Content of `Pulumi.yaml`; empty without one."""
-        return _content(self.folder / "Pulumi.yaml")
+        return self._content(self.folder / "Pulumi.yaml")
 
     def _file(self, stack: str) -> Path:
         return self.folder / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
 
-
-def _content(file: Path) -> Mapping[str, Any]:
-    """Content of a YAML file that holds a map."""
-    try:
-        content = yaml.safe_load(file.read_text()) if file.is_file() else {}
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{file.name} is not readable: {error}") from None
-    return content if isinstance(content, dict) else {}
+    def _content(self, file: Path) -> Mapping[str, Any]:
+        """Content of a YAML file that holds a map."""
+        try:
+            content = given_yaml.document(file) if file.is_file() else {}
+        except UserError as error:
+            raise UserError(f"{self.name}: {str(error).replace(f'{self.folder}/', '')}") from None
+        return content if isinstance(content, dict) else {}
 
 
 def rendered_stack(
@@ -158,13 +159,21 @@ def _start(
     # -P keeps the script's folder off sys.path: its modules must not shadow those of the tree's program.
     plan = [str(target), str(chart or ""), "program" if with_program else "", json.dumps(stacks)]
     return subprocess.Popen(
-        [sys.executable, "-P", str(_RECORD_TREE), *plan],
+        [tree.environment.python, "-P", str(_RECORD_TREE), *plan],
         cwd=tree.folder,
-        env={**os.environ, "PYTHONPATH": str(tree.folder / "components")},
+        env=_variables(tree),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def _variables(tree: ProjectTree) -> dict[str, str]:
+    """Variables of the tree's program: its package is the tree's own, or that of its environment."""
+    if (tree.folder / "components" / "airflow_stack").is_dir():
+        return {**os.environ, "PYTHONPATH": str(tree.folder / "components")}
+    is_other = tree.environment.python != sys.executable
+    return {key: value for key, value in os.environ.items() if not (is_other and key == "PYTHONPATH")}
 
 
 def _read(tree: ProjectTree, target: Path, status: int, errors: str) -> ProjectTree:
@@ -178,4 +187,4 @@ def _read(tree: ProjectTree, target: Path, status: int, errors: str) -> ProjectT
     for stack in found.values():
         if problem := stack.get("problem"):
             raise UserError(f"{tree.name}: {problem.replace(str(tree.folder), '.')}")
-    return ProjectTree(tree.folder, tree.name, found)
+    return replace(tree, stacks=found)
