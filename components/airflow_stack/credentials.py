@@ -4,6 +4,7 @@ Names of chart values, Secrets, data keys and variables are those of chart 1.22.
 A row holds no secret. `tests/unit/test_credentials.py` names what a new credential lacks.
 """
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
@@ -116,8 +117,14 @@ class Credential(ChartSecret):
 
     @property
     def command(self) -> str:
+        """Command that sets a given one in the selected stack."""
+        return self.command_for("")
+
+    def command_for(self, stack: str) -> str:
         """Command that sets a given one in a stack."""
-        return f"pulumi config set --secret {PROJECT}:{self.setting}" + (f" < {self.file}" if self.file else "")
+        of_stack = f" --stack {shlex.quote(stack)}" if stack else ""
+        content = f" < {self.file}" if self.file else ""
+        return f"pulumi config set --secret {PROJECT}:{self.setting}{of_stack}{content}"
 
     def usable(self, text: str) -> str:
         """A given one in the form that its reader needs; raises `UnusableKeyError` if the reader would refuse it."""

@@ -115,5 +115,5 @@ def test_every_command_and_option_in_a_document_exists(file: Path) -> None:
 
 def test_the_readme_shows_the_real_message_for_wrong_settings() -> None:
     wrong = {"dags": {"repository": "git@github.com:acme/dags.git", "brnch": "main"}, "executor": "Kubernetes"}
-    message = str(problems(wrong)).replace("stack 'test'", "stack 'dev'")
+    message = str(problems(wrong)).replace("stack 'test'", "stack 'dev'").replace("--stack test", "--stack dev")
     assert f"error: {message.strip()}\n```" in (ROOT / "README.md").read_text()

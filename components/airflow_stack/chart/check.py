@@ -4,7 +4,7 @@ The chart's schema is open at its top level, so that a misspelt key would pass w
 kept here. Deeper keys are checked with the chart's own schema where the chart is a local path.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ TOP_LEVEL_KEYS = frozenset(
     """.split()
 )
 
+_MOST_LISTED = 12
+"""Keys that a message lists."""
+
 # Values that would put a secret in plain text into the Helm release.
 _INLINE_SECRETS = (*(path for each in CHART_SECRETS for path in each.inline), "flower.username")
 
@@ -44,15 +47,7 @@ def check_values(settings: Settings) -> Iterator[Problem]:
     values = settings.values
     known = {key: value for key, value in values.items() if key in TOP_LEVEL_KEYS}
     for key in sorted(values.keys() - known.keys()):
-        nearest = get_close_matches(key, TOP_LEVEL_KEYS, n=1, cutoff=0.5)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        yield Problem(
-            f"values.{key}",
-            f"is not a value of chart {settings.chart.version}{hint}",
-            (Remove(f"values.{key}"),),
-            allowed="the top-level keys of the chart's values.yaml",
-            value=values[key],
-        )
+        yield _unknown(f"values.{key}", values[key], TOP_LEVEL_KEYS, f"chart {settings.chart.version}")
     for path in _INLINE_SECRETS:
         if value_at(values, path) not in (MISSING, None):
             reason = "would be readable in the Helm release"
@@ -109,10 +104,30 @@ def _against_schema(values: Mapping[str, Any], chart: Path) -> Iterator[Problem]
 
     for found in Draft7Validator(schema).iter_errors(_without_nulls(values)):
         path = ".".join(["values", *map(str, found.absolute_path)])
+        if found.validator == "additionalProperties" and isinstance(known := found.schema.get("properties"), Mapping):
+            for key in sorted(found.instance.keys() - known.keys()):
+                yield _unknown(f"{path}.{key}", found.instance[key], known, "the chart")
+            continue
         refused = any(f"{path}.".startswith(f"values.{secret}.") for secret in _INLINE_SECRETS)
         if found.validator != "required" and not refused:  # these are changes to values, not the whole of them
             reason = found.message.removeprefix(repr(found.instance)).strip()  # which may hold a password
             yield Problem(path, reason, (f"correct airflow:{path}",), value=found.instance)
+
+
+def _unknown(path: str, value: object, known: Collection[str], chart: str) -> Problem:
+    """The problem of a value that the chart does not have; `known` are the keys that it has there."""
+    parent, _, key = path.rpartition(".")
+    nearest = get_close_matches(key, known, n=1, cutoff=0.5)
+    return Problem(
+        path,
+        f"is not a value of {chart}" + (f"; did you mean {nearest[0]!r}?" if nearest else ""),
+        (Remove(path),),
+        otherwise=f"rename it to {nearest[0]}" if nearest else "",
+        allowed=", ".join(sorted(known))
+        if len(known) <= _MOST_LISTED
+        else f"the keys of {parent} in the chart's values.yaml",
+        value=value,
+    )
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

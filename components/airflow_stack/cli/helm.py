@@ -30,7 +30,7 @@ def find_helm() -> str:
     """
     helm = shutil.which("helm") or shutil.which("helm", path=cache_folder() / "bin")
     if helm is None:
-        raise UserError("Helm was not found; install Helm 3.19 or newer, or run `make tools`")
+        raise UserError("Helm was not found on PATH; install Helm 3.19 or newer: https://helm.sh/docs/intro/install/")
     return helm
 
 

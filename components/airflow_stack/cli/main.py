@@ -10,6 +10,7 @@ from airflow_stack.cli.check.command import check
 from airflow_stack.cli.dags.command import app as dags_commands
 from airflow_stack.cli.diff.command import diff
 from airflow_stack.cli.doctor.command import doctor
+from airflow_stack.cli.help import GroupedCommands, example
 from airflow_stack.cli.init.command import init
 from airflow_stack.cli.logs.command import logs
 from airflow_stack.cli.promote.command import promote, rollback
@@ -20,15 +21,17 @@ from airflow_stack.cli.status.command import status
 
 app = typer.Typer(
     name="airflow-stack",
+    cls=GroupedCommands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich would read [secret] as markup
-    help="Check, compare, promote and repair stacks of Airflow. Results go to standard output, everything else to standard error.",
+    help="Apache Airflow on Kubernetes from git: check, compare, deploy and repair its stacks. "
+    "Results go to standard output, messages to standard error.",
+    epilog="Run a command with --help for its options and an example.",
 )
-app.add_typer(dags_commands)
-for command in (init, adopt, diff, promote, rollback, check, render, status, logs, doctor, recover):
-    app.command()(command)
+app.add_typer(dags_commands, epilog=example("dags"))
+for command in (init, adopt, check, doctor, diff, render, promote, rollback, status, logs, recover):
+    app.command(epilog=example(command.__name__))(command)
 
 
 def show_version(asked: bool) -> None:

@@ -5,10 +5,30 @@ from typing import Annotated
 
 import typer
 
-StackOption = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the file Pulumi.<stack>.yaml.")]
+
+def complete_stack(incomplete: str) -> list[str]:
+    """The stacks of this folder, for a shell's completion."""
+    from airflow_stack.cli.stack_names import stack_names
+
+    return [name for name in stack_names(Path.cwd()) if name.startswith(incomplete)]
+
+
+StackOption = Annotated[
+    str,
+    typer.Option(
+        "--stack",
+        "-s",
+        metavar="STACK",
+        autocompletion=complete_stack,
+        help="Name of the stack: the file Pulumi.<stack>.yaml.",
+    ),
+]
 ChartOption = Annotated[
     Path | None,
     typer.Option(
-        "--chart", envvar="AIRFLOW_CHART", help="Local Airflow chart, a .tgz or a folder. Default: the stack's."
+        "--chart",
+        metavar="PATH",
+        envvar="AIRFLOW_CHART",
+        help="Local Airflow chart, a .tgz or a folder. Default: the stack's.",
     ),
 ]

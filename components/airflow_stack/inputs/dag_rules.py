@@ -59,9 +59,7 @@ def authentication(settings: Settings) -> Iterator[Problem]:
     url = GitUrl.parse(dags.repository)
     if dags.authentication is not None and (dags.authentication in _SSH) != url.is_ssh:
         reason = f"authentication {dags.authentication.value!r} does not fit the {'SSH' if url.is_ssh else 'HTTPS'} URL {dags.repository!r}"
-        yield Problem(
-            "dags", reason, (Set("dags.repository", repr(other_form(url))),), otherwise="leave authentication out"
-        )
+        yield Problem("dags", reason, (Set("dags.repository", other_form(url)),), otherwise="leave authentication out")
     elif url.is_ssh and dags.known_hosts is None and known_hosts_for(url.host, url.port) is None:
         reason = f"knownHosts is needed for {url.host_and_port}: its host keys do not come with this program"
         yield Problem("dags", reason, (_scan(url), Set("dags.knownHosts")))
@@ -93,7 +91,7 @@ def github_app(settings: Settings) -> Iterator[Problem]:
         yield Problem("dags.githubApp", reason, (Remove("dags.githubApp"),))
     elif (url := GitUrl.parse(dags.repository)).is_ssh:
         reason = "must be HTTPS for a GitHub App"
-        yield Problem("dags.repository", reason, (Set("dags.repository", repr(other_form(url))),))
+        yield Problem("dags.repository", reason, (Set("dags.repository", other_form(url)),))
 
 
 def deploy_key_registration(settings: Settings) -> Iterator[Problem]:
@@ -104,12 +102,12 @@ def deploy_key_registration(settings: Settings) -> Iterator[Problem]:
     path, url = "dags.registerDeployKey", GitUrl.parse(dags.repository)
     if dags.authentication not in (None, GitAuthentication.GENERATED_SSH_KEY) or not url.is_ssh:
         generated = Set("dags.authentication", GitAuthentication.GENERATED_SSH_KEY.value)
-        steps = (generated,) if url.is_ssh else (generated, Set("dags.repository", repr(other_form(url))))
+        steps = (generated,) if url.is_ssh else (generated, Set("dags.repository", other_form(url)))
         yield Problem(path, "needs a generated key", steps, otherwise="leave it out")
     elif kind_of(url, dags.git_host) not in (GitHost.GITHUB, GitHost.GITLAB):
         reason = f"works with GitHub and GitLab, and {url.host} is not known as one of them"
         by_hand = "leave it out and add the key by hand, on the page that the output gitDeployKeyPage names"
-        yield Problem(path, reason, (Set("dags.gitHost", "github|gitlab"),), otherwise=by_hand)
+        yield Problem(path, reason, (Set("dags.gitHost", GitHost.GITHUB.value),), otherwise=by_hand)
 
 
 def _git_bundle(dags: Dags) -> Iterator[Problem]:
@@ -134,7 +132,7 @@ def _git_bundle(dags: Dags) -> Iterator[Problem]:
             yield _absolute(f"{path}.path")
         elif url.is_ssh != main.is_ssh:
             reason = "must use SSH or HTTPS as dags.repository does, whose authentication it shares"
-            yield Problem(f"{path}.repository", reason, (Set(f"{path}.repository", repr(other_form(url))),))
+            yield Problem(f"{path}.repository", reason, (Set(f"{path}.repository", other_form(url)),))
         elif url.is_ssh and dags.known_hosts is None and known_hosts_for(url.host, url.port) is None:
             reason = f"needs knownHosts for {url.host_and_port}: its host keys do not come with this program"
             yield Problem(f"{path}.repository", reason, (Set("dags.knownHosts"),))

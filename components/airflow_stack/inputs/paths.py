@@ -1,5 +1,6 @@
 """Paths of settings, such as `dags.githubApp.clientId`: camelCase in stack files and problems, snake_case in Python programs."""
 
+import json
 from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -11,8 +12,14 @@ from airflow_stack.settings.models import Settings
 
 
 def canonical(steps: Sequence[str]) -> str:
-    """The path in camelCase. Keys that users choose, and unknown ones, stay as they are."""
-    return ".".join(to_camel(step) if known else step for step, known in _walk(steps))
+    """The path in camelCase. Keys that users choose, and unknown ones, stay as they are; those with a dot are in brackets, as in `labels["a.b"]`."""
+    return joined([to_camel(step) if known else step for step, known in _walk(steps)])
+
+
+def joined(steps: Sequence[str]) -> str:
+    """The path of keys, in the form that `pulumi config set --path` reads."""
+    first, *others = (f"[{json.dumps(step)}]" if "." in step else f".{step}" for step in steps)
+    return first.removeprefix(".") + "".join(others)
 
 
 def in_python(path: str) -> str:

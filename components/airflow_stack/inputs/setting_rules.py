@@ -28,10 +28,10 @@ def airflow_version(settings: Settings) -> Iterator[Problem]:
     if image.version is None and airflow_in(image.tag) is None:
         reason = f"does not begin with an Airflow 3 version such as {AIRFLOW_VERSION}"
         otherwise = "if the image holds Airflow 3, give its version in images.airflow.version"
-        yield Problem(f"{path}.tag", reason, (Set(f"{path}.tag"),), otherwise, allowed)
+        yield Problem(f"{path}.tag", reason, (Set(f"{path}.tag", AIRFLOW_VERSION),), otherwise, allowed)
     elif image.digest and image.version is None and "tag" not in image.model_fields_set:
         reason = "names an image but not its Airflow version, and the tag is left out"
-        yield Problem(f"{path}.digest", reason, (Set(f"{path}.tag"),), f"set {path}.version", allowed)
+        yield Problem(f"{path}.digest", reason, (Set(f"{path}.tag", AIRFLOW_VERSION),), f"set {path}.version", allowed)
     elif image.version and official and order(image.tag)[:3] not in ((), order(image.version)[:3]):
         reason = f"is not the version of the official image's tag, {image.tag!r}"
         yield Problem(f"{path}.version", reason, (Remove(f"{path}.version"),), allowed=allowed)

@@ -20,13 +20,12 @@ from pydantic_core import ErrorDetails, PydanticSerializationError
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.check import check_values
 from airflow_stack.credentials import SECRETS
-from airflow_stack.names import PROJECT
 from airflow_stack.settings.dags import Dags
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import HIDDEN, REQUIRED, Problem, Remove, Set, SetSecret, Step
 
 from . import secrets
-from .paths import canonical, keys_below, value_at
+from .paths import canonical, joined, keys_below, value_at
 from .setting_rules import BETWEEN, WITHIN
 from .version_check import refused_chart
 from .wording import SettingsError
@@ -152,18 +151,27 @@ def _unknown_keys(given: Mapping[str, object], secret_keys: Collection[str]) -> 
 def _unknown(path: str, value: object, known: Collection[str]) -> Problem:
     if (first := path.split(".")[0]) in known and "." in path:
         reason = f"is one key with a dot in it, not a part of {first!r}"
-        return Problem(path, reason, (f"pulumi config rm '{PROJECT}:{path}'", Set(path)), value=value)
+        return Problem(path, reason, (Remove(path, is_key=True), Set(path)), value=value)
     parent, _, key = path.rpartition(".")
     nearest = get_close_matches(key, known, n=1, cutoff=0.5)
     if get_close_matches(key, SECRETS, n=1, cutoff=0.7):
         value = HIDDEN  # a misspelt secret is one all the same
     steps: list[Step] = [Remove(path)]
     if nearest:
-        steps.append(SetSecret(nearest[0]) if nearest[0] in SECRETS else Set(f"{parent}.{nearest[0]}".lstrip(".")))
+        right = f"{parent}.{nearest[0]}".lstrip(".")
+        steps.append(SetSecret(right) if right in SECRETS else Set(right, _to_paste(path, right, value)))
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     return Problem(
         path, f"is not a setting{hint}", tuple(steps), allowed=", ".join(sorted(known)), value=value, is_unknown=True
     )
+
+
+def _to_paste(given: str, right: str, value: object) -> str:
+    """The value of a misspelt key for a command; a placeholder unless it is short, on one line and no secret under either name."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    is_plain = isinstance(value, str | int) and text.isprintable()
+    is_plain &= all(Problem(path, "", value=value).value == repr(text) for path in (given, right))
+    return text if is_plain else "<value>"
 
 
 def _explained(steps: list[str], error: ErrorDetails, *, by_name: bool) -> Problem:
@@ -177,7 +185,7 @@ def _explained(steps: list[str], error: ErrorDetails, *, by_name: bool) -> Probl
             return Problem(path, REQUIRED, (Set(path),))
         case "extra_forbidden":
             parent = canonical(steps[:-1])
-            return _unknown(f"{parent}.{steps[-1]}", value, keys_below(parent, by_name=by_name))
+            return _unknown(parent + joined(["", steps[-1]]), value, keys_below(parent, by_name=by_name))
         case "enum" | "literal_error":
             allowed = str(error["ctx"]["expected"]).replace("'", "")
             options = re.split(r", | or ", allowed)
@@ -186,7 +194,14 @@ def _explained(steps: list[str], error: ErrorDetails, *, by_name: bool) -> Probl
                 path, "is not one of the allowed values", (Set(path, nearest[0]),), allowed=allowed, value=value
             )
         case "value_error":
-            return Problem(path, str(error["ctx"]["error"]), (Set(path),), value=value)
+            fix: Step = Remove(path) if "[key]" in steps else Set(path)
+            return Problem(path, str(error["ctx"]["error"]), (fix,), value=value)
+        case "greater_than_equal" | "less_than_equal" as kind:
+            limit = next(iter(error["ctx"].values()))
+            return Problem(path, error["msg"].replace("Input should", "must"), (Set(path, str(limit)),), value=value)
+        case "model_type" | "dict_type" | "tuple_type" as kind:  # a value for all of it would replace what is in it
+            form = "a list" if kind == "tuple_type" else "an object with a key for each part"
+            return Problem(path, _REASONS[kind], (f"write it as {form}",), value=value)
         case kind:
             reason = _REASONS.get(kind) or error["msg"].replace("Input should", "must")
             return Problem(path, reason, (Set(path),), value=value)

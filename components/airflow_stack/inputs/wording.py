@@ -1,6 +1,7 @@
 """Problems as text: for a stack file, a Python program, and a served component."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 import pulumi
@@ -8,12 +9,9 @@ import pulumi
 from airflow_stack.credentials import SECRETS
 from airflow_stack.errors import UserError
 from airflow_stack.names import PROJECT
-from airflow_stack.settings.problem import REQUIRED, Problem, Remove, Set, SetSecret, Step
+from airflow_stack.settings.problem import Problem, Remove, Set, SetSecret, Step
 
 from .paths import in_python
-
-# A fresh checkout has no repository in its stack files, and `make up` completes them.
-_HINTS = {("dags.repository", REQUIRED): "; without it only `make up` works, and serves this project's own dags/"}
 
 
 class SettingsError(
@@ -23,7 +21,9 @@ class SettingsError(
 
     def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
         self.problems = list(problems)
-        super().__init__(_report(f"stack {stack!r}", "setting", map(in_stack_file, problems)))
+        super().__init__(
+            _report(f"stack {stack!r}", "setting", (in_stack_file(problem, stack) for problem in problems))
+        )
 
 
 class ArgumentsError(SettingsError):
@@ -35,33 +35,33 @@ class ArgumentsError(SettingsError):
         Exception.__init__(self, _report(f"Airflow {name!r}", "argument", texts))
 
 
-def in_stack_file(problem: Problem) -> str:
+def in_stack_file(problem: Problem, stack: str = "") -> str:
     """Key and value, reason, allowed values and fix: a line each. Fixes are Pulumi commands."""
-
-    hint = _HINTS.get((problem.path, problem.reason), "")
-    return _lines(problem, f"{PROJECT}:{problem.path}", hint, fix_in_stack_file(problem))
+    return _lines(problem, f"{PROJECT}:{problem.path}", fix_in_stack_file(problem, stack))
 
 
-def fix_in_stack_file(problem: Problem) -> str:
-    """The Pulumi commands that correct a stack, on one line."""
+def fix_in_stack_file(problem: Problem, stack: str = "") -> str:
+    """The shell commands that correct a stack, on one line. Without `stack` they correct the selected one."""
+    of_stack = f" --stack {shlex.quote(stack)}" if stack else ""
 
     def command(step: Step) -> str:
         match step:
             case Set(path, value):
-                return f"pulumi config set {_key(path)} {value}"
-            case Remove(path):
-                return f"pulumi config rm {_key(path)}"
+                return f"pulumi config set {_key(path)} {shlex.quote(value)}{of_stack}"
+            case Remove(path, is_key):
+                return f"pulumi config rm {shlex.quote(f'{PROJECT}:{path}') if is_key else _key(path)}{of_stack}"
             case SetSecret(key):
-                return SECRETS[key].command
+                return SECRETS[key].command_for(stack)
         return step
 
-    return _fix(problem, command)
+    return _fix(problem, command, " && " if not any(isinstance(step, str) for step in problem.fix) else ", then ")
 
 
 def _key(path: str) -> str:
-    """The setting, for `pulumi config`."""
+    """The setting, for `pulumi config`: with `--path` it changes the leaf alone."""
     numbered = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", path)  # items of a list
-    return f"--path '{PROJECT}:{numbered}'" if "." in path else f"{PROJECT}:{path}"
+    quoted = numbered.replace("'", "'\\''")  # `shlex.quote` would quote only some of them
+    return f"--path '{PROJECT}:{quoted}'" if "." in path else f"{PROJECT}:{path}"
 
 
 def in_program(problem: Problem, spelled: Callable[[str], str] = in_python) -> str:
@@ -69,7 +69,7 @@ def in_program(problem: Problem, spelled: Callable[[str], str] = in_python) -> s
 
     def change(step: Step) -> str:
         match step:
-            case Set(path, "<value>"):
+            case Set(path, value) if value.startswith("<"):
                 return f"correct {spelled(path)}" if path == problem.path else f"set {spelled(path)}"
             case Set(path, value):
                 return f"set {spelled(path)} to {value}"
@@ -81,16 +81,16 @@ def in_program(problem: Problem, spelled: Callable[[str], str] = in_python) -> s
 
     parent, dot, last = problem.path.rpartition(".")
     key = f"{spelled(parent)}{dot}{last}" if problem.is_unknown else spelled(problem.path)
-    return _lines(problem, key, "", _fix(problem, change))
+    return _lines(problem, key, _fix(problem, change, ", then "))
 
 
-def _fix(problem: Problem, worded: Callable[[Step], str]) -> str:
-    return ", or ".join(filter(None, [", then ".join(map(worded, problem.fix)), problem.otherwise]))
+def _fix(problem: Problem, worded: Callable[[Step], str], then: str) -> str:
+    return then.join(map(worded, problem.fix))
 
 
-def _lines(problem: Problem, key: str, hint: str, fix: str) -> str:
-    lines = [f"  {key}" + (f" = {problem.value}" if problem.value is not None else ""), f"    {problem.reason}{hint}"]
-    more = {"allowed": problem.allowed, "fix": fix}
+def _lines(problem: Problem, key: str, fix: str) -> str:
+    lines = [f"  {key}" + (f" = {problem.value}" if problem.value is not None else ""), f"    {problem.reason}"]
+    more = {"allowed": problem.allowed, "fix": fix, "or" if fix else "fix": problem.otherwise}
     return "\n".join([*lines, *(f"    {what}: {text}" for what, text in more.items() if text)])
 
 

@@ -24,7 +24,12 @@ _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Set:
-    """Step of a fix: give the setting another value."""
+    """Step of a fix: give the setting another value.
+
+    Args:
+        path: Path of the setting.
+        value: Its value, or a placeholder in `<>` where no value can be proposed.
+    """
 
     path: str
     value: str = "<value>"
@@ -32,9 +37,15 @@ class Set:
 
 @dataclass(frozen=True)
 class Remove:
-    """Step of a fix: leave the setting out."""
+    """Step of a fix: leave the setting out.
+
+    Args:
+        path: Path of the setting.
+        is_key: Whether the path is one key with dots in it.
+    """
 
     path: str
+    is_key: bool = False
 
 
 @dataclass(frozen=True)

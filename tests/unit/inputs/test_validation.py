@@ -1,5 +1,6 @@
 """A stack's settings: valid ones are accepted, and all others refused at once, with messages for users."""
 
+import shlex
 from typing import Any
 
 import pytest
@@ -287,3 +288,35 @@ def test_settings_survive_conversion_to_arguments_and_back(name: str) -> None:
     )
     args = arguments(given, {})
     assert load("test", {**args}, (), by_name=True, secrets_required=False) == given
+
+
+FIXES: dict[str, tuple[Config, str]] = {
+    "a value with characters of the shell": (dags() | {"web": {"titel": "a > b"}}, "'a > b'"),
+    "a placeholder": (dags() | {"namespace": "A B"}, "'<value>'"),
+    "a key with a dot": (dags() | {"labels": {"a.example/b": "x y"}}, """'airflow:labels["a.example/b"]'"""),
+    "an item of a list": (dags() | {"images": {"pullSecrets": ["A B"]}}, "'airflow:images.pullSecrets[0]'"),
+}
+
+
+@pytest.mark.parametrize("name", FIXES)
+def test_a_fix_is_a_command_that_a_shell_reads_as_it_is_meant(name: str) -> None:
+    config, quoted = FIXES[name]
+    (problem,) = problems(config).problems
+    fix = fix_in_stack_file(problem, "my stack")
+    assert quoted in fix
+    words = shlex.split(fix, comments=True)
+    assert not [word for word in words if word.startswith(("<", ">")) and word not in ("<value>",)]
+    assert fix.count("pulumi config ") == fix.count("--stack 'my stack'")
+
+
+def test_a_misspelt_secret_is_never_in_a_command() -> None:
+    (problem,) = problems(dags() | {"gitTokn": "hunter2"}).problems
+    assert "hunter2" not in fix_in_stack_file(problem)
+
+
+@pytest.mark.parametrize(
+    "config", [dags() | {"admin": "me"}, dags() | {"labels": "me"}, dags() | {"images": {"pullSecrets": "me"}}]
+)
+def test_no_fix_replaces_a_whole_object(config: Config) -> None:
+    (problem,) = problems(config).problems
+    assert "pulumi config" not in fix_in_stack_file(problem)

@@ -92,9 +92,10 @@ def test_a_registry_is_host_and_path() -> None:
 )
 def test_a_key_that_the_api_refuses_is_refused(key: str) -> None:
     ingress = {"host": "a.example.com", "controllerNamespace": "ingress"}
-    assert f"labels.{key}" in refused(labels={key: "x"})
-    assert f"ingress.annotations.{key}" in refused(ingress={**ingress, "annotations": {key: "x"}})
-    assert f"serviceAccountAnnotations.{key}" in refused(serviceAccountAnnotations={key: "x"})
+    step = f'["{key}"]' if "." in key else f".{key}"  # as `pulumi config --path` reads a key with a dot
+    assert f"labels{step}" in refused(labels={key: "x"})
+    assert f"ingress.annotations{step}" in refused(ingress={**ingress, "annotations": {key: "x"}})
+    assert f"serviceAccountAnnotations{step}" in refused(serviceAccountAnnotations={key: "x"})
 
 
 def test_a_label_value_has_at_most_63_characters() -> None:

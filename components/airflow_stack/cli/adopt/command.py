@@ -22,26 +22,38 @@ _STACK = "adopted"
 
 
 def adopt(
-    release: Annotated[str, typer.Option("--release", help="Release that was installed with `helm install`.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the release.")] = "airflow",
+    release: Annotated[
+        str, typer.Option("--release", metavar="NAME", help="Release that was installed with `helm install`.")
+    ] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace of the release.")
+    ] = "airflow",
     values: Annotated[
         Path | None,
-        typer.Option("--values", exists=True, dir_okay=False, help="Values file; needs no cluster."),
+        typer.Option("--values", metavar="FILE", exists=True, dir_okay=False, help="Values file; needs no cluster."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Stack file to write, Pulumi.<stack>.yaml. Default: standard output."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Stack file to write, Pulumi.<stack>.yaml. Default: standard output."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     chart: Annotated[
         Path | None,
-        typer.Option("--chart", envvar="AIRFLOW_CHART", help="Local Airflow chart, a .tgz or a folder."),
+        typer.Option(
+            "--chart", metavar="PATH", envvar="AIRFLOW_CHART", help="Local Airflow chart, a .tgz or a folder."
+        ),
     ] = None,
-    context: Annotated[str | None, typer.Option("--context", help="Context in the kubeconfig.")] = None,
+    context: Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context in the kubeconfig.")] = None,
     settings: Annotated[
         Path | None,
         typer.Option(
-            "--with", exists=True, dir_okay=False, help="Stack file whose settings win, such as an edited earlier one."
+            "--with",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Stack file whose settings win, such as an edited earlier one.",
         ),
     ] = None,
     let_go: Annotated[
@@ -51,7 +63,10 @@ def adopt(
         str, typer.Option("--value", metavar="PATH", help="Only print one value of the values file, into a pipe.")
     ] = "",
 ) -> None:
-    """Turn a Helm release of Airflow, or a values file, into the settings of a stack, and print the steps of the takeover."""
+    """Turn a Helm release of Airflow, or a values file, into the settings of a stack, and print the steps of the takeover.
+
+    Exit status: 0 safe to continue with the printed steps, 2 written but not safe yet, 1 an error.
+    """
     if bool(release) == bool(values):
         raise UserError("name either a release (--release and --namespace) or a values file (--values)")
     if output and not re.fullmatch(r"Pulumi\.[\w.-]+\.yaml", output.name):

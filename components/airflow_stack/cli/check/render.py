@@ -46,4 +46,4 @@ def summary(checked: CheckedStack) -> str:
 
 def missing_secrets(checked: CheckedStack) -> list[str]:
     """The commands that set the missing secrets."""
-    return [f"before `pulumi up`: {SECRETS[key].command} --stack {checked.name}" for key in checked.missing_secrets]
+    return [f"before `pulumi up`: {SECRETS[key].command_for(checked.name)}" for key in checked.missing_secrets]

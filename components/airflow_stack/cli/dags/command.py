@@ -9,13 +9,18 @@ from typing import Annotated
 
 import typer
 
+from airflow_stack.cli.help import GroupedCommands, example
+from airflow_stack.cli.options import complete_stack
 from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION
 
 from .model import Required
 
 app = typer.Typer(
-    name="dags", no_args_is_help=True, help="Check DAG files with the real Airflow, in the version of a stack."
+    name="dags",
+    cls=GroupedCommands,
+    no_args_is_help=True,
+    help="Check DAG files with the real Airflow, in the version of a stack.",
 )
 
 
@@ -24,32 +29,49 @@ def _commands() -> None:
     """Check DAG files with the real Airflow, in the version of a stack."""
 
 
-@app.command()
+@app.command(epilog=example("dags"))
 def check(
-    path: Annotated[Path, typer.Argument(help="DAG folder, or one file directly in it.")],
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="DAG folder, or one file directly in it.")],
     stack: Annotated[
-        str, typer.Option("--stack", "-s", help="Stack with Airflow's version and environment variables.")
+        str,
+        typer.Option(
+            "--stack",
+            "-s",
+            metavar="STACK",
+            autocompletion=complete_stack,
+            help="Stack with Airflow's version and environment variables.",
+        ),
     ] = "",
     airflow_version: Annotated[
-        str, typer.Option(help=f"Version of Airflow 3. Default: the stack's, or {AIRFLOW_VERSION}.")
+        str, typer.Option(metavar="VERSION", help=f"Version of Airflow 3. Default: the stack's, or {AIRFLOW_VERSION}.")
     ] = "",
     require: Annotated[
-        list[Required] | None, typer.Option(help="Attribute that every DAG must have; may be repeated.")
+        list[Required] | None,
+        typer.Option(metavar="start-date|tags", help="Attribute that every DAG must have; may be repeated."),
     ] = None,
     requirements: Annotated[
-        Path | None, typer.Option(help="Requirements file with the packages that DAGs import besides Airflow.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Requirements file with the packages that DAGs import besides Airflow."),
     ] = None,
-    python: Annotated[str, typer.Option(help="Python of the image, such as 3.12. Default: that of this command.")] = "",
+    python: Annotated[
+        str, typer.Option(metavar="VERSION", help="Python of the image, such as 3.12. Default: that of this command.")
+    ] = "",
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds that one file may take. Airflow's default is 30.")
+        float, typer.Option(min=1, metavar="SECONDS", help="Seconds that one file may take. Airflow's default is 30.")
     ] = 30,
     env: Annotated[
         list[str] | None,
-        typer.Option(help="Variable of this shell that DAG files need; may be repeated. AIRFLOW_VAR_* need no option."),
+        typer.Option(
+            metavar="NAME",
+            help="Variable of this shell that DAG files need; may be repeated. AIRFLOW_VAR_* need no option.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Import every DAG file like Airflow's DAG processor; print each problem with file and line."""
+    """Import every DAG file like Airflow's DAG processor; print each problem with file and line.
+
+    Exit status: 0 no problem, 1 problems or an error.
+    """
     from . import render
     from .airflow_installation import install_airflow
     from .run_parser import check_dags

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from airflow_stack.cli.options import complete_stack
+
 
 class Format(StrEnum):
     """Format of the output."""
@@ -17,21 +19,32 @@ class Format(StrEnum):
 
 
 def diff(
-    stacks: Annotated[list[str], typer.Option("--stack", "-s", help="Name of a stack; may be repeated.")],
+    stacks: Annotated[
+        list[str],
+        typer.Option(
+            "--stack", "-s", metavar="STACK", autocompletion=complete_stack, help="Name of a stack; may be repeated."
+        ),
+    ],
     base: Annotated[str, typer.Option("--base", metavar="REF", help="Commit to compare the work tree with.")],
     chart: Annotated[
         Path | None,
         typer.Option(
-            "--chart", envvar="AIRFLOW_CHART", help="Local Airflow chart for both. Default: the chart of each."
+            "--chart",
+            metavar="PATH",
+            envvar="AIRFLOW_CHART",
+            help="Local Airflow chart for both. Default: the chart of each.",
         ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Format of the output.")] = Format.TERMINAL,
     price_list: Annotated[
-        Path | None, typer.Option("--prices", help="YAML file with prices of CPU, memory and disk.")
+        Path | None, typer.Option("--prices", metavar="FILE", help="YAML file with prices of CPU, memory and disk.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Print every line of each object on the terminal.")] = False,
 ) -> None:
-    """Show the effects of the work tree's changes; exit status 0: no change, 2: a change, 3: a dangerous change, 1: an error."""
+    """Show the effects of the work tree's changes on each stack.
+
+    Exit status: 0 no change, 2 a change, 3 a dangerous change, 1 an error.
+    """
     from airflow_stack.cli.console import console  # these imports take longer than some commands
 
     from . import render_markdown, render_terminal

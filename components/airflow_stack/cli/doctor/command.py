@@ -17,7 +17,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the results of all checks as JSON.")] = False,
     chart: ChartOption = None,
 ) -> None:
-    """Check before `pulumi up` whether settings, secrets, git access and cluster allow it; the exit status is 1 if a check fails."""
+    """Check before `pulumi up` whether settings, secrets, git access and cluster allow it.
+
+    Exit status: 0 no check failed, 1 a check failed.
+    """
     from . import render
     from .examination import Examination  # Pulumi's SDK takes half a second to import
 

@@ -69,7 +69,7 @@ class Examination:
 
     def _check_secrets(self, settings: Settings) -> str:
         if self._missing:
-            commands = " and ".join(f"`{SECRETS[key].command} --stack {self._stack}`" for key in self._missing)
+            commands = " and ".join(f"`{SECRETS[key].command_for(self._stack)}`" for key in self._missing)
             raise CheckError(f"not set: {', '.join(self._missing)}", commands)
         needed = required_secrets(settings)
         return f"{', '.join(needed)}: set" if needed else "none needed"

@@ -12,15 +12,16 @@ _PROJECT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")  # pulumi/pulumi, sdk/go/co
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of the new repository.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Folder of the new repository.")] = Path(),
     repository: Annotated[
         str | None, typer.Option("--repository", metavar="URL", help="Git URL of your DAG repository.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the Pulumi project. Default: the folder's name.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the Pulumi project. Default: the folder's name."),
     ] = None,
 ) -> None:
-    """Write a repository with stack files for staging and prod, which depends on this package."""
+    """Write a repository with stack files for staging and prod that depends on this package."""
     from airflow_stack.git.url import GitUrl  # only this command needs it
 
     from . import render

@@ -11,7 +11,9 @@ from airflow_stack.cli.options import StackOption
 
 def logs(
     stack: StackOption,
-    part: Annotated[str | None, typer.Argument(help="Only this workload, such as scheduler.")] = None,
+    part: Annotated[
+        str | None, typer.Argument(metavar="[WORKLOAD]", help="Only this workload, such as scheduler.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until interrupted.")] = False,
 ) -> None:
     """Print the latest logs of all workloads, each line with its origin."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_stack.cli.options import complete_stack
 from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,8 +27,19 @@ ExpectOption = Annotated[
 
 
 def promote(
-    source: Annotated[str, typer.Option("--from", help="Stack whose commit is promoted, such as staging.")],
-    target: Annotated[str, typer.Option("--to", help="Stack that gets it, such as prod.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="STACK",
+            autocompletion=complete_stack,
+            help="Stack whose commit is promoted, such as staging.",
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Option("--to", metavar="STACK", autocompletion=complete_stack, help="Stack that gets it, such as prod."),
+    ],
     yes: YesOption = False,
     expect: ExpectOption = "",
     tag: Annotated[str, typer.Option(metavar="NAME", help="New tag, for a stack that follows a tag.")] = "",
@@ -36,7 +48,10 @@ def promote(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Promote the DAGs of one stack to another: fast-forward the branch that it follows. Without --yes a dry run: exit status 2 if something would move."""
+    """Promote the DAGs of one stack to another: fast-forward the branch that it follows.
+
+    Without --yes it is a dry run. Exit status: 0 moved, or nothing to move; 2 a dry run that would move something; 1 refused.
+    """
     from airflow_stack.cli.stack_cluster import namespace_reader  # takes a quarter of a second to import
 
     from .dag_repository import RepositoryCopy
@@ -69,7 +84,12 @@ def promote(
 
 
 def rollback(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to roll back, such as prod.")],
+    stack: Annotated[
+        str,
+        typer.Option(
+            "--stack", "-s", metavar="STACK", autocompletion=complete_stack, help="Stack to roll back, such as prod."
+        ),
+    ],
     to: Annotated[
         str, typer.Option(metavar="COMMIT", help="Commit to go back to. Default: the one before the last promotion.")
     ] = "",
@@ -77,7 +97,10 @@ def rollback(
     expect: ExpectOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Move the branch that a stack follows back to before its last promotion. Without --yes a dry run: exit status 2 if something would move."""
+    """Move the branch that a stack follows back to before its last promotion.
+
+    Without --yes it is a dry run. Exit status: 0 moved, or nothing to move; 2 a dry run that would move something; 1 refused.
+    """
     from .dag_repository import RepositoryCopy
     from .planned_move import rollback as planned_rollback
     from .stack_refs import StackRef, uncommitted

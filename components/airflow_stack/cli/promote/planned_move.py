@@ -118,7 +118,7 @@ def rollback(target: StackRef, repository: RepositoryCopy, to: str = "") -> Plan
     if not target.ref.startswith("refs/heads/"):
         raise UserError(
             f"stack {target.stack!r} follows the tag {target.settings.dags.tag!r}, and a tag does not move; let it follow the previous tag: "
-            f"pulumi config set --path 'airflow:dags.tag' <tag> --stack {target.stack}, then pulumi up --stack {target.stack}"
+            f"pulumi config set --path 'airflow:dags.tag' '<tag>' --stack {target.stack} && pulumi up --stack {target.stack}"
         )
     tags = f"refs/tags/{promotion_tag.prefix(target.stack)}*"
     repository.fetch([name for name in repository.refs([target.ref, tags]) if not name.endswith("^{}")])

@@ -34,13 +34,13 @@ class StackRef:
         if dags.delivery is DagDelivery.IMAGE:
             raise UserError(
                 f"stack {name!r} has its DAGs in Airflow's image; promote the image instead: "
-                f"pulumi config set --path 'airflow:images.airflow' <image> --stack {name}"
+                f"pulumi config set --path 'airflow:images.airflow.tag' '<tag>' --stack {name}"
             )
         if dags.commit:
             raise UserError(
                 f"stack {name!r} is pinned to the commit {dags.commit}; let it follow a branch: "
-                f"pulumi config rm --path 'airflow:dags.commit' --stack {name}, then "
-                f"pulumi config set --path 'airflow:dags.branch' <branch> --stack {name}"
+                f"pulumi config rm --path 'airflow:dags.commit' --stack {name} && "
+                f"pulumi config set --path 'airflow:dags.branch' main --stack {name}"
             )
         return cls(name, settings)
 

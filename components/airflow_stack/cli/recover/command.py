@@ -19,7 +19,10 @@ def recover(
         str, typer.Option(metavar="USER@HOST", help="Holder of a lock on another machine whose update has ended.")
     ] = "",
 ) -> None:
-    """Repair a stack after a `pulumi up` that was killed or lost its connection; the lock of a running update is not touched."""
+    """Repair a stack after a `pulumi up` that was killed or lost its connection.
+
+    The lock of a running update is not touched. Exit status: 0 nothing to repair, or repaired; 1 refused or not confirmed.
+    """
     from .inspection import inspect
     from .render import report
 

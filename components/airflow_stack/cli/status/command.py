@@ -10,7 +10,10 @@ from airflow_stack.errors import UserError
 
 
 def status(stack: StackOption) -> None:
-    """Show the state of each pod of a stack; the exit status is 1 if a problem does not resolve itself."""
+    """Show the state of each pod of a stack.
+
+    Exit status: 0 no problem, 1 a problem that does not resolve itself.
+    """
     from datetime import UTC, datetime
 
     from airflow_stack.cli.console import console, say

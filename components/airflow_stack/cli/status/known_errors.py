@@ -69,7 +69,7 @@ def _no_ref(line: ErrorLine) -> PodProblem:
     return PodProblem(
         f"the branch {ref} does not exist",
         f"{line.repository} has no such branch, tag or commit",
-        f"push it: git push origin HEAD:{ref}; or follow another: pulumi config set --path airflow:dags.branch <branch>",
+        f"push it: git push origin HEAD:{ref}; or follow another: pulumi config set --path airflow:dags.branch '<branch>'",
     )
 
 
@@ -77,7 +77,7 @@ def _no_repository(line: ErrorLine) -> PodProblem:
     return PodProblem(
         f"the repository {line.repository} was not found",
         "it does not exist, or git-sync's key or token has no access to it",
-        "correct the URL: pulumi config set --path airflow:dags.repository <url>; a private repository needs a deploy key or a token",
+        "correct the URL: pulumi config set --path airflow:dags.repository '<url>'; a private repository needs a deploy key or a token",
     )
 
 

@@ -173,7 +173,7 @@ def _memory(pod: KubernetesObject, container: Container) -> PodProblem:
     return PodProblem(
         f"container {container.name} ran out of memory",
         f"it needs more than its limit of {limit} (OOMKilled)",
-        f"raise the limit: pulumi config set --path 'airflow:components.{key}.memory' <such as 2Gi>, or airflow:size",
+        f"raise the limit: pulumi config set --path 'airflow:components.{key}.memory' 2Gi, or airflow:size",
     )
 
 
