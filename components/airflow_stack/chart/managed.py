@@ -4,7 +4,7 @@ Facts are from chart 1.22.0 (values.yaml and templates). `tests/render/test_ever
 the value takes effect, or a row here names it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,6 +193,13 @@ def _dags() -> Iterator[Managed]:
 
 MANAGED: tuple[Managed, ...] = tuple(_rows())
 """The chart values that `values` cannot set."""
+
+
+def variables_of(rows: Iterable[Managed]) -> dict[str, Managed]:
+    """The rows of options in airflow.cfg, by the environment variable that would win over the option."""
+    options = {row.path.removeprefix("config."): row for row in rows if row.path.startswith("config.")}
+    return {f"AIRFLOW__{option.replace('.', '__')}".upper(): row for option, row in options.items()}
+
 
 WEAKER: Mapping[str, tuple[str, ...]] = {
     "securityContext": ("securityContexts.pod",),

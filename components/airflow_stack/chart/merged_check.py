@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_stack import credentials
-from airflow_stack.settings.models import MANAGED_ENVIRONMENT, Settings
+from airflow_stack.settings.models import MANAGED_ENVIRONMENT, Settings, shadowed_by
 from airflow_stack.settings.problem import Problem, Remove, Set, Step
 
-from .managed import MISSING, value_at
+from .managed import MISSING, managed, value_at, variables_of
 from .placement import ca_variables
 from .pod_rules import ABOVE_LIMIT, is_template, read_yaml
 from .value_rules import rule_for
@@ -96,6 +96,7 @@ def _below(value: Any, path: str) -> object:  # noqa: ANN401
 def _variables_twice(settings: Settings, merged: Mapping[str, Any]) -> Iterator[Problem]:
     """Variables of one container that are given in several places: a later upgrade would lose one of them."""
     everywhere = {**settings.environment, **ca_variables(settings), **settings.environment_from}
+    decided = variables_of(managed(settings))
     for component in COMPONENTS:
         path = f"{component}.env"
         for index, each in enumerate(_list(settings.values, path)):
@@ -108,23 +109,38 @@ def _variables_twice(settings: Settings, merged: Mapping[str, Any]) -> Iterator[
                     (Remove(f"values.{path}[{index}]"),),
                     value=name,
                 )
+            elif row := decided.get(str(name)):
+                steps = (Remove(f"values.{path}[{index}]"), row.step)
+                yield Problem(where, f"would replace an option that {row.reason}", steps, value=name)
+            elif shadowed_by(str(name)):
+                reason = f"has no effect: the program sets {shadowed_by(str(name))}, which wins"
+                yield Problem(where, reason, (Remove(f"values.{path}[{index}]"),), value=name)
             elif name in everywhere:
                 reason = "is in airflow:environment or airflow:environmentFrom too"
                 yield Problem(where, reason, ("give the variable once",), value=name)
     for index, name in enumerate(extra_variables(merged)):
-        if name in MANAGED_ENVIRONMENT or name in everywhere:
+        if name in MANAGED_ENVIRONMENT or name in everywhere or name in decided or shadowed_by(name):
             reason = "is set by the program or its settings too"
             yield Problem("values.extraEnv", f"variable {index + 1}, {name}, {reason}", ("give the variable once",))
     for section, options in (merged.get("config") or {}).items():
         for option in options if isinstance(options, Mapping) else ():
             variable = f"AIRFLOW__{section}__{option}".upper()
-            if variable in _SECRET_VARIABLES:
-                path = f"values.config.{section}.{option}"
+            path = f"values.config.{section}.{option}"
+            if winner := shadowed_by(variable):
+                reason = f"has no effect: the program sets {winner}, which wins"
+                yield Problem(path, reason, (Remove(path), *_instead(winner)))
+            elif variable in _SECRET_VARIABLES:
                 reason = f"has no effect, because {variable} comes from a Secret, and would be readable in a ConfigMap"
-                yield Problem(path, reason, (Remove(path),), value="[hidden]")
+                yield Problem(path, reason, (Remove(path), *_instead(variable)), value="[hidden]")
 
 
-_SECRET_VARIABLES = frozenset(variable for each in credentials.CREDENTIALS for variable in each.variables)
+def _instead(variable: str) -> Iterator[str]:
+    each = _SECRET_VARIABLES.get(variable)
+    if each and each.existing:
+        yield f"name a Secret with it in airflow:existingSecrets.{each.setting}"
+
+
+_SECRET_VARIABLES = {variable: each for each in credentials.CREDENTIALS for variable in each.variables}
 
 
 def extra_variables(values: Mapping[str, Any]) -> list[str]:

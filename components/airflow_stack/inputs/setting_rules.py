@@ -7,10 +7,12 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack import credentials
 from airflow_stack.chart.delivery import IMAGE_FOLDER
+from airflow_stack.chart.managed import managed, variables_of
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.git.url import GitUrl
+from airflow_stack.names import GIT_CONNECTION
 from airflow_stack.settings.images import OFFICIAL, AirflowImage
-from airflow_stack.settings.models import Settings
+from airflow_stack.settings.models import MANAGED_ENVIRONMENT, Settings, shadowed_by
 from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED, airflow_in, order
 
@@ -64,6 +66,27 @@ def one_value_for_a_variable(settings: Settings) -> Iterator[Problem]:
     if twice := sorted(settings.environment.keys() & settings.environment_from.keys()):
         reason = f"{', '.join(twice)}: give a variable in environment or in environmentFrom, not in both"
         yield Problem("environmentFrom", reason, tuple(Remove(f"environmentFrom.{name}") for name in twice))
+
+
+def variables_of_the_program(settings: Settings) -> Iterator[Problem]:
+    """A variable that the program sets itself, or that would lose against one, is left out."""
+    connection = f"AIRFLOW_CONN_{GIT_CONNECTION.upper()}"
+    for field in ("environment", "environment_from"):
+        for name in getattr(settings, field):
+            path = f"{to_camel(field)}.{name}"
+            if name in MANAGED_ENVIRONMENT or name.startswith(connection):
+                yield Problem(path, "is set by the program from its own Secrets", (Remove(path),))
+            elif option := shadowed_by(name):
+                yield Problem(path, f"has no effect: the program sets {option}, which wins", (Remove(path),))
+
+
+def variables_of_settings(settings: Settings) -> Iterator[Problem]:
+    """A variable does not replace an option that another setting decides."""
+    for name, row in variables_of(managed(settings)).items():
+        for field in ("environment", "environment_from"):
+            if name in getattr(settings, field):
+                path = f"{to_camel(field)}.{name}"
+                yield Problem(path, f"would replace an option that {row.reason}", (Remove(path), row.step))
 
 
 def image_with_dags(settings: Settings) -> Iterator[Problem]:
@@ -189,6 +212,8 @@ WITHIN: dict[str, tuple[Rule, ...]] = {
 """Rules within one setting, in order. The first that fails ends the check of that setting."""
 BETWEEN: dict[Rule, frozenset[str]] = {
     one_value_for_a_variable: frozenset({"environment", "environment_from"}),
+    variables_of_the_program: frozenset({"environment", "environment_from"}),
+    variables_of_settings: frozenset({"dags", "environment", "environment_from", "placement", "security"}),
     volume_rules.ca_variable_once: frozenset({"database", "environment", "environment_from"}),
     volume_rules.known_authorities: frozenset(
         {"database", "environment", "environment_from", "images", "values", "volumes"}

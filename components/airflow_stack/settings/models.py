@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field
 
 from airflow_stack.choices import AccessMode, Executor, Size, TaskIsolation, Tier
 from airflow_stack.credentials import CREDENTIALS
-from airflow_stack.names import GIT_CONNECTION
 from airflow_stack.versions import CHART_VERSION, NUMBER
 
 from .dags import Dags
@@ -41,11 +40,14 @@ MANAGED_ENVIRONMENT = frozenset(
 )
 
 
-def _no_managed_environment(names: dict[str, Any]) -> dict[str, Any]:
-    connections = {name for name in names if name.startswith(f"AIRFLOW_CONN_{GIT_CONNECTION.upper()}")}
-    if taken := sorted((MANAGED_ENVIRONMENT & names.keys()) | connections):
-        raise ValueError(f"{', '.join(taken)} is set by the program from its own Secrets; leave it out")
-    return names
+_ELSEWHERE = ("_CMD", "_SECRET")
+"""Ends of variables that say where Airflow finds the value of an option (AirflowConfigParser, `_get_env_var_option`)."""
+
+
+def shadowed_by(name: str) -> str:
+    """The variable of the program that wins over one such as `AIRFLOW__CORE__FERNET_KEY_CMD`; empty if there is none."""
+    option = next((name.removesuffix(end) for end in _ELSEWHERE if name.endswith(end)), "")
+    return option if option in MANAGED_ENVIRONMENT else ""
 
 
 # The chart selects its own objects by these labels; a value in `labels` would override the chart's.
@@ -246,9 +248,9 @@ class Settings(Model):
         LabelKey, Annotated[str, Matching(r"^((?!\{\{)[^\n])*$", "one line without {{, a template to the chart")]
     ] = {}
     """Annotations of the service accounts that tasks and components use, for workload identity."""
-    environment: Annotated[dict[EnvironmentName, str], AfterValidator(_no_managed_environment)] = {}
+    environment: dict[EnvironmentName, str] = {}
     """Environment variables of every Airflow container and task pod. Not for secrets: use `environmentFrom`."""
-    environment_from: Annotated[dict[EnvironmentName, SecretKey], AfterValidator(_no_managed_environment)] = {}
+    environment_from: dict[EnvironmentName, SecretKey] = {}
     """Environment variables taken from existing Secrets."""
     security: Security = Security()
     """Limits of DAG code."""

@@ -258,7 +258,7 @@ def test_an_existing_database_without_its_fernet_key_gives_advice(golden: Golden
         "env: {}",
         "env: [[a]]",
         "1: a",
-        "executor: 2026-01-01",
+        "executor: !!timestamp 2026-01-01",
         "dags: {gitSync: {enabled: true, branch: 1.0}}",
     ],
     ids=[

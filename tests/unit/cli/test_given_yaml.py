@@ -27,7 +27,7 @@ BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{n}: &a{n} [{','.join([f'*a{
         ("a: *b", "line 1 is not YAML"),
         ("a: !!python/object:os.system {}", "line 1 is not YAML"),
         ("a: 1\n---\nb: 2\n", "line 2 is not YAML"),
-        ("a: 2026-99-99", "is not YAML"),
+        ("a: !!timestamp 2026-99-99", "is not YAML"),
         ("a: \x00", "is not YAML"),
         ("a: " + "9" * 5000, "is not YAML"),
     ],

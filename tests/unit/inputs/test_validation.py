@@ -128,10 +128,14 @@ WRONG: dict[str, tuple[Config, str]] = {
     "a variable with a dash": (dags() | {"environment": {"MY-MODE": "a"}}, "environment.MY-MODE"),
     "a variable as a number": (dags() | {"environment": {"DEBUG": 1}}, "environment.DEBUG"),
     "a variable of the program": (
-        dags() | {"environment": {"AIRFLOW__CORE__FERNET_KEY": "x"}}, "environment"),
+        dags() | {"environment": {"AIRFLOW__CORE__FERNET_KEY": "x"}}, "environment.AIRFLOW__CORE__FERNET_KEY"),
+    "a command for the program's variable": (
+        dags() | {"environment": {"AIRFLOW__CORE__FERNET_KEY_CMD": "x"}}, "environment.AIRFLOW__CORE__FERNET_KEY_CMD"),
+    "the executor as a variable": (
+        dags() | {"environment": {"AIRFLOW__CORE__EXECUTOR": "X"}}, "environment.AIRFLOW__CORE__EXECUTOR"),
     "a variable of the program from a Secret": (
         dags() | {"environmentFrom": {"AIRFLOW__CORE__FERNET_KEY": {"secret": "s", "key": "k"}}},
-        "environmentFrom"),
+        "environmentFrom.AIRFLOW__CORE__FERNET_KEY"),
     "a variable given twice": (
         dags() | {"environment": {"A": "1"}, "environmentFrom": {"A": {"secret": "s", "key": "k"}}},
         "environmentFrom"),

@@ -183,6 +183,28 @@ def convert_broker(values: ChartValues, adoption: Adoption, release: InstalledRe
         )
 
 
+def credential_of(variable: str) -> credentials.Credential | None:
+    """The credential that a variable holds. Celery's results have their own where the broker does not keep them."""
+    if variable.endswith("__RESULT_BACKEND"):
+        return credentials.RESULT_BACKEND
+    if variable == "AIRFLOW__WEBSERVER__SECRET_KEY":  # its name before Airflow 3
+        return credentials.API_SECRET_KEY
+    return next((each for each in credentials.CREDENTIALS if variable in each.variables), None)
+
+
+def instead_of(variable: str) -> str:
+    """Where the secret in a variable belongs: rest of a sentence."""
+    credential = credential_of(variable)
+    if credential is None:
+        return f"put it into a Secret and name that in airflow:environmentFrom.{variable}"
+    if credential.given:
+        return f"set the secret airflow:{credential.setting}"
+    named = f"airflow:existingSecrets.{credential.setting}"
+    if credential in (credentials.METADATA_CONNECTION, credentials.ASYNC_METADATA_CONNECTION):
+        return f"set airflow:database.external and the secret airflow:databasePassword, or name a Secret with it in {named}"
+    return f"put it into a Secret, key {credential.key}, and name that in {named}"
+
+
 def name_secret(credential: credentials.Credential, secret: str, adoption: Adoption) -> None:
     """Name an existing Secret, which has the chart's keys."""
     adoption.set(f"existingSecrets.{credential.setting}", secret, credential.chart_value)

@@ -1,27 +1,34 @@
 """Environment variables of the official chart as settings: `env`, `secret`, and `extraEnv`, a text with YAML and templates."""
 
 import json
-from typing import Any
 
 import yaml
 
 from airflow_stack import credentials
-from airflow_stack.credentials import CREDENTIALS
+from airflow_stack.chart.managed import MANAGED, Managed, variables_of
+from airflow_stack.cli import fast_yaml
 from airflow_stack.names import AUTH_MANAGER
 from airflow_stack.secret_forms import looks_secret, secret_text
-from airflow_stack.settings.models import MANAGED_ENVIRONMENT
+from airflow_stack.settings.models import MANAGED_ENVIRONMENT, shadowed_by
 
-from .model import Adoption, ChartValues, InstalledRelease, mapping, plain_data
+from .credential_settings import credential_of, instead_of
+from .model import Adoption, ChartValues, InstalledRelease, Values, mapping, plain_data
 
 _AUTH_MANAGER = "AIRFLOW__CORE__AUTH_MANAGER"
 _CONFIG_OF_IT = "config.core.auth_manager"
+_DECIDED = variables_of(MANAGED)
 
 
 def convert_environment(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
     """Environment variables of every container. Possible secrets are not written."""
+    kept: list[Values] = []
     for number, each in enumerate(values.take_objects("env")):
-        _variable(each, f"env[{number}]", f"env.{each.get('name')}", adoption, release)
-    _extra_env(values, adoption, release)
+        if "$(" in str(each.get("value")) and each.get("name") not in MANAGED_ENVIRONMENT:
+            kept.append(each.remaining())
+            adoption.reach(f"env[{number}]")
+        else:
+            _variable(each, f"env[{number}]", f"env.{each.get('name')}", adoption, release)
+    _extra_env(values, kept, adoption, release)
     for number, each in enumerate(values.take_objects("secret", "envName")):
         adoption.reach(f"secret[{number}]")
         name, secret, key = (each.take_text(part) for part in ("envName", "secretName", "secretKey"))
@@ -65,13 +72,15 @@ def _variable(each: ChartValues, place: str, path: str, adoption: Adoption, rele
         _from_secret(name, secret, reference.take_text("key"), adoption, release)
     elif name in MANAGED_ENVIRONMENT:
         _managed(name, value, path, adoption, release)
+    elif row := _DECIDED.get(name):
+        _decided(name, value, row, adoption)
+    elif option := shadowed_by(name):
+        adoption.stop(f"env {name}", f"would have no effect: the program sets {option}; {instead_of(option)}")
     elif looks_secret(name, value):
-        adoption.stop(
-            f"env {name}",
-            f"looks like a secret in plain text; put it into a Secret and name that in airflow:environmentFrom.{name}",
-        )
+        adoption.stop(f"env {name}", f"looks like a secret in plain text; {instead_of(name)}")
     elif isinstance(value, str | int | float):
-        adoption.set(f"environment.{name}", value if isinstance(value, str) else json.dumps(value))
+        # Also an empty text, which differs from no variable.
+        adoption.settings.setdefault("environment", {})[name] = value if isinstance(value, str) else json.dumps(value)
     else:
         adoption.stop(f"env {name}", "is neither text nor from a Secret; set it in airflow:values.extraEnv")
         adoption.reach(place)
@@ -84,7 +93,9 @@ def _from_secret(name: str, secret: str, key: str, adoption: Adoption, release: 
     if release or name == _AUTH_MANAGER:
         _conflict(name, adoption)
         return
-    credential = next(each for each in CREDENTIALS if name in each.variables)
+    credential = credential_of(name)
+    if not credential:  # pragma: no cover  every other managed variable has one
+        raise KeyError(name)
     setting = f"existingSecrets.{credential.setting}"
     if key == credential.key:
         adoption.set(setting, secret)
@@ -133,6 +144,15 @@ def _managed(name: str, value: object, path: str, adoption: Adoption, release: I
         adoption.note(f"env {name}", "the program sets it from its own Secrets")
 
 
+def _decided(name: str, value: object, row: Managed, adoption: Adoption) -> None:
+    """A variable of an option that a setting decides."""
+    setting = row.use.removeprefix("airflow:")
+    if value == adoption.settings.get(setting):
+        adoption.note(f"env {name}", f"follows from airflow:{setting}")
+    else:
+        adoption.stop(f"env {name}", f"would replace an option that {row.reason}; {row.step}", setting)
+
+
 def _conflict(name: str, adoption: Adoption) -> None:
     if name == _AUTH_MANAGER:
         adoption.stop(
@@ -148,18 +168,24 @@ def _conflict(name: str, adoption: Adoption) -> None:
     )
 
 
-def _extra_env(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
-    """The chart's `extraEnv`. What only the chart can express stays there: templates, fields of the pod, optional references."""
+def _extra_env(values: ChartValues, kept: list[Values], adoption: Adoption, release: InstalledRelease | None) -> None:
+    """The chart's `extraEnv`. What only the chart can express stays there: templates, fields of the pod, optional references.
+
+    Args:
+        values: The values.
+        kept: Variables of `env` that stand before it.
+        adoption: What becomes of them.
+        release: The release with these values, if any.
+    """
     adoption.reach("extraEnv")
     text = values.take_text("extraEnv")
     try:
-        found = yaml.safe_load(text) or []
+        found = fast_yaml.load(text) or []
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         found = None
     if not isinstance(found, list):
-        _template(text, adoption)
+        _template("\n".join([*([yaml.safe_dump(kept, sort_keys=False, width=1000)] if kept else []), text]), adoption)
         return
-    kept: list[Any] = []
     for item in plain_data(found, "extraEnv"):
         if _stays(item):
             kept.append(item)
@@ -171,14 +197,14 @@ def _extra_env(values: ChartValues, adoption: Adoption, release: InstalledReleas
 
 
 def _stays(item: object) -> bool:
-    """Whether only `extraEnv` can express a variable."""
+    """Whether only `extraEnv` can express a variable. It keeps the order, which `$(NAME)` needs: that variable must stand before."""
     if not isinstance(item, dict) or item.get("name") in MANAGED_ENVIRONMENT:
         return False
     source = mapping(item.get("valueFrom"))
     is_plain = set(item) <= {"name", "value"} or (
         set(source) == {"secretKeyRef"} and mapping(source["secretKeyRef"]).keys() == {"name", "key"}
     )
-    return not is_plain or "{{" in json.dumps(item)
+    return not is_plain or any(mark in json.dumps(item) for mark in ("{{", "$("))
 
 
 def _template(text: str, adoption: Adoption) -> None:

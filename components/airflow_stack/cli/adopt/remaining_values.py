@@ -15,6 +15,7 @@ from airflow_stack.secret_forms import Path, secret_places
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import HIDDEN, Problem
 
+from .credential_settings import instead_of
 from .leaves import leftovers, without_secrets
 from .model import Adoption, ChartValues, Values, merge, value_below
 
@@ -61,9 +62,7 @@ def remaining_values(given: Mapping[str, Any], values: ChartValues, adoption: Ad
         adoption.drop(key, rest.pop(key), reason + more)
     kept, secrets = without_secrets(merge(rest, adoption.settings.pop("values", {})))
     for path, place in secrets.items():
-        adoption.stop(
-            place, "looks like a secret in plain text; put it into a Secret and name that in airflow:environmentFrom"
-        )
+        adoption.stop(place, f"looks like a secret in plain text; {_instead_of(place)}")
         adoption.reach(path)
     _local_settings(kept, adoption)
     if kept := ChartValues(kept).remaining():
@@ -78,6 +77,17 @@ def remaining_values(given: Mapping[str, Any], values: ChartValues, adoption: Ad
         adoption.notes.append(
             f"airflow:values has the values without a setting, merged last: {', '.join(sorted(remaining))}"
         )
+
+
+def _instead_of(place: str) -> str:
+    """Where a secret belongs that stands at a place of chart values."""
+    if place.startswith("dags.gitSync."):
+        return "set the secret airflow:gitToken or airflow:gitSshKey"
+    if option := re.fullmatch(r"config\.(\w+)\.(\w+)", place):
+        return instead_of(f"AIRFLOW__{option[1]}__{option[2]}".upper())
+    if variable := re.fullmatch(r"[\w.]+\.env\.(\w+)", place):
+        return instead_of(variable[1])
+    return "put it into a Secret and name that in airflow:environmentFrom"
 
 
 def _local_settings(kept: Values, adoption: Adoption) -> None:
