@@ -5,6 +5,7 @@ Secrets have a table of their own, because commands set them and no file contain
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,14 @@ def headings() -> Mapping[str, str]:
     """Heading of each object, by path. Objects of the same model share one heading with the model's name."""
     paths = {model: [path for path, other in models(Settings) if other is model] for _, model in models(Settings)}
     return {
-        path: (path if [path] == paths[model] else f"{path.rpartition('.')[0]}.<{model.__name__.lower()}>") or "Inputs"
+        path: (path if [path] == paths[model] else _shared(paths[model], model)) or "Inputs"
         for path, model in models(Settings)
     }
+
+
+def _shared(paths: list[str], model: type[BaseModel]) -> str:
+    parents = [path.rpartition(".")[0].replace(".", "/") for path in paths]
+    return f"{os.path.commonpath(parents).replace('/', '.')}.<{model.__name__.lower()}>".lstrip(".")
 
 
 def object_type(schema: Schema, typed_dict: str) -> Schema:

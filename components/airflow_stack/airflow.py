@@ -11,7 +11,8 @@ from pydantic.alias_generators import to_camel
 from airflow_stack import part_arguments
 from airflow_stack.arguments import AirflowArgs
 from airflow_stack.chart.delivery import poll_warnings, polls_per_hour
-from airflow_stack.chart.values import base_url, chart_values
+from airflow_stack.chart.values import chart_values
+from airflow_stack.chart.web import base_url
 from airflow_stack.chart.without_effect import value_warnings
 from airflow_stack.choices import DagDelivery, GitRefKind
 from airflow_stack.git.hosts import deploy_key_page
@@ -19,6 +20,7 @@ from airflow_stack.git.url import GitUrl
 from airflow_stack.inputs.namespaces import claim_namespace
 from airflow_stack.inputs.program import validated
 from airflow_stack.inputs.version_check import version_warnings
+from airflow_stack.inputs.web_rules import web_warnings
 from airflow_stack.names import API_SERVER_PORT, RELEASE
 from airflow_stack.parts.database import AirflowDatabase
 from airflow_stack.parts.generated_credentials import AirflowCredentials
@@ -32,6 +34,7 @@ from airflow_stack.parts.protection import TO_DESTROY, protection_marker
 from airflow_stack.parts.release import AirflowRelease
 from airflow_stack.parts.rollout import ReleaseRollout
 from airflow_stack.parts.task_access import TaskAccess
+from airflow_stack.parts.web import WebAddress
 
 
 class Airflow(pulumi.ComponentResource):
@@ -40,9 +43,9 @@ class Airflow(pulumi.ComponentResource):
     namespace: pulumi.Output[str]
     """Namespace of Airflow."""
     url: pulumi.Output[str]
-    """Address of the UI. Without an ingress, run `portForward` first."""
+    """Address of the UI. Without `web.host`, run `portForward` first."""
     port_forward: pulumi.Output[str | None]
-    """Port-forward command for `url`; only without an ingress."""
+    """Port-forward command for `url`; only without `web.host`."""
     admin_user: str | None
     """Login name of the admin user."""
     admin_password: pulumi.Output[str] | None
@@ -82,7 +85,8 @@ class Airflow(pulumi.ComponentResource):
         args, settings, deferred = validated(name, args)
         if "namespace" not in deferred:
             claim_namespace(self, name, settings.namespace)
-        for warning in (*version_warnings(settings), *poll_warnings(settings), *value_warnings(settings)):
+        of_address = web_warnings(settings)
+        for warning in (*version_warnings(settings), *of_address, *poll_warnings(settings), *value_warnings(settings)):
             pulumi.log.warn(warning, self)
         dags, existing_connection = settings.dags, settings.existing_secrets.metadata_connection
         # Not False: without the setting, protection inherited from the component or its parents still applies.
@@ -98,7 +102,7 @@ class Airflow(pulumi.ComponentResource):
         credentials = AirflowCredentials(name, part_arguments.credentials(settings, args, placed), after())
         connection = part_arguments.git_connection(settings, args, placed, credentials.salt)
         git = GitAccess(f"{name}-git", part_arguments.git_access(settings, connection), after())
-        bundle = database = logs = admin = access = None
+        bundle = database = logs = admin = access = address_of_ui = None
         if dags.delivery is DagDelivery.GIT_BUNDLE:
             bundle = GitBundle(f"{name}-git-bundle", part_arguments.git_bundle(settings, connection, placed), after())
         if existing_connection is None:
@@ -122,7 +126,9 @@ class Airflow(pulumi.ComponentResource):
             )
         if settings.isolated:
             access = TaskAccess(f"{name}-tasks", part_arguments.task_access(settings, values, placed), after())
-        before = (*sources, migration, logs, access)
+        if web := part_arguments.web_address(settings, placed):
+            address_of_ui = WebAddress(f"{name}-web", web, after())
+        before = (*sources, migration, logs, access, address_of_ui)
         release = AirflowRelease(
             name, part_arguments.release(settings, values, namespace.name), after(*before, protect=protect)
         )
@@ -137,7 +143,7 @@ class Airflow(pulumi.ComponentResource):
         self.service_port = self.service_name.apply(lambda _: API_SERVER_PORT)
         self.url = self.service_name.apply(lambda _: base_url(settings))
         self.port_forward = pulumi.Output.all(namespace.name, self.service_name).apply(
-            lambda known: None if settings.ingress else _port_forward(*known)
+            lambda known: None if settings.address else _port_forward(*known)
         )
         self.admin_user = settings.admin.username if settings.admin.create else None
         self.admin_password = credentials.admin_password

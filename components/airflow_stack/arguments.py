@@ -210,25 +210,89 @@ class DatabaseArgs(TypedDict):
 
 
 class IngressArgs(TypedDict):
-    """Access to the API server from outside the cluster; left out: by port-forward only."""
+    """An earlier form of `web`: use `web.host`, `web.ingress` and `web.tls`."""
 
     host: str
-    """Host name of the UI."""
+    """Host name of the UI: `web.host`."""
     controller_namespace: str
-    """Namespace of the ingress controller, the only one that the network policies allow."""
+    """Namespace of the ingress controller: `web.ingress.dataPlane.namespace`."""
+    class_name: NotRequired[str]
+    """IngressClass: `web.ingress.className`."""
+    tls_secret: NotRequired[str]
+    """Name of the Secret with the certificate, in Airflow's namespace: `web.tls.secretName`."""
+    annotations: NotRequired[Mapping[str, str]]
+    """Annotations of the Ingress: `web.ingress.annotations`."""
+
+
+class DataPlaneArgs(TypedDict):
+    """Pods and networks that connect to the API server from outside the release: the only ones that the network policies admit."""
+
+    namespace: NotRequired[str]
+    """Namespace of the controller's or gateway's pods."""
+    pod_labels: NotRequired[Mapping[str, str]]
+    """Labels of those pods; left out: every pod of the namespace."""
+    networks: NotRequired[Sequence[str]]
+    """Networks as CIDR, for a load balancer outside the cluster, such as the subnets of AWS's."""
+
+
+class WebGatewayArgs(TypedDict):
+    """The address by an HTTPRoute of the Gateway API."""
+
+    name: str
+    """Name of the existing Gateway."""
+    namespace: NotRequired[str]
+    """Namespace of the Gateway, whose listener must allow routes of Airflow's; left out: Airflow's own."""
+    listener: NotRequired[str]
+    """Listener of the Gateway (`sectionName`); left out: every listener that takes the host."""
+    annotations: NotRequired[Mapping[str, str]]
+    """Annotations of the HTTPRoute."""
+    data_plane: NotRequired[DataPlaneArgs]
+    """Clients that the policies admit; left out: pods with the label `gateway.networking.k8s.io/gateway-name` in the Gateway's namespace (GEP-1762)."""
+    timeout_seconds: NotRequired[int]
+    """Limit of one request (`timeouts.request`), 0 for none; left out: the gateway's own. Not every gateway has it."""
+
+
+class WebIngressArgs(TypedDict):
+    """The address by an Ingress."""
+
     class_name: NotRequired[str]
     """IngressClass; left out: the cluster's default."""
-    tls_secret: NotRequired[str]
-    """Name of the Secret with the certificate, in Airflow's namespace; left out: plain HTTP."""
     annotations: NotRequired[Mapping[str, str]]
     """Annotations of the Ingress."""
+    data_plane: NotRequired[DataPlaneArgs]
+    """Clients that the policies admit; left out: known for the classes `traefik`, `nginx` and `gce` (docs/guides/web.md)."""
+
+
+class WebTlsArgs(TypedDict):
+    """TLS of the address: `secretName`, `issuer`, `clusterIssuer` or `external`."""
+
+    secret_name: NotRequired[str]
+    """Secret with the certificate, in Airflow's namespace. With an issuer: its name for the issued certificate."""
+    issuer: NotRequired[str]
+    """Issuer of cert-manager in Airflow's namespace."""
+    cluster_issuer: NotRequired[str]
+    """ClusterIssuer of cert-manager."""
+    external: NotRequired[bool]
+    """True where the certificate is the gateway listener's, the load balancer's or the controller's own."""
 
 
 class WebArgs(TypedDict):
-    """The UI."""
+    """The UI: its title and its address. Without `host`, by port-forward only."""
 
     title: NotRequired[str]
     """Title of every page (`[api] instance_name`), such as the stack's name; left out: Airflow's own."""
+    host: NotRequired[str]
+    """Host name of the UI; needs `gateway` or `ingress`."""
+    path: NotRequired[str]
+    """Path of the UI on the host; left out: all of the host."""
+    gateway: NotRequired[WebGatewayArgs]
+    """The address by an HTTPRoute."""
+    ingress: NotRequired[WebIngressArgs]
+    """The address by an Ingress."""
+    tls: NotRequired[WebTlsArgs]
+    """TLS of the address; left out: plain HTTP."""
+    external_dns: NotRequired[bool]
+    """Whether the route or Ingress has external-dns's annotation `external-dns.alpha.kubernetes.io/hostname`."""
 
 
 class AdminArgs(TypedDict):
@@ -436,9 +500,9 @@ class AirflowArgs(TypedDict):
     database: NotRequired[DatabaseArgs]
     """The metadata database."""
     ingress: NotRequired[IngressArgs]
-    """Access to the UI from outside the cluster."""
+    """An earlier form of `web`."""
     web: NotRequired[WebArgs]
-    """The UI."""
+    """The UI: its title and its address."""
     admin: NotRequired[AdminArgs]
     """The first user."""
     logs: NotRequired[LogsArgs]

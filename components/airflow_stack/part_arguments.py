@@ -15,6 +15,7 @@ from airflow_stack.chart.job_values import job_values
 from airflow_stack.chart.local_chart import chart_version
 from airflow_stack.chart.placement import own_pods
 from airflow_stack.chart.values import chart_values, environment
+from airflow_stack.chart.web import annotations, issues, peers
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.credentials import CREDENTIALS, GIT_SSH_KEY
 from airflow_stack.inputs.deferred import Deferred, with_outputs
@@ -29,6 +30,7 @@ from airflow_stack.parts.namespace import AirflowNamespaceArgs
 from airflow_stack.parts.release import AirflowReleaseArgs
 from airflow_stack.parts.rollout import ReleaseRolloutArgs
 from airflow_stack.parts.task_access import TaskAccessArgs
+from airflow_stack.parts.web import RouteArgs, WebAddressArgs
 from airflow_stack.settings.models import LogVolume, Settings
 
 
@@ -215,6 +217,28 @@ def rollout(settings: Settings, values: Mapping[str, Any], placed: PodArgs) -> R
         "values": values,
         "chart": f"{chart.path or chart.repository} {chart_version(chart)}",
     }
+
+
+def web_address(settings: Settings, placed: PlacedArgs) -> WebAddressArgs | None:
+    """Arguments of `WebAddress`; None: the chart's Ingress is all that the address needs."""
+    web = settings.address
+    args: WebAddressArgs = {"namespace": placed["namespace"], "labels": placed.get("labels", {})}
+    if web and (gateway := web.gateway):
+        parent = {"name": gateway.name, "namespace": gateway.namespace, "sectionName": gateway.listener}
+        route: RouteArgs = {
+            "host": web.host or "",
+            "path": web.path or "/",
+            "parent": {key: value for key, value in parent.items() if value},
+            "annotations": annotations(web),
+        }
+        if gateway.timeout_seconds is not None:
+            route["timeout_seconds"] = gateway.timeout_seconds
+        args["route"] = route
+    elif web and issues(web):
+        args["solver_clients"] = peers(settings)
+    else:
+        return None
+    return args
 
 
 def _image(values: Mapping[str, Any]) -> str:

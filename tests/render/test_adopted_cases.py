@@ -19,7 +19,7 @@ pytestmark = pytest.mark.official_chart
 
 OWN: dict[str, Values] = {
     "the chart's variables switched off": {"database": {"external": {"host": "db.example.com"}}},
-    "ingress with paths and two hosts": {"ingress": {"controllerNamespace": "ingress"}},
+    "ingress with paths and two hosts": {"web": {"ingress": {"dataPlane": {"namespace": "ingress"}}}},
 }
 
 

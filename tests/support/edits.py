@@ -280,18 +280,28 @@ EDITS: dict[str, Edit] = {
     ]),
     "ingress added": Edit(DEV, {"ingress": {"host": "dev.example.com", "controllerNamespace": "ingress"}}, [
         "! The UI is served over plain HTTP: passwords are readable on the network.",
-        "The UI becomes reachable at `dev.example.com`: its DNS name must point to the ingress.",
-        "`api-server` restarts: the environment changes (`FORWARDED_ALLOW_IPS`), the command changes and ConfigMap `airflow-config` changes (`api.base_url`).",
-        "`dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
+        "The UI becomes reachable at `dev.example.com`: its DNS name must point to the ingress controller.",
+        "`api-server` restarts: the environment changes (`FORWARDED_ALLOW_IPS`), the command changes and ConfigMap `airflow-config` changes (`api.base_url` and `fab.cookie_secure`).",
+        "`dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url` and `fab.cookie_secure`).",
     ]),
     "ingress without TLS": Edit(PROD, {"ingress": {"tlsSecret": None}}, [
         "! The UI is served over plain HTTP: passwords are readable on the network.",
-        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url` and `fab.cookie_secure`).",
     ]),
     "ingress removed": Edit(PROD, {"ingress": None}, [
         "! The UI is no longer reachable at `airflow.example.com`, only by a port-forward.",
-        "`api-server` restarts: the environment changes (`FORWARDED_ALLOW_IPS`), the command changes and ConfigMap `airflow-config` changes (`api.base_url`).",
-        "`dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url`).",
+        "`api-server` restarts: the environment changes (`FORWARDED_ALLOW_IPS`), the command changes and ConfigMap `airflow-config` changes (`api.base_url` and `fab.cookie_secure`).",
+        "`dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url` and `fab.cookie_secure`).",
+    ]),
+    "a path of the host": Edit(PROD, {"ingress": None, "web": {"host": "airflow.example.com", "path": "/data", "ingress": {"dataPlane": {"namespace": "ingress"}}, "tls": {"secretName": "tls"}}}, [
+        "The UI moves from `airflow.example.com` to `airflow.example.com/data`: adapt DNS, certificate and redirect URLs of single sign-on. Old links break.",
+        "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url` and `core.execution_api_server_url`).",
+    ]),
+    "a Gateway instead of an Ingress": Edit(PROD, {"ingress": None, "web": {"host": "airflow.example.com", "gateway": {"name": "public", "namespace": "edge"}, "tls": {"external": True}}}, [
+        "The UI is reached by the Gateway `edge/public` instead of the ingress controller: `airflow.example.com` must point to the new one.",
+    ]),
+    "the settings of the Ingress in web": Edit(PROD, {"ingress": None, "web": {"host": "airflow.example.com", "ingress": {"dataPlane": {"namespace": "ingress"}}, "tls": {"secretName": "tls"}}}, [
+        "No object changes, only how the program deploys them (see the settings).",
     ]),
     "database moves out of the cluster": Edit(DEV, {"database": {"external": {"host": "db.example.com"}}}, [
         "! The metadata database moves from `inCluster` to `db.example.com:5432/airflow`: history, connections, variables and users are not copied. Copy the database first, while Airflow is stopped.",

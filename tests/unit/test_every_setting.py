@@ -64,9 +64,20 @@ VALUES: dict[str, tuple[Config, Any]] = {
     "images.airflow.tag": ({"dags": SSH, "images": {"airflow": {"tag": "3.2.2"}}}, "3.3.2"),
     "chart.version": ({"dags": SSH}, "1.21.0"),
     "chart.path": ({"dags": SSH}, str(CONTRACT_CHART)),
+    **{
+        f"web.{route}.dataPlane.networks": (
+            {
+                "dags": SSH,
+                "web": {"host": "a.example.com", route: {**more, "dataPlane": {"networks": ["10.0.0.0/20"]}}},
+            },
+            ["10.1.0.0/20"],
+        )
+        for route, more in (("gateway", {"name": "a"}), ("ingress", {}))
+    },
 }
 ELSEWHERE = {
-    "dags.registerDeployKey": "needs a package that is an extra: tests/unit/parts/test_deploy_key_registration.py"
+    "web.tls.external": "goes with no other key of web.tls: tests/unit/chart/test_web.py",
+    "dags.registerDeployKey": "needs a package that is an extra: tests/unit/parts/test_deploy_key_registration.py",
 }
 
 

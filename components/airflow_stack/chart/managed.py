@@ -37,6 +37,10 @@ def _git_bundle(settings: Settings) -> bool:
     return settings.dags.delivery is DagDelivery.GIT_BUNDLE
 
 
+def _address(settings: Settings) -> bool:
+    return settings.web.host is not None
+
+
 def _placed(field: str) -> Condition:
     return lambda settings: bool(getattr(settings.placement, field))
 
@@ -120,9 +124,11 @@ def _rows() -> Iterator[Managed]:
         yield Managed(f"{component}.enabled", "leave it on", f"would remove it, and {reason}", harmless=True)
     for key in ("enabled", "existingClaim", "size", "storageClassName", "annotations"):
         yield Managed(f"logs.persistence.{key}", "airflow:logs.volume", when=lambda settings: settings.logs.volume is not None)
-    for key, setting in {"enabled": "", "hosts": ".host", "host": ".host", "tls": ".tlsSecret", "ingressClassName": ".className"}.items():
-        yield Managed(f"ingress.apiServer.{key}", f"airflow:ingress{setting}", "would open an address that base_url and the network policies do not know")
-    yield Managed("ingress.enabled", "airflow:ingress", "is deprecated, and would open addresses that the network policies do not know")
+    for key, setting in {"enabled": "ingress", "hosts": "host", "host": "host", "tls": "tls", "ingressClassName": "ingress.className"}.items():
+        yield Managed(f"ingress.apiServer.{key}", f"airflow:web.{setting}", "would open an address that base_url and the network policies do not know")
+    yield Managed("ingress.enabled", "airflow:web.ingress", "is deprecated, and would open addresses that the network policies do not know")
+    yield Managed("ingress.apiServer.path", "airflow:web.path", "would differ from the path in base_url", when=_address)
+    yield Managed("config.api.base_url", "airflow:web.host, with airflow:web.path and airflow:web.tls", "follows from the address", when=_address)
     for field in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"):
         yield Managed(field, f"airflow:placement.{field}", "is set by airflow:placement",
                       when=_placed(to_snake(field)))

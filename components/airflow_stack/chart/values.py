@@ -13,7 +13,7 @@ from airflow_stack import credentials, names
 from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.settings.models import Settings
 
-from . import delivery, isolation, placement, pod_security, sizes
+from . import delivery, isolation, placement, pod_security, sizes, web
 from .merged import at, merge, with_own, without_empty
 
 Values = dict[str, Any]
@@ -116,7 +116,9 @@ def _config(settings: Settings) -> Values:
     if settings.executor is not Executor.KUBERNETES:
         # The API server fetches logs from the host that ran the task. Pods of a Deployment have no DNS name.
         config["core"]["hostname_callable"] = "airflow.utils.net.get_host_ip_address"
-    api = {"base_url": base_url(settings)} if settings.ingress else {}
+    api = {}
+    if address := settings.address:
+        api["base_url"], config["fab"] = address.url, web.login_config(address)
     if settings.web.title:
         api["instance_name"] = delivery.escaped(settings.web.title)
     config["api"] = api
@@ -125,13 +127,6 @@ def _config(settings: Settings) -> Values:
         if remote.connection:
             config["logging"]["remote_log_conn_id"] = remote.connection
     return config
-
-
-def base_url(settings: Settings) -> str:
-    """Address of the UI; without an ingress, the address of a port-forward."""
-    if not settings.ingress:
-        return f"http://localhost:{names.API_SERVER_PORT}"
-    return f"{'https' if settings.ingress.tls_secret else 'http'}://{settings.ingress.host}"
 
 
 def _images(settings: Settings) -> Values:
@@ -193,7 +188,7 @@ def _workloads(settings: Settings) -> Values:
 
 
 def _proxied(settings: Settings) -> Values:
-    if not settings.ingress:
+    if not settings.address:
         return {}
     return {
         "args": ["bash", "-c", "exec airflow api-server --proxy-headers"],
@@ -212,24 +207,11 @@ def _service_accounts(settings: Settings) -> Values:
 def _network(settings: Settings) -> Values:
     # An empty list denies every connection, also from the scheduler and the tasks (apache/airflow#46926).
     allowed: list[Values] = [{"podSelector": {"matchLabels": {"tier": "airflow", "release": names.RELEASE}}}]
-    values: Values = {"networkPolicies": {"enabled": True}}
-    if ingress := settings.ingress:
-        allowed.append(
-            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ingress.controller_namespace}}}
-        )
-        host: Values = {"name": ingress.host}
-        if ingress.tls_secret:
-            host["tls"] = {"enabled": True, "secretName": ingress.tls_secret}
-        values["ingress"] = {
-            "apiServer": {
-                "enabled": True,
-                "hosts": [host],
-                "annotations": dict(ingress.annotations),
-                **({"ingressClassName": ingress.class_name} if ingress.class_name else {}),
-            }
-        }
-    values["apiServer"] = {"networkPolicy": {"ingress": {"from": allowed}}}
-    return values
+    return {
+        "networkPolicies": {"enabled": True},
+        "apiServer": {"networkPolicy": {"ingress": {"from": [*allowed, *web.peers(settings)]}}},
+        **(web.ingress_values(settings.address) if settings.address else {}),
+    }
 
 
 def _runs_redis(settings: Settings) -> bool:

@@ -146,7 +146,7 @@ def _switches() -> Iterator[WithoutEffect]:
     yield WithoutEffect("otelCollector", "has no effect while otelCollector.tracesEnabled and otelCollector.metricsEnabled are off",
                         lambda _, values: not any(_is_on(values, f"otelCollector.{each}Enabled", False) for each in ("traces", "metrics")),
                         ("tracesEnabled", "metricsEnabled"))  # fmt: skip
-    yield _needs("ingress.apiServer", "ingress.apiServer.enabled", "has no effect without airflow:ingress")
+    yield _needs("ingress.apiServer", "ingress.apiServer.enabled", "has no effect without airflow:web.ingress")
     for path, other in {
         "enableBuiltInSecretEnvVars.AIRFLOW__CELERY__RESULT_BACKEND": "data.resultBackendSecretName",
         "enableBuiltInSecretEnvVars.AIRFLOW__ELASTICSEARCH__HOST": "elasticsearch.enabled",

@@ -16,7 +16,7 @@ from airflow_stack.settings.models import MANAGED_ENVIRONMENT, Settings, shadowe
 from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED, airflow_in, order
 
-from . import dag_rules, security_rules, volume_rules
+from . import dag_rules, security_rules, volume_rules, web_rules
 from .installed_packages import missing_deploy_key_package
 
 Rule = Callable[[Settings], Iterator[Problem]]
@@ -206,6 +206,7 @@ WITHIN: dict[str, tuple[Rule, ...]] = {
     "database": (one_database, volume_rules.usable_ca_bundle),
     "volumes": (volume_rules.one_source, volume_rules.free_mount_path),
     "logs": (one_log_storage,),
+    "web": web_rules.RULES,
     "rotation": (keeps_a_deploy_key,),
     "security": (security_rules.limits_of_isolated_tasks, security_rules.link_local_networks),
 }
@@ -220,6 +221,8 @@ BETWEEN: dict[Rule, frozenset[str]] = {
     ),
     volume_rules.no_credential_of_airflow: frozenset({"existing_secrets", "security", "volumes"}),
     volume_rules.beside_dags: frozenset({"dags", "volumes"}),
+    web_rules.one_address: frozenset({"ingress", "web"}),
+    web_rules.base_url_once: frozenset({"environment", "environment_from", "web"}),
     image_with_dags: frozenset({"dags", "images"}),
     registration_package: frozenset({"dags"}),
     git_sync_4: frozenset({"dags", "images"}),

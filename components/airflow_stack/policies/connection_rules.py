@@ -43,7 +43,7 @@ def _encrypted(resource: Resource) -> Iterator[Violation]:
         yield _plain(
             "spec.tls",
             "passwords are readable on the network",
-            "add tls with a Secret, as airflow:ingress.tlsSecret does",
+            "add tls with a Secret, as airflow:web.tls does",
         )
     for path, url in repositories(resource):
         if is_plain(url):
@@ -54,7 +54,7 @@ def _encrypted(resource: Resource) -> Iterator[Violation]:
 
 def _user_interface(resource: Resource) -> Iterator[Violation]:
     values = resource.at("values", {})
-    reason, way_out = "passwords and sessions are readable on the network", "set airflow:ingress.tlsSecret"
+    reason, way_out = "passwords and sessions are readable on the network", "set airflow:web.tls"
     shown = False
     for component in _USER_INTERFACES:
         ingress = at(values, f"ingress.{component}", {})
@@ -75,7 +75,7 @@ def _user_interface(resource: Resource) -> Iterator[Violation]:
             yield _plain(
                 f"values.{component}.service.type",
                 reason,
-                "use airflow:ingress with tlsSecret, or a load balancer with a certificate",
+                "use airflow:web with tls, or a load balancer with a certificate",
             )
     for section in ("api", "webserver") if not shown else ():
         for path, url in option(resource, section, "base_url"):

@@ -29,10 +29,11 @@ from .fields import (
     Storage,
 )
 from .images import Images
-from .kubernetes_rules import HOST, wrong_quota
+from .kubernetes_rules import wrong_quota
 from .placement import Placement, Volume, VolumeName
 from .secrets import ExistingSecrets, Rotation, SecretKey
 from .security import Security
+from .web import DataPlane, HostName, Web, WebIngress, WebTls
 
 # Variables that the program itself sets in every Airflow container (chart 1.22.0, `_helpers.yaml`, standard_airflow_environment).
 MANAGED_ENVIRONMENT = frozenset(
@@ -95,36 +96,28 @@ class Components(Model):
 
 
 class Ingress(Model):
-    """Access to the API server from outside the cluster; left out: by port-forward only."""
+    """An earlier form of `web`: use `web.host`, `web.ingress` and `web.tls`."""
 
-    host: Annotated[
-        str,
-        Matching(
-            f"^{HOST}$",
-            "a host name such as airflow.example.com, at most 253 characters, and no address",
-        ),
-    ]
-    """Host name of the UI."""
+    host: HostName
+    """Host name of the UI: `web.host`."""
     controller_namespace: Name
-    """Namespace of the ingress controller, the only one that the network policies allow."""
+    """Namespace of the ingress controller: `web.ingress.dataPlane.namespace`."""
     class_name: ObjectName | None = None
-    """IngressClass; left out: the cluster's default."""
+    """IngressClass: `web.ingress.className`."""
     tls_secret: ObjectName | None = None
-    """Name of the Secret with the certificate, in Airflow's namespace; left out: plain HTTP."""
+    """Name of the Secret with the certificate, in Airflow's namespace: `web.tls.secretName`."""
     annotations: dict[LabelKey, str] = {}
-    """Annotations of the Ingress."""
+    """Annotations of the Ingress: `web.ingress.annotations`."""
 
-
-class Web(Model):
-    """The UI."""
-
-    title: (
-        Annotated[
-            str, Matching(r"^((?!\{\{)[^\x00-\x1f\x7f])+$", "one line without {{, which Helm reads as a template")
-        ]
-        | None
-    ) = None
-    """Title of every page (`[api] instance_name`), such as the stack's name; left out: Airflow's own."""
+    def as_web(self, title: str | None) -> Web:
+        """The same in `web`."""
+        ingress = WebIngress(
+            class_name=self.class_name,
+            annotations=self.annotations,
+            data_plane=DataPlane(namespace=self.controller_namespace),
+        )
+        tls = WebTls(secret_name=self.tls_secret) if self.tls_secret else None
+        return Web(title=title, host=self.host, ingress=ingress, tls=tls)
 
 
 class Admin(Model):
@@ -222,9 +215,9 @@ class Settings(Model):
     database: Database = Database()
     """The metadata database."""
     ingress: Ingress | None = None
-    """Access to the UI from outside the cluster."""
+    """An earlier form of `web`."""
     web: Web = Web()
-    """The UI."""
+    """The UI: its title and its address."""
     admin: Admin = Admin()
     """The first user."""
     logs: Logs = Logs()
@@ -267,6 +260,13 @@ class Settings(Model):
     def makes_database(self) -> bool:
         """Whether the program runs the metadata database."""
         return self.database.external is None and self.existing_secrets.metadata_connection is None
+
+    @property
+    def address(self) -> Web | None:
+        """The address of the UI outside the cluster, from `web` or its earlier form `ingress`; None without one."""
+        if self.ingress:
+            return self.ingress.as_web(self.web.title)
+        return self.web if self.web.host else None
 
     @property
     def isolated(self) -> bool:

@@ -100,7 +100,7 @@ def test_a_secret_in_the_values_is_refused(golden: Golden) -> None:
         ({"allowPodLaunching": True}, "airflow:security.tasks"),
         ({"workers": {"serviceAccount": {"automountServiceAccountToken": True}}}, "airflow:security.podNamespaces"),
         ({"postgresql": {"enabled": True}}, "airflow:database"),
-        ({"ingress": {"apiServer": {"enabled": True}}}, "airflow:ingress"),
+        ({"ingress": {"apiServer": {"enabled": True}}}, "airflow:web.ingress"),
         ({"executor": None}, "airflow:executor"),
     ],
     ids=str,

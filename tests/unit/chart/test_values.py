@@ -161,7 +161,13 @@ def test_an_ingress_with_a_certificate_uses_tls() -> None:
     assert found["ingress"]["apiServer"] == {
         "enabled": True,
         "hosts": [{"name": "airflow.example.com", "tls": {"enabled": True, "secretName": "tls"}}],
-        "annotations": {"a.example.com/b": "c"},
+        "path": "/",
+        "pathType": "Prefix",
+        "annotations": {
+            "nginx.ingress.kubernetes.io/proxy-buffer-size": "16k",
+            "nginx.ingress.kubernetes.io/proxy-read-timeout": "3600",
+            "a.example.com/b": "c",
+        },
         "ingressClassName": "nginx",
     }
 

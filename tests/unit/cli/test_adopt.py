@@ -227,7 +227,7 @@ def test_other_names_and_defaults_of_the_community_chart_are_translated(golden: 
     assert adoption.settings["logs"] == {"remote": {"folder": "s3://logs", "connection": "aws"}}
     assert adoption.settings["environmentFrom"] == {"TOKEN": {"secret": "tokens", "key": "one"}}
     assert adoption.settings["serviceAccountAnnotations"] == {"example.com/role": "airflow"}
-    assert adoption.settings["ingress"]["tlsSecret"] == "cert"
+    assert adoption.settings["web"]["tls"]["secretName"] == "cert"
     assert adoption.settings["rotation"] == {"fernetGiven": True}
     assert "\n".join(f"{key}: {source}" for key, source in adoption.secrets.items()) == golden(name="secrets")
     assert "\n".join(adoption.notes) == golden(name="advice")
@@ -348,11 +348,16 @@ def test_missing_settings_come_from_a_stack_file(adopt: Command, tmp_path: Path,
     status, _, err = adopt("--values", "values.yaml", "--output", "Pulumi.prod.yaml")
     assert status == 2
     assert err == golden
-    own = {"config": {"airflow:ingress": {"controllerNamespace": "ingress"}, "airflow:fernetKey": {"secure": "v1:x"}}}
+    own = {
+        "config": {
+            "airflow:web": {"ingress": {"dataPlane": {"namespace": "ingress"}}},
+            "airflow:fernetKey": {"secure": "v1:x"},
+        }
+    }
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
     status, out, _ = adopt("--values", "values.yaml", "--with", "own.yaml")
     assert status == 0
-    assert yaml.safe_load(out)["config"]["airflow:ingress"] == {
+    assert yaml.safe_load(out)["config"]["airflow:web"] == {
         "host": "a.example.com",
-        "controllerNamespace": "ingress",
+        "ingress": {"dataPlane": {"namespace": "ingress"}},
     }

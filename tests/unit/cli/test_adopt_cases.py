@@ -17,7 +17,7 @@ from tests.support.command import Command, Done
 
 CANARY = "canary-5e0c"
 DATABASE = {"database": {"external": {"host": "db.example.com"}}}
-INGRESS = {"ingress": {"controllerNamespace": "ingress"}}
+INGRESS = {"web": {"ingress": {"dataPlane": {"namespace": "ingress"}}}}
 
 
 def adopted(case: str, **own: Any) -> Adoption:
@@ -86,9 +86,9 @@ def test_a_variable_that_the_program_sets_comes_from_the_secret_of_the_file_or_s
 
 def test_the_ingress_keeps_its_paths_and_names_its_second_host() -> None:
     adoption = adopted("ingress with paths and two hosts", **INGRESS)
-    assert setting(adoption, "ingress.host") == "airflow.example.com"
-    assert setting(adoption, "ingress.tlsSecret") == "t1"
-    assert setting(adoption, "values.ingress.apiServer.path") == "/airflow"
+    assert setting(adoption, "web.host") == "airflow.example.com"
+    assert setting(adoption, "web.tls.secretName") == "t1"
+    assert setting(adoption, "web.path") == "/airflow"
     assert setting(adoption, "values.ingress.apiServer.precedingPaths")
     assert "airflow.intern.example.com" in line(adoption, "ingress.apiServer.hosts[1]")
 

@@ -30,7 +30,7 @@ ROWS = {"web.title": "config.api.instance_name"}
 """Chart value that becomes a setting as it is, by the setting's path."""
 RULES = (
     "namespace createNamespace executor images dags database existingSecrets rotation.fernetGiven admin environment environmentFrom components "
-    "ingress logs labels quota security.tasks values placement.nodeSelector placement.tolerations placement.affinity placement.topologySpreadConstraints volumes"
+    "web.host web.path web.ingress web.tls web.externalDns logs labels quota security.tasks values placement.nodeSelector placement.tolerations placement.affinity placement.topologySpreadConstraints volumes"
 ).split()
 """Settings, each with those below it, that the rules of `adopt` derive."""
 WITHOUT_SOURCE = {
@@ -38,6 +38,8 @@ WITHOUT_SOURCE = {
     "tier": "no chart value says whether a release is production",
     "placement.priorityClassName": "the chart has one by component, which stays in airflow:values",
     "protect": "an option of Pulumi",
+    "ingress": "an earlier form of web",
+    "web.gateway": "chart 1.22 has no HTTPRoute",
     "serviceAccountAnnotations": "stay in airflow:values, by component",
     "chart": "the release's chart, which the command reads",
     **{f"rotation.{to_camel(each.rotation)}": "counts from 1" for each in CREDENTIALS if each.rotation},

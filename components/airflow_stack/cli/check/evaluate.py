@@ -9,6 +9,7 @@ from airflow_stack.cli import stack_file
 from airflow_stack.cli.manifests import record_stack
 from airflow_stack.inputs.validation import missing_secrets
 from airflow_stack.inputs.version_check import version_warnings
+from airflow_stack.inputs.web_rules import web_warnings
 from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.policies.model import Resource
 from airflow_stack.policies.rules import CONFIG, chosen
@@ -40,6 +41,7 @@ def check_stack(root: Path, stack: str, chart: Path | None) -> CheckedStack:
     )
     warnings = [
         *version_warnings(settings),
+        *web_warnings(settings),
         *poll_warnings(settings),
         *isolation_warnings(settings),
         *value_warnings(settings),

@@ -13,7 +13,7 @@ _SSL_MODES = [mode.value for mode in SslMode]  # the weakest first
 
 def protection_effects(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
     """Effects on the protection of data and connections."""
-    for rule in (_deletion, _database_connection, _user_interface, _repositories):
+    for rule in (_deletion, _database_connection, _repositories):
         yield from rule(old, new)
 
 
@@ -32,12 +32,6 @@ def _database_connection(old: PlainSettings, new: PlainSettings) -> Iterator[Eff
             yield dangerous("database", f"{text}: less of it is encrypted or verified.")
         else:
             yield Effect("database", f"{text}.")
-
-
-def _user_interface(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
-    was, then = old.get("ingress") or {}, new.get("ingress") or {}
-    if then and not then.get("tlsSecret") and (was.get("tlsSecret") or not was):
-        yield dangerous("ingress", "The UI is served over plain HTTP: passwords are readable on the network.")
 
 
 def _repositories(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:

@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from airflow_stack.credentials import CREDENTIALS, FERNET_KEY, Consequence
 
+from .address_changes import address_effects
 from .lost_protection import protection_effects
 from .model import Effect, PlainSettings, RenderedStack, dangerous
 from .ownership import credential_effect, ownership_effects
@@ -20,6 +21,7 @@ IN_OBJECTS = (
     "placement volumes database.external.caBundle "
     "images.registry images.pullSecrets images.airflow.repository images.airflow.digest images.gitSync images.statsd images.redis images.postgres "
     "labels quota serviceAccountAnnotations environment environmentFrom values ingress.className ingress.annotations ingress.controllerNamespace "
+    "web.gateway web.ingress web.tls web.externalDns "
     "logs.volume.size logs.volume.storageClass logs.volume.accessMode logs.remote.connection admin.email admin.firstName admin.lastName "
     "dags.depth dags.username dags.knownHosts dags.githubApp dags.gitHost dags.registerDeployKey dags.authentication"
 ).split()
@@ -29,7 +31,18 @@ IN_OBJECTS = (
 def setting_effects(before: RenderedStack, after: RenderedStack) -> Iterator[Effect]:
     """Effects of the changed settings."""
     old, new = before.settings, after.settings
-    rules = (_namespace, ownership_effects, _versions, _database, _executor, _rotation, _dags, _ingress, _users, _logs)
+    rules = (
+        _namespace,
+        ownership_effects,
+        _versions,
+        _database,
+        _executor,
+        _rotation,
+        _dags,
+        address_effects,
+        _users,
+        _logs,
+    )
     for rule in (*rules, security_effects, protection_effects, _sentences):
         yield from rule(old, new)
     for secret in sorted(after.reencrypted):
@@ -186,16 +199,6 @@ def _more_repositories(was: Mapping[str, Any], then: Mapping[str, Any]) -> Itera
 def _ref(dags: Mapping[str, Any]) -> str:
     kind = next((kind for kind in ("tag", "commit", "branch") if dags.get(kind)), "")
     return f"{kind or 'branch'} {code(dags.get(kind) or 'main')}"
-
-
-def _ingress(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:
-    was, then = old.get("ingress"), new.get("ingress")
-    if then and not was:
-        yield Effect("ingress", f"The UI becomes reachable at {code(then['host'])}: its DNS name must point to the ingress.")  # fmt: skip
-    if was and not then:
-        yield dangerous("ingress", f"The UI is no longer reachable at {code(was['host'])}, only by a port-forward.")
-    if was and then and was["host"] != then["host"]:
-        yield Effect("ingress", f"The UI moves from {code(was['host'])} to {code(then['host'])}: adapt DNS, certificate and redirect URLs of single sign-on. Old links break.")  # fmt: skip
 
 
 def _users(old: PlainSettings, new: PlainSettings) -> Iterator[Effect]:

@@ -10,12 +10,20 @@ from .dag_summary import DeclaredDag, NotPythonError, declared_dags
 
 # Settings that are expected to differ between environments.
 _ENVIRONMENT = (
-    "dags.branch", "dags.tag", "namespace", "ingress", "database", "logs", "labels", "protect", "rotation", "quota",
+    "dags.branch", "dags.tag", "namespace", "ingress", "web", "database", "logs", "labels", "protect", "rotation", "quota",
     "serviceAccountAnnotations",
 )  # fmt: skip
 _SOFTWARE = ("chart", "images")
 # Free text that may hold a secret, and long texts: only named, never shown.
-_NOT_SHOWN = ("environment", "values", "serviceAccountAnnotations", "ingress.annotations", "dags.knownHosts")
+_NOT_SHOWN = (
+    "environment",
+    "values",
+    "serviceAccountAnnotations",
+    "ingress.annotations",
+    "web.ingress.annotations",
+    "web.gateway.annotations",
+    "dags.knownHosts",
+)
 
 
 @dataclass(frozen=True)
