@@ -222,7 +222,6 @@ BETWEEN: dict[Rule, frozenset[str]] = {
     volume_rules.no_credential_of_airflow: frozenset({"existing_secrets", "security", "volumes"}),
     volume_rules.beside_dags: frozenset({"dags", "volumes"}),
     web_rules.one_address: frozenset({"ingress", "web"}),
-    web_rules.base_url_once: frozenset({"environment", "environment_from", "web"}),
     image_with_dags: frozenset({"dags", "images"}),
     registration_package: frozenset({"dags"}),
     git_sync_4: frozenset({"dags", "images"}),

@@ -9,7 +9,6 @@ from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, Step, at_most_one
 
 _OF_AN_ADDRESS = ("path", "gateway", "ingress", "tls", "external_dns")
-_BASE_URL = "AIRFLOW__API__BASE_URL"
 MIGRATION = "docs/guides/web.md#from-airflowingress"
 
 
@@ -90,14 +89,6 @@ def one_address(settings: Settings) -> Iterator[Problem]:
     if settings.ingress and (settings.web.host or settings.web.gateway or settings.web.ingress or settings.web.tls):
         reason = "gives the address that airflow:web has too"
         yield Problem("ingress", reason, (Remove("ingress"),), value=settings.ingress.host)
-
-
-def base_url_once(settings: Settings) -> Iterator[Problem]:
-    """The address is given once, and not as an option of Airflow too."""
-    for name, given in (("environment", settings.environment), ("environmentFrom", settings.environment_from)):
-        if settings.web.host and _BASE_URL in given:
-            reason = "follows from airflow:web.host, web.path and web.tls"
-            yield Problem(f"{name}.{_BASE_URL}", reason, (Remove(f"{name}.{_BASE_URL}"),))
 
 
 def web_warnings(settings: Settings) -> Iterator[str]:
