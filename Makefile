@@ -15,7 +15,7 @@ LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --univ
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz mutants golden lint bench bench-real pictures generate released release lock clean
+.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz mutants golden lint bench bench-teams bench-real pictures generate released release lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -83,6 +83,9 @@ lint: setup ## Check style, types and workflows
 
 bench: tools ## Measure import, preview and render times
 	@$(BIN)/python -m tools.bench
+
+bench-teams: tools ## Measure many teams: one program, and a stack for each; TEAMS="1 10" limits them
+	@$(BIN)/python -m tools.bench_teams $(if $(TEAMS),--teams $(TEAMS))
 
 bench-real: setup ## Measure push-to-visible, `up` against plain Helm, memory and run times, on real pods
 	@$(BIN)/python -m tools.bench_real

@@ -28,6 +28,7 @@ from tools.room_graph import page as architecture
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = Path("schemas/stack.schema.json")
+TEAMS_SCHEMA = Path("schemas/teams.schema.json")
 README = Path("README.md")
 ARGUMENTS = Path("components/airflow_stack/arguments.py")
 REFERENCE = Path("docs/reference.md")
@@ -77,6 +78,52 @@ def stack_schema() -> dict[str, Any]:
     }
 
 
+def teams_schema() -> dict[str, Any]:
+    """JSON Schema of a table of teams: settings in each layer, none of them required there."""
+    stack = _of_a_layer(stack_schema())
+    settings: dict[str, Any] = {
+        key.removeprefix(f"{PROJECT}:"): {"anyOf": [value, {"type": "null"}]}
+        for key, value in stack["properties"]["config"]["properties"].items()
+        if key.removeprefix(f"{PROJECT}:") not in SECRETS
+    }
+    settings["cluster"] = {"type": "string", "description": "Context of the kubeconfig; left out: the current one."}
+    layer = {"type": ["object", "null"], "properties": settings, "additionalProperties": False}
+    by_name = {"type": "object", "additionalProperties": {"$ref": "#/$defs/Layer"}}
+    team = {**layer, "properties": {**settings, "environments": {**by_name, "description": "Only these environments."}}}
+    return {
+        "$schema": stack["$schema"],
+        "title": "Airflows of many teams",
+        "$comment": _GENERATED,
+        "type": "object",
+        "required": ["environments", "teams"],
+        "properties": {
+            "defaults": {"$ref": "#/$defs/Layer", "description": "Settings of every Airflow."},
+            "environments": {**by_name, "description": "Settings of each environment, by name."},
+            "teams": {
+                "type": "object",
+                "additionalProperties": {"$ref": "#/$defs/Team"},
+                "description": "Settings of each team, by name.",
+            },
+        },
+        "additionalProperties": False,
+        "$defs": {**stack["$defs"], "Layer": layer, "Team": team},
+    }
+
+
+def _of_a_layer(schema: Any) -> Any:  # noqa: ANN401  any part of a schema
+    """The schema without required keys, and with the names of team and environment in any text."""
+    match schema:
+        case dict():
+            kept = {key: value for key, value in schema.items() if key != "required" or not isinstance(value, list)}
+            inner: dict[str, Any] = {key: _of_a_layer(value) for key, value in kept.items()}
+            if isinstance(pattern := inner.get("pattern"), str):
+                inner["pattern"] = f"({pattern})|<(team|environment)>"
+            return inner
+        case list():
+            return [_of_a_layer(each) for each in schema]
+    return schema
+
+
 def project() -> str:
     """`Pulumi.yaml`, with every key declared. Objects default to empty: the models fill in the rest."""
     config: dict[str, Any] = {}
@@ -119,6 +166,7 @@ def generated() -> dict[Path, str]:
         ARGUMENTS: arguments(),
         Path("Pulumi.yaml"): project(),
         SCHEMA: json.dumps(stack_schema(), indent=2) + "\n",
+        TEAMS_SCHEMA: json.dumps(teams_schema(), indent=2) + "\n",
         COMPONENTS.relative_to(ROOT): json.dumps(schema, indent=2) + "\n",
         REFERENCE: page(schema),
         ARCHITECTURE: architecture(),

@@ -18,7 +18,8 @@ from tools.markdown import flowchart, table
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "components" / "airflow_stack"
 LAYERS = (
-    ("cli", "program", "provider"),
+    ("program", "provider"),
+    ("cli",),
     ("airflow",),
     ("part_arguments",),
     ("inputs", "parts"),

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .airflow import Airflow
     from .arguments import AirflowArgs
-    from .program import export_outputs, stack_arguments
+    from .program import export_outputs, stack_arguments, teams
 
-__all__ = ["Airflow", "AirflowArgs", "export_outputs", "stack_arguments"]
+__all__ = ["Airflow", "AirflowArgs", "export_outputs", "stack_arguments", "teams"]
 
-_HOMES = {"Airflow": "airflow", "AirflowArgs": "arguments", "export_outputs": "program", "stack_arguments": "program"}
+_HOMES = {
+    "Airflow": "airflow",
+    "AirflowArgs": "arguments",
+    "export_outputs": "program",
+    "stack_arguments": "program",
+    "teams": "program",
+}
 
 
 def __getattr__(name: str) -> object:

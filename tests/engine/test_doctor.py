@@ -67,7 +67,7 @@ def test_the_permissions_that_it_requires_suffice_for_up(
             *"doctor -s doctor --only cluster --json".split(),
         ]
         done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
-        checks = {check["check"]: check for check in json.loads(done.stdout)}
+        checks = {check["check"]: check for check in json.loads(done.stdout)["result"]["checks"]}
         assert done.returncode == ("fail" in {check["status"] for check in checks.values()}), done.stderr
         return checks
 

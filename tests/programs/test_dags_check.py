@@ -205,8 +205,8 @@ def test_an_interrupted_installation_is_never_used_and_requirements_are_added(py
     done = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
     assert done.returncode == 1, done.stderr
     assert re.search(rf"installed Airflow {AIRFLOW_VERSION} with .* in \d+ s", done.stderr)
-    (finding,) = json.loads(done.stdout)["findings"]
-    assert "No module named 'iniconfig_of_nobody'" in finding["what"]
+    (finding,) = json.loads(done.stdout)["problems"]
+    assert "No module named 'iniconfig_of_nobody'" in finding["message"]
     assert len([folder for folder in (cache / "dags-check").iterdir() if folder.is_dir()]) == 1
 
 

@@ -97,7 +97,9 @@ def test_the_command_reads_the_keys_from_pulumi(ssh: SshServer, tmp_path: Path) 
             str(Path(sys.executable).with_name("airflow-stack")), *"doctor --stack mine --only git --json".split()
         )
         assert not set(ssh.key.read_text().splitlines()[1:-1]) & set((done.stdout + done.stderr).split())
-        return done.returncode, {check["check"]: check["status"] for check in json.loads(done.stdout)}
+        return done.returncode, {
+            check["check"]: check["status"] for check in json.loads(done.stdout)["result"]["checks"]
+        }
 
     status, checks = doctor()
     assert (status, checks["git credential"], checks["git host key"]) == (0, "skipped", "ok")

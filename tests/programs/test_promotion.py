@@ -221,7 +221,7 @@ def test_yes_moves_the_branch_and_records_it_and_then_there_is_nothing_to_move(w
 
 def test_json_contains_the_same_plan(world: World) -> None:
     done = world.run(*_PROMOTE, "--json")
-    plan = json.loads(done.out)
+    plan = json.loads(done.out)["result"]
     assert done.status == 2
     assert (plan["before"], plan["after"], plan["moved"]) == (world.at("release"), world.at("main"), False)
     assert [dag["change"] for dag in plan["dags"]] == ["rescheduled", "added", "removed"]

@@ -6,7 +6,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 GROUPS = {
-    "Project": ("init",),
+    "Project": ("init", "teams"),
     "Adopt": ("adopt",),
     "Check": ("check", "dags", "doctor"),
     "Review": ("diff", "render"),
@@ -17,6 +17,7 @@ GROUPS = {
 
 EXAMPLES = {
     "init": "airflow-stack init airflow --repository git@github.com:acme/dags.git",
+    "teams": "airflow-stack teams --write",
     "adopt": "airflow-stack adopt --release airflow --output Pulumi.prod.yaml",
     "check": "airflow-stack check --stack staging",
     "dags": "airflow-stack dags check dags --stack staging",

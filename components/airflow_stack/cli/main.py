@@ -18,6 +18,7 @@ from airflow_stack.cli.recover.command import recover
 from airflow_stack.cli.render.command import render
 from airflow_stack.cli.run_app import run
 from airflow_stack.cli.status.command import status
+from airflow_stack.cli.teams.command import teams
 
 app = typer.Typer(
     name="airflow-stack",
@@ -30,7 +31,7 @@ app = typer.Typer(
     epilog="Run a command with --help for its options and an example.",
 )
 app.add_typer(dags_commands, epilog=example("dags"))
-for command in (init, adopt, check, doctor, diff, render, promote, rollback, status, logs, recover):
+for command in (init, teams, adopt, check, doctor, diff, render, promote, rollback, status, logs, recover):
     app.command(epilog=example(command.__name__))(command)
 
 

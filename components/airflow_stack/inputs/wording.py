@@ -20,10 +20,14 @@ class SettingsError(
     """Wrong settings of a stack; `problems` holds all of them."""
 
     def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
-        self.problems = list(problems)
+        self.problems, self.stack = list(problems), stack
         super().__init__(
             _report(f"stack {stack!r}", "setting", (in_stack_file(problem, stack) for problem in problems))
         )
+
+    def as_data(self) -> list[dict[str, object]]:
+        """The problems for programs."""
+        return [_as_data(problem, fix_in_stack_file(problem, self.stack)) for problem in self.problems]
 
 
 class ArgumentsError(SettingsError):
@@ -33,6 +37,42 @@ class ArgumentsError(SettingsError):
         self.problems = list(problems)
         texts = (in_program(problem, spelled) for problem in problems)
         Exception.__init__(self, _report(f"Airflow {name!r}", "argument", texts))
+
+
+def _as_data(problem: Problem, fix: str) -> dict[str, object]:
+    texts = {
+        "path": problem.path,
+        "value": problem.value,
+        "allowed": problem.allowed,
+        "fix": fix,
+        "or": problem.otherwise,
+    }
+    return {"message": f"{problem.path} {problem.reason}", **{key: text for key, text in texts.items() if text}}
+
+
+class TableError(SettingsError):
+    """Wrong entries of a table of many Airflows; `problems` holds all of them, with paths in the table.
+
+    Args:
+        file: Name of the table's file.
+        problems: The problems, each with its line; 0: none.
+    """
+
+    def __init__(self, file: str, problems: Sequence[tuple[Problem, int]]) -> None:
+        self.problems = [problem for problem, _ in problems]
+        self._lines = [line for _, line in problems]
+        texts = []
+        for problem, line in problems:
+            key, *others = in_program(problem, str).splitlines()
+            texts.append("\n".join([f"{key} (line {line})" if line else key, *others]))
+        Exception.__init__(self, _report(file, "entry", texts))
+
+    def as_data(self) -> list[dict[str, object]]:
+        """The problems for programs, each with its line in the table."""
+        return [
+            {**_as_data(problem, fix_in_program(problem, str)), "line": line}
+            for problem, line in zip(self.problems, self._lines, strict=True)
+        ]
 
 
 def in_stack_file(problem: Problem, stack: str = "") -> str:
@@ -66,6 +106,13 @@ def _key(path: str) -> str:
 
 def in_program(problem: Problem, spelled: Callable[[str], str] = in_python) -> str:
     """The same for an argument of `Airflow`, its name as the program's language spells it."""
+    parent, dot, last = problem.path.rpartition(".")
+    key = f"{spelled(parent)}{dot}{last}" if problem.is_unknown else spelled(problem.path)
+    return _lines(problem, key, fix_in_program(problem, spelled))
+
+
+def fix_in_program(problem: Problem, spelled: Callable[[str], str] = in_python) -> str:
+    """The changes that correct an argument, on one line."""
 
     def change(step: Step) -> str:
         match step:
@@ -79,9 +126,7 @@ def in_program(problem: Problem, spelled: Callable[[str], str] = in_python) -> s
                 return f"pass the secret {spelled(key)}"
         return step
 
-    parent, dot, last = problem.path.rpartition(".")
-    key = f"{spelled(parent)}{dot}{last}" if problem.is_unknown else spelled(problem.path)
-    return _lines(problem, key, _fix(problem, change, ", then "))
+    return _fix(problem, change, ", then ")
 
 
 def _fix(problem: Problem, worded: Callable[[Step], str], then: str) -> str:
@@ -96,5 +141,6 @@ def _lines(problem: Problem, key: str, fix: str) -> str:
 
 def _report(subject: str, kind: str, texts: Iterable[str]) -> str:
     found = list(texts)
-    count = f"1 {kind}" if len(found) == 1 else f"{len(found)} {kind}s"
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    count = f"1 {kind}" if len(found) == 1 else f"{len(found)} {plural}"
     return f"{subject} has {count} to correct\n\n" + "\n\n".join(found) + "\n"

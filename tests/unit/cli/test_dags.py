@@ -143,8 +143,8 @@ def test_the_command_prints_json_and_github_annotations(
     played += [{"files": 1}, parsed("a.py", dag("x", 2, tags=False))]
     status, text = run(".", "--require", "tags", "--json")
     report = json.loads(text)
-    assert (status, report["dags"]) == (1, ["x"])
-    assert [(each["path"], each["line"]) for each in report["findings"]] == [("a.py", 2)]
+    assert (status, report["result"]["dags"]) == (1, ["x"])
+    assert [(each["path"], each["line"]) for each in report["problems"]] == [("a.py", 2)]
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert run(".", "--require", "tags")[1].startswith("::error file=a.py,line=2,")
 

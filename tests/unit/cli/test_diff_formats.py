@@ -14,7 +14,7 @@ from airflow_stack.cli.diff.compare import diff_renderings
 from airflow_stack.cli.diff.model import Effect, Manifest, RenderedStack, StackDiff, Totals, dangerous
 from airflow_stack.cli.diff.object_changes import object_changes
 from airflow_stack.cli.diff.quoting import code
-from airflow_stack.cli.diff.render_json import as_json
+from airflow_stack.cli.diff.render_json import as_result
 from airflow_stack.cli.diff.render_markdown import LIMIT, MARKER, comment
 from airflow_stack.cli.diff.render_terminal import show
 from airflow_stack.cli.diff.totals import Prices
@@ -106,7 +106,7 @@ def test_sums_and_prices_before_and_after_are_in_every_format(golden: Golden) ->
     out = io.StringIO()
     show(Console(file=out, width=200), [found], PRICES)
     assert out.getvalue() == golden(name="terminal")
-    stack = json.loads(as_json([found], "main", PRICES))["stacks"][0]
+    stack = json.loads(json.dumps(as_result([found], "main", PRICES), default=str))["stacks"][0]
     assert (stack["after"]["cpu_requests"], stack["price"]) == (
         "0.5",
         {"currency": "EUR", "before": "0", "after": "365.0"},
@@ -114,7 +114,7 @@ def test_sums_and_prices_before_and_after_are_in_every_format(golden: Golden) ->
 
 
 def test_json_holds_every_finding_and_every_field() -> None:
-    (stack,) = json.loads(as_json([report("old", "new")], "main"))["stacks"]
+    (stack,) = json.loads(json.dumps(as_result([report("old", "new")], "main"), default=str))["stacks"]
     assert stack["level"] == "dangerous change"
     assert [finding["level"] for finding in stack["findings"]] == ["change", "dangerous change"]
     assert stack["objects"] == [

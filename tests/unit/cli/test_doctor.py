@@ -232,10 +232,10 @@ def test_json_contains_missing_secrets_with_their_commands(
         }
     }
     status, out, _ = doctor({**stack, "database": {"external": {"host": "db"}}}, "--only", "git", "--json")
-    checks = {check["check"]: check for check in json.loads(out)}
+    checks = {check["check"]: check for check in json.loads(out)["result"]["checks"]}
     assert (status, checks["secrets"]["status"]) == (1, "fail")
     for key in ("gitSshKey", "databasePassword"):
-        assert f"pulumi config set --secret airflow:{key}" in checks["secrets"]["wayOut"]
+        assert f"pulumi config set --secret airflow:{key}" in checks["secrets"]["fix"]
     assert (checks["git credential"]["status"], checks["git host"]["status"]) == ("skipped", "fail")
 
 

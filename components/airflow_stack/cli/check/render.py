@@ -20,7 +20,7 @@ def policy_table(checked: CheckedStack) -> str:
     for rule in RULES:
         level = policies.level(rule)
         result = "-" if level is Level.DISABLED else "violated" if rule.name in violated else "ok"
-        lines += [f"  {level:<10}{result:<9}{rule.name:<24}{rule.description}", f"{'':45}{rule.source}"]
+        lines += [f"  {level:<10}{result:<9}{rule.name}", f"{'':21}{rule.description}", f"{'':21}{rule.source}"]
     return "\n".join(lines)
 
 
@@ -46,4 +46,39 @@ def summary(checked: CheckedStack) -> str:
 
 def missing_secrets(checked: CheckedStack) -> list[str]:
     """The commands that set the missing secrets."""
-    return [f"before `pulumi up`: {SECRETS[key].command_for(checked.name)}" for key in checked.missing_secrets]
+    return [f"before `pulumi up`: {command}" for command in secret_commands(checked)]
+
+
+def secret_commands(checked: CheckedStack) -> list[str]:
+    """The commands themselves."""
+    return [SECRETS[key].command_for(checked.name) for key in checked.missing_secrets]
+
+
+def as_data(checked: CheckedStack, level: Level) -> list[dict[str, str]]:
+    """The violated policies of a level, for programs."""
+    return [
+        {
+            "message": f"{found.rule.name} ({found.resource}): {found.rule.description}",
+            "violation": str(found.violation),
+            "source": found.rule.source,
+        }
+        for found in checked.findings
+        if found.level is level
+    ]
+
+
+def as_result(checked: CheckedStack) -> dict[str, object]:
+    """The stack and the result of every policy, for programs."""
+    settings, violated = checked.settings, {found.rule.name for found in checked.findings}
+    return {
+        "stack": checked.name,
+        "namespace": settings.namespace,
+        "executor": settings.executor.value,
+        "size": settings.size.value,
+        "tier": str(checked.policies.tier),
+        "follows": followed(settings),
+        "missingSecrets": checked.missing_secrets,
+        "policies": {
+            rule.name: {"level": str(checked.policies.level(rule)), "violated": rule.name in violated} for rule in RULES
+        },
+    }

@@ -11,6 +11,7 @@ import typer
 
 from airflow_stack.cli.help import GroupedCommands, example
 from airflow_stack.cli.options import complete_stack
+from airflow_stack.cli.report import JsonOption, errors_in_report
 from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION
 
@@ -66,40 +67,43 @@ def check(
             help="Variable of this shell that DAG files need; may be repeated. AIRFLOW_VAR_* need no option.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import every DAG file like Airflow's DAG processor; print each problem with file and line.
 
     Exit status: 0 no problem, 1 problems or an error.
     """
-    from . import render
-    from .airflow_installation import install_airflow
-    from .run_parser import check_dags
+    with errors_in_report("dags check", as_json):
+        from . import render
+        from .airflow_installation import install_airflow
+        from .run_parser import check_dags
 
-    version, variables = _of_stack(stack)
-    version = airflow_version or version
-    if not re.fullmatch(r"3\.\d+\.\d+", version):
-        raise UserError(f"--airflow-version must be an Airflow 3 version such as {AIRFLOW_VERSION}, not {version!r}")
-    installed = install_airflow(version, requirements, python, _report)
-    began = time.monotonic()
-    report = check_dags(
-        path,
-        installed.python,
-        variables,
-        required=require or (),
-        timeout=timeout,
-        passed=env or (),
-        progress=_show_progress,
-    )
-    facts = report, version, installed.dependencies, time.monotonic() - began
-    if as_json:
-        typer.echo(render.as_json(*facts))
-    else:
-        line = render.annotation if os.environ.get("GITHUB_ACTIONS") else render.line
-        for problem in report.problems:
-            typer.echo(line(problem))
-        typer.echo(render.summary(*facts))
-    raise typer.Exit(1 if report.problems else 0)
+        version, variables = _of_stack(stack)
+        version = airflow_version or version
+        if not re.fullmatch(r"3\.\d+\.\d+", version):
+            raise UserError(
+                f"--airflow-version must be an Airflow 3 version such as {AIRFLOW_VERSION}, not {version!r}"
+            )
+        installed = install_airflow(version, requirements, python, _report)
+        began = time.monotonic()
+        report = check_dags(
+            path,
+            installed.python,
+            variables,
+            required=require or (),
+            timeout=timeout,
+            passed=env or (),
+            progress=_show_progress,
+        )
+        facts = report, version, installed.dependencies, time.monotonic() - began
+        if as_json:
+            render.print_json(*facts)
+        else:
+            line = render.annotation if os.environ.get("GITHUB_ACTIONS") else render.line
+            for problem in report.problems:
+                typer.echo(line(problem))
+            typer.echo(render.summary(*facts))
+        raise typer.Exit(1 if report.problems else 0)
 
 
 def _of_stack(stack: str) -> tuple[str, dict[str, str]]:

@@ -1,11 +1,9 @@
 """Problems of DAG files as terminal lines, as GitHub annotations and as JSON."""
 
-import json
-from dataclasses import asdict
-
 from typer import style
 
 from airflow_stack.cli.counted import counted
+from airflow_stack.cli.report import print_report
 
 from .model import DagCheckReport, DagFileProblem
 
@@ -30,17 +28,17 @@ def summary(report: DagCheckReport, airflow: str, dependencies: str, seconds: fl
     )
 
 
-def as_json(report: DagCheckReport, airflow: str, dependencies: str, seconds: float) -> str:
+def print_json(report: DagCheckReport, airflow: str, dependencies: str, seconds: float) -> None:
     """The report for programs."""
-    content = {
+    result = {
         "files": report.files,
         "dags": report.dags,
-        "findings": [asdict(problem) for problem in report.problems],
         "airflow": airflow,
         "dependencies": dependencies,
         "seconds": round(seconds, 1),
     }
-    return json.dumps(content, indent=2)
+    problems = [{"message": each.what, "path": each.path, "line": each.line} for each in report.problems]
+    print_report("dags check", result, ok=not problems, problems=problems)
 
 
 def _escaped(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from airflow_stack.cli.options import complete_stack
+from airflow_stack.cli.report import JsonOption, errors_in_report, print_report
 
 
 class Format(StrEnum):
@@ -39,6 +40,7 @@ def diff(
     price_list: Annotated[
         Path | None, typer.Option("--prices", metavar="FILE", help="YAML file with prices of CPU, memory and disk.")
     ] = None,
+    as_json: JsonOption = False,
     everything: Annotated[bool, typer.Option("--all", help="Print every line of each object on the terminal.")] = False,
 ) -> None:
     """Show the effects of the work tree's changes on each stack.
@@ -49,19 +51,25 @@ def diff(
 
     from . import render_markdown, render_terminal
     from .compare import compare
-    from .render_json import as_json
+    from .model import Severity
+    from .render_json import as_result
     from .totals import read_prices
 
     prices = read_prices(price_list) if price_list else None
     stacks = list(dict.fromkeys(stacks))
-    diffs, commit = compare(Path.cwd(), stacks, base, chart)
+    as_json = as_json or format_ is Format.JSON
+    with errors_in_report("diff", as_json):
+        diffs, commit = compare(Path.cwd(), stacks, base, chart)
     base_name = commit[:12] if commit.startswith(base) else f"{base} ({commit[:12]})"
-    if format_ is Format.MARKDOWN:
+    severity = max(each.severity for each in diffs)
+    if as_json:
+        dangers = [effect for diff in diffs for effect in diff.effects if effect.severity is Severity.DANGEROUS]
+        problems = [{"message": effect.text} for effect in dangers]
+        print_report("diff", as_result(diffs, base_name, prices), ok=not problems, problems=problems)
+    elif format_ is Format.MARKDOWN:
         options = [*(f"--stack={stack}" for stack in stacks), f"--base={base}", "--all"]
         again = shlex.join(["airflow-stack", "diff", *options])
         typer.echo(render_markdown.comment(diffs, base_name, again, prices), nl=False)
-    elif format_ is Format.JSON:
-        typer.echo(as_json(diffs, base_name, prices))
     else:
         render_terminal.show(console, diffs, prices, everything=everything)
-    raise typer.Exit(max(each.severity for each in diffs))
+    raise typer.Exit(severity)

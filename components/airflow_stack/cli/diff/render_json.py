@@ -1,15 +1,15 @@
 """The comparison as JSON."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from .layout import VERDICTS
 from .model import StackDiff
 from .totals import Prices, price_per_month
 
 
-def as_json(diffs: Sequence[StackDiff], base: str, prices: Prices | None = None) -> str:
+def as_result(diffs: Sequence[StackDiff], base: str, prices: Prices | None = None) -> dict[str, Any]:
     """The results for programs. Quantities are CPUs and bytes, as text to be exact."""
     stacks = []
     for diff in diffs:
@@ -26,4 +26,4 @@ def as_json(diffs: Sequence[StackDiff], base: str, prices: Prices | None = None)
             costs = {side: str(price_per_month(getattr(diff, side), prices)) for side in ("before", "after")}
             stack["price"] = {"currency": prices.currency, **costs}
         stacks.append(stack)
-    return json.dumps({"base": base, "stacks": stacks}, indent=2, default=str, ensure_ascii=False)
+    return {"base": base, "stacks": stacks}

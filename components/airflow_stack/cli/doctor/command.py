@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from airflow_stack.cli.options import ChartOption, StackOption
+from airflow_stack.cli.report import JsonOption
 
 from .model import CheckGroup, Status
 
@@ -14,7 +15,7 @@ from .model import CheckGroup, Status
 def doctor(
     stack: StackOption,
     only: Annotated[CheckGroup | None, typer.Option("--only", help="Only these checks.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results of all checks as JSON.")] = False,
+    as_json: JsonOption = False,
     chart: ChartOption = None,
 ) -> None:
     """Check before `pulumi up` whether settings, secrets, git access and cluster allow it.
@@ -29,6 +30,9 @@ def doctor(
         results.append(result)
         if not as_json:
             typer.echo(render.line(result))
-    typer.echo(render.as_json(results) if as_json else render.summary(results, f"pulumi up --stack {stack}"))
+    if as_json:
+        render.print_json(results, f"pulumi up --stack {stack}")
+    else:
+        typer.echo(render.summary(results, f"pulumi up --stack {stack}"))
     if any(result.status is Status.FAIL for result in results):
         raise typer.Exit(1)

@@ -1,10 +1,11 @@
 """The lines and the JSON that `doctor` prints."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
 from typer import style
+
+from airflow_stack.cli.report import print_report
 
 from .model import CheckResult, Status
 
@@ -28,12 +29,18 @@ def summary(results: Sequence[CheckResult], command: str) -> str:
     return f"{len(results)} checks, none failed{warnings}{skipped}. Next: `{command}`"
 
 
-def as_json(results: Sequence[CheckResult]) -> str:
-    """A list of all results."""
-    return json.dumps(
-        [
-            {"check": each.check, "status": each.status.value, "message": each.message, "wayOut": each.fix}
-            for each in results
-        ],
-        indent=2,
+def print_json(results: Sequence[CheckResult], command: str) -> None:
+    """The report of all checks; `command` comes next unless one failed."""
+    checks = [
+        {"check": each.check, "status": each.status.value, "message": each.message, "fix": each.fix} for each in results
+    ]
+    failed = [each for each in checks if each["status"] == Status.FAIL.value]
+    warnings = [f"{each['check']}: {each['message']}" for each in checks if each["status"] == Status.WARN.value]
+    print_report(
+        "doctor",
+        {"checks": checks},
+        ok=not failed,
+        problems=failed,
+        warnings=warnings,
+        following=[] if failed else [command],
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_stack.cli.options import complete_stack
+from airflow_stack.cli.report import JsonOption, errors_in_report
 from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ _WOULD_MOVE = 2
 _COMMIT = re.compile("[0-9a-f]{7,64}")
 
 YesOption = Annotated[bool, typer.Option("--yes/--dry-run", "-y", help="Move it. Default: a dry run shows the plan.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")]
 ExpectOption = Annotated[
     str, typer.Option(metavar="OLD..NEW", help="Refuse to move anything else. A dry run prints it.")
 ]
@@ -52,35 +52,36 @@ def promote(
 
     Without --yes it is a dry run. Exit status: 0 moved, or nothing to move; 2 a dry run that would move something; 1 refused.
     """
-    from airflow_stack.cli.stack_cluster import namespace_reader  # takes a quarter of a second to import
+    with errors_in_report("promote", as_json):
+        from airflow_stack.cli.stack_cluster import namespace_reader  # takes a quarter of a second to import
 
-    from .dag_repository import RepositoryCopy
-    from .planned_move import promotion, verify
-    from .stack_refs import StackRef, check_pair, uncommitted
+        from .dag_repository import RepositoryCopy
+        from .planned_move import promotion, verify
+        from .stack_refs import StackRef, check_pair, uncommitted
 
-    _check_commit("--unverified", unverified)
-    root = Path.cwd()
-    from_, to = StackRef.read(root, source), StackRef.read(root, target)
-    check_pair(from_, to)
-    with tempfile.TemporaryDirectory(prefix="airflow-stack-") as folder:
-        url = to.settings.dags.repository
-        move = promotion(from_, to, RepositoryCopy(url, Path(folder), os.environ, to.known_hosts), tag)
-        evidence, refusals = "", list[str]()
-        if not move.plan.is_empty:
-            refusals += move.plan.refusals
-            reader = partial(namespace_reader, root, source, os.environ)
-            evidence, refusal = verify(from_, move.plan.after, reader, unverified)
-            refusals += [refusal] if refusal else []
-            refusals += _not_committed(uncommitted(root, [from_.stack, to.stack], os.environ))
-            refusals += _unexpected(expect, move.plan.moves)
-        move = replace(move, plan=replace(move.plan, verified=evidence, refusals=refusals))
-        again = f"airflow-stack promote --from {source} --to {target} --expect {move.plan.moves} --yes"
-        again += f" --tag {tag}" * bool(tag) + f" --unverified {unverified}" * bool(unverified)
-        following = f"airflow-stack status --stack {target}"
-        if tag:
-            set_tag = f"pulumi config set --path 'airflow:dags.tag' {tag} --stack {target}"
-            following = f"{set_tag} && pulumi up --stack {target}"
-        _finish(move, yes=yes, as_json=as_json, again=again, following=following)
+        _check_commit("--unverified", unverified)
+        root = Path.cwd()
+        from_, to = StackRef.read(root, source), StackRef.read(root, target)
+        check_pair(from_, to)
+        with tempfile.TemporaryDirectory(prefix="airflow-stack-") as folder:
+            url = to.settings.dags.repository
+            move = promotion(from_, to, RepositoryCopy(url, Path(folder), os.environ, to.known_hosts), tag)
+            evidence, refusals = "", list[str]()
+            if not move.plan.is_empty:
+                refusals += move.plan.refusals
+                reader = partial(namespace_reader, root, source, os.environ)
+                evidence, refusal = verify(from_, move.plan.after, reader, unverified)
+                refusals += [refusal] if refusal else []
+                refusals += _not_committed(uncommitted(root, [from_.stack, to.stack], os.environ))
+                refusals += _unexpected(expect, move.plan.moves)
+            move = replace(move, plan=replace(move.plan, verified=evidence, refusals=refusals))
+            again = f"airflow-stack promote --from {source} --to {target} --expect {move.plan.moves} --yes"
+            again += f" --tag {tag}" * bool(tag) + f" --unverified {unverified}" * bool(unverified)
+            following = f"airflow-stack status --stack {target}"
+            if tag:
+                set_tag = f"pulumi config set --path 'airflow:dags.tag' {tag} --stack {target}"
+                following = f"{set_tag} && pulumi up --stack {target}"
+            _finish(move, yes=yes, as_json=as_json, again=again, following=following)
 
 
 def rollback(
@@ -101,20 +102,25 @@ def rollback(
 
     Without --yes it is a dry run. Exit status: 0 moved, or nothing to move; 2 a dry run that would move something; 1 refused.
     """
-    from .dag_repository import RepositoryCopy
-    from .planned_move import rollback as planned_rollback
-    from .stack_refs import StackRef, uncommitted
+    with errors_in_report("rollback", as_json):
+        from .dag_repository import RepositoryCopy
+        from .planned_move import rollback as planned_rollback
+        from .stack_refs import StackRef, uncommitted
 
-    _check_commit("--to", to)
-    root = Path.cwd()
-    target = StackRef.read(root, stack)
-    with tempfile.TemporaryDirectory(prefix="airflow-stack-") as folder:
-        url = target.settings.dags.repository
-        move = planned_rollback(target, RepositoryCopy(url, Path(folder), os.environ, target.known_hosts), to)
-        refusals = _not_committed(uncommitted(root, [target.stack], os.environ)) + _unexpected(expect, move.plan.moves)
-        move = replace(move, plan=replace(move.plan, refusals=[] if move.plan.is_empty else refusals))
-        again = f"airflow-stack rollback --stack {stack} --to {move.plan.after[:12]} --expect {move.plan.moves} --yes"
-        _finish(move, yes=yes, as_json=as_json, again=again, following=f"airflow-stack status --stack {stack}")
+        _check_commit("--to", to)
+        root = Path.cwd()
+        target = StackRef.read(root, stack)
+        with tempfile.TemporaryDirectory(prefix="airflow-stack-") as folder:
+            url = target.settings.dags.repository
+            move = planned_rollback(target, RepositoryCopy(url, Path(folder), os.environ, target.known_hosts), to)
+            refusals = _not_committed(uncommitted(root, [target.stack], os.environ)) + _unexpected(
+                expect, move.plan.moves
+            )
+            move = replace(move, plan=replace(move.plan, refusals=[] if move.plan.is_empty else refusals))
+            again = (
+                f"airflow-stack rollback --stack {stack} --to {move.plan.after[:12]} --expect {move.plan.moves} --yes"
+            )
+            _finish(move, yes=yes, as_json=as_json, again=again, following=f"airflow-stack status --stack {stack}")
 
 
 def _finish(move: "PlannedMove", *, yes: bool, as_json: bool, again: str, following: str) -> None:
@@ -130,9 +136,13 @@ def _finish(move: "PlannedMove", *, yes: bool, as_json: bool, again: str, follow
     if as_json:
         blocked = plan.is_empty or plan.refusals
         next_step = "" if blocked else following if moves else again
-        typer.echo(render.as_json(plan, moved=moves, next_step=next_step))
+        render.print_json(plan, moved=moves, next_step=next_step)
     if plan.refusals:
-        raise UserError("refused, and nothing was changed:\n" + "\n".join(f"  - {each}" for each in plan.refusals))
+        refused = "refused, and nothing was changed:\n" + "\n".join(f"  - {each}" for each in plan.refusals)
+        if not as_json:
+            raise UserError(refused)
+        typer.echo(f"error: {refused}", err=True)
+        raise typer.Exit(1)
     if as_json:
         raise typer.Exit(0 if yes or plan.is_empty else _WOULD_MOVE)
     if plan.is_empty:

@@ -1,11 +1,11 @@
 """Prints a plan as text or as JSON. Text of others, such as a commit's subject, is printed without control characters."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
 from airflow_stack.cli.console import say
 from airflow_stack.cli.counted import counted
+from airflow_stack.cli.report import print_report
 
 from .model import DagChange, PromotionPlan
 
@@ -47,8 +47,8 @@ def show(plan: PromotionPlan) -> None:
         )
 
 
-def as_json(plan: PromotionPlan, *, moved: bool, next_step: str) -> str:
-    """The plan as JSON."""
+def print_json(plan: PromotionPlan, *, moved: bool, next_step: str) -> None:
+    """The report for programs."""
     content = {
         **{name: getattr(plan, name) for name in _JSON_FIELDS},
         "commits": [asdict(each) for each in plan.commits],
@@ -57,9 +57,14 @@ def as_json(plan: PromotionPlan, *, moved: bool, next_step: str) -> str:
         "differences": [asdict(each) for each in plan.differences],
         "expect": plan.moves,
         "moved": moved,
-        "next": next_step,
     }
-    return json.dumps(content, indent=2)
+    print_report(
+        "promote" if plan.forward else "rollback",
+        content,
+        ok=not plan.refusals,
+        problems=[{"message": each} for each in plan.refusals],
+        following=[next_step] if next_step else [],
+    )
 
 
 def _list(title: str, lines: Iterable[tuple[str, str]]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from airflow_stack.cli.options import StackOption
+from airflow_stack.cli.report import JsonOption, errors_in_report
 from airflow_stack.errors import UserError
 
 
@@ -18,15 +19,23 @@ def recover(
     gone: Annotated[
         str, typer.Option(metavar="USER@HOST", help="Holder of a lock on another machine whose update has ended.")
     ] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Repair a stack after a `pulumi up` that was killed or lost its connection.
 
     The lock of a running update is not touched. Exit status: 0 nothing to repair, or repaired; 1 refused or not confirmed.
     """
     from .inspection import inspect
-    from .render import report
+    from .render import print_json, report
 
-    recovery = inspect(stack, Path.cwd(), os.environ, gone=gone)
+    with errors_in_report("recover", as_json):
+        recovery = inspect(stack, Path.cwd(), os.environ, gone=gone)
+        if as_json and yes and not dry_run and not recovery.refused:
+            recovery.repair()
+    if as_json:
+        repaired = yes and not dry_run and not recovery.refused
+        print_json(recovery, repaired=repaired)
+        raise typer.Exit(0 if repaired or not recovery.leftovers else 1)
     typer.echo(report(recovery))
     if recovery.refused:
         raise UserError(f"stack {stack!r} was not changed, for the reason above")
