@@ -168,7 +168,9 @@ def _project(folder: Path, way: str, teams: int) -> Path:
     table = {
         "defaults": {"chart": {"path": str(CHART)}, "labels": {"team": "<team>"}},
         "environments": {each: {"cluster": f"cluster-{each}"} for each in ENVIRONMENTS},
-        "teams": {f"team-{n}": {"dags": {"repository": f"https://github.com/acme/team-{n}.git"}} for n in range(teams)},
+        "teams": {
+            f"{way}-{n}": {"dags": {"repository": f"https://github.com/acme/team-{n}.git"}} for n in range(teams)
+        },
     }
     (project / "teams.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
     return project

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_stack.cli import fast_yaml
+from airflow_stack.cli.progress import waiting
 from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,13 +54,14 @@ def helm_template(chart: "Chart", name: str, namespace: str, values: dict[str, A
     else:
         source = ["airflow", "--repo", chart.repository, "--version", chart.version]
     # As JSON, which is YAML too: PyYAML would not quote the text `y`, which Helm reads as a boolean.
-    done = subprocess.run(
-        [find_helm(), "template", name, *source, "--namespace", namespace, "--values", "-"],
-        input=json.dumps(values, ensure_ascii=False),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with waiting("waiting for Helm to render the chart"):
+        done = subprocess.run(
+            [find_helm(), "template", name, *source, "--namespace", namespace, "--values", "-"],
+            input=json.dumps(values, ensure_ascii=False),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         fix = "" if chart.path else "\nWithout access to the chart's repository, name a local chart: --chart PATH"
         raise UserError(f"Helm could not render {source[0]}:\n{done.stderr.strip()}{fix}")

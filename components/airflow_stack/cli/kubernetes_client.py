@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from airflow_stack.cli.progress import waiting
 from airflow_stack.errors import UserError
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class KubernetesClient:
         from lightkube import ConfigError
 
         try:
-            answer = self._http.request(method, path, **options)
+            with waiting("waiting for the Kubernetes API"):
+                answer = self._http.request(method, path, **options)
         except (httpx2.HTTPError, ConfigError, OSError) as error:  # a ConfigError is a failed login command
             raise _no_answer(error) from None
         if answer.status_code == 404:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.cli import given_yaml
+from airflow_stack.cli.progress import waiting
 from airflow_stack.cli.pulumi_state import State
 from airflow_stack.cli.stack_names import short_name
 from airflow_stack.errors import UserError
@@ -126,9 +127,10 @@ def _run(
     if pulumi is None:
         raise UserError("Pulumi was not found on PATH; install it: https://www.pulumi.com/docs/iac/download-install/")
     command = [pulumi, *arguments, "--non-interactive", "--color", "never"]
-    return subprocess.run(
-        command, cwd=folder, env=env, input=text, capture_output=True, text=True, check=False, umask=umask
-    )
+    with waiting(f"waiting for `pulumi {' '.join(arguments[:2])}`"):
+        return subprocess.run(
+            command, cwd=folder, env=env, input=text, capture_output=True, text=True, check=False, umask=umask
+        )
 
 
 def _project_name(file: Path) -> str:

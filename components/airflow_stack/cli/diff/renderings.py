@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_stack.cli import given_yaml
 from airflow_stack.cli.interrupts import ended
+from airflow_stack.cli.progress import waiting
 from airflow_stack.cli.pulumi_state import RELEASE
 from airflow_stack.cli.recording import with_name
 from airflow_stack.errors import UserError
@@ -146,7 +147,8 @@ def recorded(
             )
             for number, tree in enumerate(trees)
         ]
-        done = [(process, process.communicate()[1]) for process in started]
+        with waiting("waiting for the programs of both versions"):
+            done = [(process, process.communicate()[1]) for process in started]
         return [
             _read(tree, Path(folder, str(number)), process.returncode, errors)
             for number, (tree, (process, errors)) in enumerate(zip(trees, done, strict=True))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_stack.cli.kubernetes_client import CONNECT_SECONDS
+from airflow_stack.cli.progress import waiting
 from airflow_stack.errors import UserError
 
 _SECONDS = 60
@@ -124,7 +125,8 @@ class GitProbe:
         except FileNotFoundError:
             raise UserError(f"{command[0]} was not found on PATH; install git and the OpenSSH client") from None
         try:
-            stdout, stderr = process.communicate(timeout=_SECONDS)
+            with waiting("waiting for the git host"):
+                stdout, stderr = process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired:
             return GitOutput(False, "", f"no answer within {_SECONDS} seconds")
         finally:

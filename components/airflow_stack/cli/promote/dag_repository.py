@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from airflow_stack.cli.progress import waiting
 from airflow_stack.errors import UserError
 
 from .model import ChangedFile, Commit
@@ -170,14 +171,15 @@ class RepositoryCopy:
 
     def _call(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
         try:
-            return subprocess.run(
-                ["git", *arguments],
-                env=self._env,
-                input=text,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            )
+            with waiting("waiting for git"):
+                return subprocess.run(
+                    ["git", *arguments],
+                    env=self._env,
+                    input=text,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    check=False,
+                )
         except FileNotFoundError:
             raise UserError("git was not found on PATH") from None
