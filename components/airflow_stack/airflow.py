@@ -35,6 +35,7 @@ from airflow_stack.parts.release import AirflowRelease
 from airflow_stack.parts.rollout import ReleaseRollout
 from airflow_stack.parts.task_access import TaskAccess
 from airflow_stack.parts.web import WebAddress
+from airflow_stack.parts.web_ready import WebReady
 
 
 class Airflow(pulumi.ComponentResource):
@@ -102,7 +103,7 @@ class Airflow(pulumi.ComponentResource):
         credentials = AirflowCredentials(name, part_arguments.credentials(settings, args, placed), after())
         connection = part_arguments.git_connection(settings, args, placed, credentials.salt)
         git = GitAccess(f"{name}-git", part_arguments.git_access(settings, connection), after())
-        bundle = database = logs = admin = access = address_of_ui = None
+        bundle = database = logs = admin = access = address_of_ui = ready = None
         if dags.delivery is DagDelivery.GIT_BUNDLE:
             bundle = GitBundle(f"{name}-git-bundle", part_arguments.git_bundle(settings, connection, placed), after())
         if existing_connection is None:
@@ -133,9 +134,11 @@ class Airflow(pulumi.ComponentResource):
             name, part_arguments.release(settings, values, namespace.name), after(*before, protect=protect)
         )
         rollout = ReleaseRollout(f"{name}-rollout", part_arguments.rollout(settings, values, with_pods), after(release))
+        if served := part_arguments.web_ready(settings, values, with_pods):
+            ready = WebReady(f"{name}-web-ready", served, after(release, address_of_ui))
         if settings.admin.create:
             admin = AdminUser(f"{name}-admin", part_arguments.admin_user(settings, job), after(migration))
-        protection_marker(name, placed, after(namespace, *before, release, rollout, admin, protect=protect))
+        protection_marker(name, placed, after(namespace, *before, release, rollout, ready, admin, protect=protect))
 
         self.namespace = namespace.name
         # After the rollout: a program that uses the address waits until Airflow answers there.

@@ -261,6 +261,8 @@ class WebIngressArgs(TypedDict):
     """Annotations of the Ingress."""
     data_plane: NotRequired[DataPlaneArgs]
     """Clients that the policies admit; left out: known for the classes `traefik`, `nginx` and `gce` (docs/guides/web.md)."""
+    wait_for_controller: NotRequired[bool]
+    """Whether `up` fails while no controller takes the Ingress. False for a controller that publishes no address, writes no event and sets no finalizer."""
 
 
 class WebTlsArgs(TypedDict):

@@ -15,7 +15,7 @@ from airflow_stack.chart.job_values import job_values
 from airflow_stack.chart.local_chart import chart_version
 from airflow_stack.chart.placement import own_pods
 from airflow_stack.chart.values import chart_values, environment
-from airflow_stack.chart.web import annotations, issues, peers
+from airflow_stack.chart.web import annotations, awaited, issues, peers
 from airflow_stack.choices import DagDelivery, Executor, GitAuthentication
 from airflow_stack.credentials import CREDENTIALS, GIT_SSH_KEY
 from airflow_stack.inputs.deferred import Deferred, with_outputs
@@ -30,7 +30,8 @@ from airflow_stack.parts.namespace import AirflowNamespaceArgs
 from airflow_stack.parts.release import AirflowReleaseArgs
 from airflow_stack.parts.rollout import ReleaseRolloutArgs
 from airflow_stack.parts.task_access import TaskAccessArgs
-from airflow_stack.parts.web import RouteArgs, WebAddressArgs
+from airflow_stack.parts.web import ROUTE, RouteArgs, WebAddressArgs
+from airflow_stack.parts.web_ready import WebReadyArgs
 from airflow_stack.settings.models import LogVolume, Settings
 
 
@@ -239,6 +240,23 @@ def web_address(settings: Settings, placed: PlacedArgs) -> WebAddressArgs | None
     else:
         return None
     return args
+
+
+def web_ready(settings: Settings, values: Mapping[str, Any], placed: PodArgs) -> WebReadyArgs | None:
+    """Arguments of `WebReady`; None: nothing has to serve an address."""
+    web = settings.address
+    wanted = awaited(web, ROUTE) if web else {}
+    if not web or not wanted:
+        return None
+    return {
+        **placed,
+        "image": _image(values),
+        "pull_secrets": list(settings.images.pull_secrets),
+        "timeout_seconds": settings.chart.timeout_seconds,
+        "of_release": job_values(settings, values),
+        "wanted": wanted,
+        "address": " ".join([web.url, *wanted.values()]),
+    }
 
 
 def _image(values: Mapping[str, Any]) -> str:

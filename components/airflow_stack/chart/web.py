@@ -119,6 +119,24 @@ def ingress_values(web: Web) -> Values:
     }
 
 
+def awaited(web: Web, route: str) -> dict[str, str]:
+    """What must serve the address before `up` ends; empty: nothing is awaited.
+
+    Args:
+        web: The address.
+        route: Name of the HTTPRoute.
+    """
+    if gateway := web.gateway:
+        return {"route": route, "gateway": f"{gateway.namespace}/{gateway.name}" if gateway.namespace else gateway.name}
+    ingress = web.ingress
+    if not ingress or not ingress.wait_for_controller:
+        return {}
+    found = {"ingress": f"{names.RELEASE}-ingress", "class": ingress.class_name or ""}
+    if issues(web):
+        found["certificate"] = tls_secret(web) or ""
+    return found
+
+
 def login_config(web: Web) -> Values:
     """Options of `[fab]`: the cookie of the login needs HTTPS (provider fab 3.9, www/app.py). The chart sets `enable_proxy_fix`."""
     return {"cookie_secure": str(bool(web.tls))}

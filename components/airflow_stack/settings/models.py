@@ -115,6 +115,7 @@ class Ingress(Model):
             class_name=self.class_name,
             annotations=self.annotations,
             data_plane=DataPlane(namespace=self.controller_namespace),
+            wait_for_controller=False,
         )
         tls = WebTls(secret_name=self.tls_secret) if self.tls_secret else None
         return Web(title=title, host=self.host, ingress=ingress, tls=tls)

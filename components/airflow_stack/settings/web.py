@@ -34,6 +34,8 @@ class WebIngress(Model):
     """Annotations of the Ingress."""
     data_plane: DataPlane | None = None
     """Clients that the policies admit; left out: known for the classes `traefik`, `nginx` and `gce` (docs/guides/web.md)."""
+    wait_for_controller: bool = True
+    """Whether `up` fails while no controller takes the Ingress. False for a controller that publishes no address, writes no event and sets no finalizer."""
 
 
 class WebGateway(Model):
