@@ -151,11 +151,10 @@ def test_a_warning_of_an_earlier_up_is_no_refusal(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_program_needs_the_standard_library_alone() -> None:
-    imported = {
-        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name or "").partition(".")[0]
-        for node in ast.walk(ast.parse(program()))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    }
+    nodes = list(ast.walk(ast.parse(program())))
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules += [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    imported = {module.partition(".")[0] for module in modules}
     assert imported <= sys.stdlib_module_names
     assert program().count("\ndef main() -> None:") == 1
 

@@ -16,6 +16,7 @@ from airflow_stack.names import RELEASE as RELEASE_NAME
 from airflow_stack.settings.models import Settings
 from airflow_stack.versions import kubernetes_warning
 
+from .address_checks import address_checks
 from .chart_checks import find_chart
 from .model import Check, CheckError, Status
 from .namespace_checks import check_existing_namespace
@@ -68,7 +69,7 @@ class ClusterChecks:
             checks.append(Check("database", self._operator, ("cluster",)))
         elif self._settings.database.external:
             checks.append(Check("database", self._database))
-        return checks
+        return [*checks, *address_checks(self._settings, self._read)]
 
     def _kubeconfig(self) -> str:
         try:
