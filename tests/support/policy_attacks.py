@@ -160,6 +160,7 @@ ATTACKS = {
             ingress(annotations={"alb.ingress.kubernetes.io/certificate-arn": "arn:aws:acm:x"}), ingress(annotations={"networking.gke.io/managed-certificates": "a"}),
             ingress(annotations={"traefik.ingress.kubernetes.io/router.tls": "true"}), values(ingress={"apiServer": {"enabled": False, "hosts": [{"name": "a"}]}}),
             values(apiServer={"service": {"type": "ClusterIP"}}),
+            values(ingress={"apiServer": {"enabled": True, "hosts": [{"name": "a"}]}}, config={"api": {"base_url": "https://a"}}),
             values(apiServer={"service": {"type": "LoadBalancer", "annotations": {"service.beta.kubernetes.io/aws-load-balancer-ssl-cert": "arn"}}}),
             values(apiServer={"service": {"type": "LoadBalancer"}}, config={"api": {"ssl_cert": "/tls/tls.crt"}}),
             values(config={"api": {"base_url": "http://localhost:8080"}}), values(config={"api": {"base_url": "https://airflow.example.com"}}),

@@ -56,6 +56,8 @@ def _user_interface(resource: Resource) -> Iterator[Violation]:
     values = resource.at("values", {})
     reason, way_out = "passwords and sessions are readable on the network", "set airflow:web.tls"
     shown = False
+    # `web.tls.external`: the load balancer has the certificate, and the Ingress none.
+    declared = any(str(url).startswith("https://") for _, url in option(resource, "api", "base_url"))
     for component in _USER_INTERFACES:
         ingress = at(values, f"ingress.{component}", {})
         is_on = truth(
@@ -63,7 +65,11 @@ def _user_interface(resource: Resource) -> Iterator[Violation]:
         )
         if is_on:
             shown = True
-            if not (_ends_tls(at(ingress, "annotations", {})) or truth(at(ingress, "tls.enabled", False))):
+            if not (
+                (declared and component == "apiServer")
+                or _ends_tls(at(ingress, "annotations", {}))
+                or truth(at(ingress, "tls.enabled", False))
+            ):
                 hosts = at(ingress, "hosts", []) or [{}]
                 for index, host in enumerate(hosts):
                     if not (isinstance(host, Mapping) and truth(at(host, "tls.enabled", False))):
