@@ -327,7 +327,7 @@ class RemoteLogsArgs(TypedDict):
     """Object storage for task logs (`[logging] remote_base_log_folder`)."""
 
     folder: str
-    """Base folder, such as `s3://bucket/airflow` or `gs://bucket/airflow` or `wasb://container`."""
+    """Base folder, such as `s3://bucket/airflow` or `gs://bucket/airflow` or `wasb://prefix`, whose container comes from `[azure_remote_logging]`."""
     connection: NotRequired[str]
     """Airflow connection id; left out: the pods' own identity."""
 
@@ -534,7 +534,7 @@ class AirflowArgs(TypedDict):
     rotation: NotRequired[RotationArgs]
     """Generations of the generated credentials."""
     protect: NotRequired[bool]
-    """Protects the Fernet key, the database password, the database and the log volume from deletion."""
+    """Protects from deletion: namespace, Helm release, Fernet key, database password, database in the cluster, and log volume."""
     values: NotRequired[Mapping[str, Any]]
     """Chart values without a setting of their own; merged last."""
     git_ssh_key: NotRequired[pulumi.Input[str]]

@@ -21,7 +21,7 @@ AVOIDED = re.compile(
 GENERATED = [ROOT / "docs" / "reference.md", ROOT / "docs" / "architecture.md"]
 PROSE = [
     *ROOT.glob("*.md"),
-    ROOT / "sandbox/chart/README.md",
+    *(ROOT / folder / "README.md" for folder in ("examples", "sandbox/chart", "template")),
     *(file for file in ROOT.glob("docs/**/*.md") if file not in GENERATED),
 ]
 COMMENTED = [

@@ -28,8 +28,9 @@ WITH_STEPS = (
     "releases",
     "beside-argo-cd",
     "coming-from",
+    "backup",
 )
-NOT_RUN = ("eks", "gke", "aks", "python-packages", "connections", "beside-argo-cd", "coming-from")
+NOT_RUN = ("eks", "gke", "aks", "python-packages", "connections", "beside-argo-cd", "coming-from", "backup")
 PARALLELISM = 32
 """Default of `[core] parallelism`, of one scheduler (Airflow 3.3.2)."""
 POOL, OVERFLOW = 5, 10

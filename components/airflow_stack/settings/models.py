@@ -157,7 +157,7 @@ class RemoteLogs(Model):
             "a folder such as s3://bucket/airflow, without password and query",
         ),
     ]
-    """Base folder, such as `s3://bucket/airflow` or `gs://bucket/airflow` or `wasb://container`."""
+    """Base folder, such as `s3://bucket/airflow` or `gs://bucket/airflow` or `wasb://prefix`, whose container comes from `[azure_remote_logging]`."""
     connection: Annotated[str, Matching(r"^[\w#!().:/-]+$", "an Airflow connection id")] | None = None
     """Airflow connection id; left out: the pods' own identity."""
 
@@ -253,7 +253,7 @@ class Settings(Model):
     rotation: Rotation = Rotation()
     """Generations of the generated credentials."""
     protect: bool = False
-    """Protects the Fernet key, the database password, the database and the log volume from deletion."""
+    """Protects from deletion: namespace, Helm release, Fernet key, database password, database in the cluster, and log volume."""
     values: dict[str, Any] = {}
     """Chart values without a setting of their own; merged last."""
 
