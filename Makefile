@@ -15,7 +15,7 @@ LOCKED := --generate-hashes --no-emit-index-url --no-header --no-annotate --univ
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz mutants golden lint bench bench-teams bench-real pictures generate released release lock clean
+.PHONY: help setup tools up preview open logs status down test-unit test test-real fuzz mutants golden lint bench bench-teams bench-real pictures links site generate released release lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -73,11 +73,12 @@ fuzz: setup ## Test 10,000 arbitrary configurations, stack files, URLs, refs and
 mutants: setup ## Change a sample of places, and list the changes that no unit test notices: N=300 SEED=1
 	@$(BIN)/python -m tools.mutants --number $(or $(N),300) --seed $(or $(SEED),1)
 
-lint: setup ## Check style, types and workflows
+lint: setup ## Check style, types, links and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/mypy components/__main__.py # a second module named __main__
+	@$(BIN)/python -m tools.links
 	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/python -m sandbox.run_tool actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml template/.github/workflows/*.yml
 
@@ -95,6 +96,13 @@ pictures: setup ## Take the pictures of README and guides, from a comment and th
 	@$(BIN)/python -m tools.comment_picture
 	@$(BIN)/python -m tools.pictures --stack $(STACK)
 
+links: setup ## Check the addresses on the internet that the documents name; not part of CI
+	@$(BIN)/python -m tools.links --external
+
+site: setup ## Build the documentation site into site/; REPOSITORY_URL=<https address> links to the code
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-site.txt
+	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 generate: setup ## Write the generated files: Pulumi.yaml, schemas, reference, the README's graph
 	@$(BIN)/python -m tools.generate
 
@@ -110,6 +118,7 @@ lock: setup ## Compile the lock files with the newest versions within pyproject'
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) -c requirements-dev.txt -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group release -c requirements-dev.txt -o requirements-release.txt
+	@$(BIN)/uv pip compile -q --upgrade $(LOCKED) --group site -c requirements-dev.txt -o requirements-site.txt
 
 clean: down ## Run down, then remove .venv and .state; the tool cache stays
 	@rm -rf .venv .state

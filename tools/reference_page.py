@@ -87,7 +87,8 @@ def page(schema: Schema) -> str:
         *inputs(schema),
         *_secrets(schema),
         *_outputs(schema),
-        *_versions(),
+        "## Versions\n",
+        *versions(),
         *_parts(),
         *_graphs(),
     ]
@@ -130,8 +131,8 @@ def _outputs(schema: Schema) -> Iterator[str]:
     yield table(("output", "type", "always present", "description"), rows)
 
 
-def _versions() -> Iterator[str]:
-    yield "## Versions\n"
+def versions() -> Iterator[str]:
+    """Tables of tested versions and known vulnerabilities."""
     yield (
         "Tested combinations. `airflow-stack check` and `pulumi up` warn about all others, "
         "and `airflow-stack doctor` about another Kubernetes.\n"

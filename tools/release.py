@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -84,10 +85,24 @@ def build(target: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        with (Path(folder) / "pyproject.toml").open("a") as project:
+            project.write(urls(os.environ.get("REPOSITORY_URL", "")))
         _run(
             find_uv_bin(), "build", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(target), folder
         )
     return sorted([*target.glob("*.whl"), *target.glob("*.tar.gz")])
+
+
+def urls(address: str) -> str:
+    """The table `[project.urls]`, for the repository that builds the release. Empty without its address."""
+    pages = {
+        "Repository": "",
+        "Documentation": "/tree/main/docs",
+        "Changelog": "/blob/main/CHANGELOG.md",
+        "Issues": "/issues",
+    }
+    rows = "".join(f'{name} = "{address}{path}"\n' for name, path in pages.items())
+    return f"\n[project.urls]\n{rows}" if address else ""
 
 
 def pythons(wanted: Sequence[str] = PYTHONS) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.support.cases import ROOT
-from tools.release import PINNED, build, problems, try_wheel, version
+from tools.release import PINNED, build, problems, try_wheel, urls, version
 
 FILES = ("pyproject.toml", "CHANGELOG.md", "components/airflow_stack/schema.json", *PINNED)
 
@@ -41,6 +42,12 @@ def test_every_place_of_the_version_is_compared(tree: Path) -> None:
     project = tree / "pyproject.toml"
     project.write_text(project.read_text().replace(f'version = "{version()}"', 'version = "7.0.0"', 1))
     assert [found.split(" has ")[0] for found in problems(None, tree)] == list(FILES[2:])
+
+
+def test_a_release_names_the_addresses_of_the_repository_that_builds_it() -> None:
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text() + urls("https://github.com/acme/stack"))["project"]
+    assert table["urls"]["Changelog"] == "https://github.com/acme/stack/blob/main/CHANGELOG.md"
+    assert urls("") == ""
 
 
 def test_the_built_wheel_works_in_a_clean_environment(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer.main
 
 from airflow_stack.cli import main
 from tests.support.cases import ROOT, problems
+from tools import links
 
 LONGEST = 25
 """Words in a sentence."""
@@ -51,12 +52,6 @@ def sentences(text: str) -> Iterator[str]:
         yield from re.split(r"(?<=[.!?])[*\")]*\s+", " ".join(item.split()))
 
 
-def anchors(file: Path) -> set[str]:
-    """The anchors that GitHub gives the headings of a document."""
-    titles = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
-
-
 @each_document
 def test_no_sentence_is_longer_than_a_reader_who_skims_takes_in(file: Path) -> None:
     long = [sentence for sentence in sentences(file.read_text()) if len(sentence.split()) > LONGEST]
@@ -76,15 +71,7 @@ def test_comments_avoid_unusual_words(file: Path) -> None:
 
 @pytest.mark.parametrize("file", [*PROSE, *GENERATED], ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file_and_a_heading(file: Path) -> None:
-    lost = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^ *```.*?^ *```$", "", file.read_text(), flags=re.S | re.M)):
-        path, _, heading = target.partition("#")
-        if re.match(r"\w+:", target):
-            continue
-        found = (file.parent / path).resolve() if path else file
-        if not found.exists() or (heading and heading not in anchors(found)):
-            lost.append(target)
-    assert lost == []
+    assert links.lost(file) == []
 
 
 @each_document
