@@ -20,7 +20,8 @@ _CODE = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 
 def indented(markdown: str) -> str:
     """The text with the content of list items indented by four spaces, as Python-Markdown asks, and a blank line before each."""
-    lines, width, fenced = [], 0, False
+    lines: list[str] = []
+    width, fenced = 0, False
     for line in markdown.splitlines():
         item = re.match(r"(?:[-*]|\d+\.) +", line)
         if item and not fenced:
