@@ -3,6 +3,7 @@
 import os
 import posixpath
 import re
+from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -70,6 +71,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Name the repository, if CI or the reader names its address."""
+    """Name the repository, if CI or the reader names its address. Pages without a place in the navigation come last."""
+    placed = (ROOT / "mkdocs.yml").read_text()
+    pages = sorted(str(file.relative_to(config.docs_dir)) for file in Path(config.docs_dir).rglob("*.md"))
+    if others := [page for page in pages if page not in placed]:
+        config.nav.append({"More": others})
     config.repo_url, config.repo_name = os.environ.get("REPOSITORY_URL", ""), PROJECT
     return config

@@ -1,16 +1,6 @@
-"""The documentation site has every page, and its lists are those that GitHub shows."""
-
-import re
+"""The lists of the documentation site are those that GitHub shows."""
 
 import pytest
-
-from tests.support.cases import ROOT
-
-
-def test_every_page_has_a_place_in_the_navigation() -> None:
-    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
-    pages = [str(file.relative_to(ROOT / "docs")) for file in (ROOT / "docs").rglob("*.md")]
-    assert [page for page in pages if not re.search(rf"\b{re.escape(page)}$", navigation, re.MULTILINE)] == []
 
 
 def test_the_content_of_a_list_item_is_indented_by_four_spaces_and_code_stays() -> None:
