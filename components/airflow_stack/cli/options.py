@@ -23,6 +23,15 @@ StackOption = Annotated[
         help="Name of the stack: the file Pulumi.<stack>.yaml.",
     ),
 ]
+NamespaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        help="Namespace of one Airflow, in a stack with several. Default: the stack's.",
+    ),
+]
 ChartOption = Annotated[
     Path | None,
     typer.Option(

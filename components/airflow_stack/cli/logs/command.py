@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from airflow_stack.cli.options import StackOption
+from airflow_stack.cli.options import NamespaceOption, StackOption
 
 
 def logs(
@@ -14,6 +14,7 @@ def logs(
     part: Annotated[
         str | None, typer.Argument(metavar="[WORKLOAD]", help="Only this workload, such as scheduler.")
     ] = None,
+    namespace: NamespaceOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until interrupted.")] = False,
 ) -> None:
     """Print the latest logs of all workloads, each line with its origin."""
@@ -21,4 +22,4 @@ def logs(
 
     from .render import print_logs
 
-    print_logs(namespace_reader(Path.cwd(), stack, os.environ), part, follow=follow)
+    print_logs(namespace_reader(Path.cwd(), stack, os.environ, namespace), part, follow=follow)

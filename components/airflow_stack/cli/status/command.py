@@ -5,12 +5,12 @@ from pathlib import Path
 
 import typer
 
-from airflow_stack.cli.options import StackOption
+from airflow_stack.cli.options import NamespaceOption, StackOption
 from airflow_stack.cli.report import JsonOption, errors_in_report, print_report
 from airflow_stack.errors import UserError
 
 
-def status(stack: StackOption, as_json: JsonOption = False) -> None:
+def status(stack: StackOption, namespace: NamespaceOption = None, as_json: JsonOption = False) -> None:
     """Show the state of each pod of a stack.
 
     Exit status: 0 no problem, 1 a problem that does not resolve itself.
@@ -26,7 +26,7 @@ def status(stack: StackOption, as_json: JsonOption = False) -> None:
     from .render import pod_table
 
     with errors_in_report("status", as_json):
-        reader, now = namespace_reader(Path.cwd(), stack, os.environ), datetime.now(UTC)
+        reader, now = namespace_reader(Path.cwd(), stack, os.environ, namespace), datetime.now(UTC)
         pods, events = reader.read("pods"), reader.read("events")
         if not pods:
             raise UserError(f"namespace {reader.namespace} has no pods; `pulumi up --stack {stack}` deploys the stack")

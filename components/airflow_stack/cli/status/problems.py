@@ -108,7 +108,7 @@ def _failure(pod: KubernetesObject, container: Container, reader: NamespaceReade
             PodProblem(
                 f"container {container.name} exits repeatedly with exit code {container.exit_code}",
                 f"last line of its log: {last_line[-300:]}",
-                "see the log: `airflow-stack logs`, in the sandbox `make logs`",
+                "see the log: `airflow-stack logs`",
             ),
             _ATTEMPTS,
         )
