@@ -29,6 +29,7 @@ from airflow_stack.parts.git_bundle import GitBundle
 from airflow_stack.parts.jobs import AdminUser, DatabaseMigration
 from airflow_stack.parts.kubernetes import PlacedArgs
 from airflow_stack.parts.log_volume import task_log_volume
+from airflow_stack.parts.login import LoginAccess
 from airflow_stack.parts.namespace import AirflowNamespace
 from airflow_stack.parts.protection import TO_DESTROY, protection_marker
 from airflow_stack.parts.release import AirflowRelease
@@ -103,16 +104,19 @@ class Airflow(pulumi.ComponentResource):
         credentials = AirflowCredentials(name, part_arguments.credentials(settings, args, placed), after())
         connection = part_arguments.git_connection(settings, args, placed, credentials.salt)
         git = GitAccess(f"{name}-git", part_arguments.git_access(settings, connection), after())
-        bundle = database = logs = admin = access = address_of_ui = ready = None
+        bundle = login = database = logs = admin = access = address_of_ui = ready = None
         if dags.delivery is DagDelivery.GIT_BUNDLE:
             bundle = GitBundle(f"{name}-git-bundle", part_arguments.git_bundle(settings, connection, placed), after())
+        if settings.access.login:
+            of_login = part_arguments.login_access(settings, args, placed, credentials.salt)
+            login = LoginAccess(f"{name}-login", of_login, after())
         if existing_connection is None:
             database = AirflowDatabase(
                 f"{name}-database",
                 part_arguments.database(settings, args, deferred, with_pods, credentials),
                 after(credentials),
             )
-        sources = [part for part in (credentials, git, bundle, database) if part is not None]
+        sources = [part for part in (credentials, git, bundle, login, database) if part is not None]
         digests = {secret: digest for part in sources for secret, digest in part.digests.items()}
         values = chart_values(settings, digests)
 

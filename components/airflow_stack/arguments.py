@@ -14,10 +14,12 @@ from .choices import (
     Executor,
     GitAuthentication,
     GitHost,
+    LoginProvider,
     Size,
     SslMode,
     TaskIsolation,
     Tier,
+    UserRole,
 )
 
 
@@ -312,6 +314,42 @@ class AdminArgs(TypedDict):
     """Last name."""
 
 
+class LoginArgs(TypedDict):
+    """Login of the UI by an identity provider (docs/guides/login.md). It needs an https address and the secret `loginClientSecret`."""
+
+    provider: LoginProvider
+    """Identity provider."""
+    client_id: str
+    """Client ID of Airflow at the provider."""
+    organization: NotRequired[str]
+    """GitHub only: organisation of all users. Others are refused."""
+    host: NotRequired[str]
+    """GitHub Enterprise Server only: its host; left out: github.com."""
+    domains: NotRequired[Sequence[str]]
+    """Domains of all users: of Google's organisations, else of verified e-mail addresses."""
+    tenant: NotRequired[str]
+    """Entra ID only: the tenant of all users."""
+    issuer: NotRequired[str]
+    """Okta, Keycloak and `oidc`: issuer, such as `https://login.example.com/realms/acme`. Its metadata are below `/.well-known/openid-configuration`."""
+    claim: NotRequired[str]
+    """Claim with the groups; left out: `roles` of Entra ID, and `groups` otherwise. GitHub and Google have none."""
+    groups: NotRequired[Sequence[str]]
+    """Groups that may enter, or teams of the GitHub organisation; left out: every group in `roles`."""
+    roles: NotRequired[Mapping[str, UserRole]]
+    """Role of each group: a group of the claim, the slug of a GitHub team, or for Google an e-mail address or a domain. Somebody in several groups has all of their roles."""
+    default_role: NotRequired[UserRole]
+    """Role of users without a group in `roles`; left out: they are refused."""
+    session_hours: NotRequired[int]
+    """Hours until the next login. A lost group counts from that login on. Tokens of API clients last as long."""
+
+
+class AccessArgs(TypedDict):
+    """People and programs that may use Airflow."""
+
+    login: NotRequired[LoginArgs]
+    """Login by an identity provider; left out: by the password of the admin user."""
+
+
 class LogVolumeArgs(TypedDict):
     """One volume, shared by every component and task pod."""
 
@@ -457,6 +495,8 @@ class ExistingSecretsArgs(TypedDict):
     """Secret with the keys `GITSYNC_USERNAME`, `GITSYNC_PASSWORD`, `GIT_SYNC_USERNAME` and `GIT_SYNC_PASSWORD`; with git-sync only."""
     github_app_private_key: NotRequired[str]
     """Secret with the key `githubAppPrivateKey`, the private key of the GitHub App."""
+    login_client_secret: NotRequired[str]
+    """Secret with the key `loginClientSecret`, the client secret of `access.login`."""
 
 
 class RotationArgs(TypedDict):
@@ -507,6 +547,8 @@ class AirflowArgs(TypedDict):
     """The UI: its title and its address."""
     admin: NotRequired[AdminArgs]
     """The first user."""
+    access: NotRequired[AccessArgs]
+    """People and programs that may use Airflow."""
     logs: NotRequired[LogsArgs]
     """Storage of task logs."""
     images: NotRequired[ImagesArgs]
@@ -549,3 +591,5 @@ class AirflowArgs(TypedDict):
     """Password of the external database. Secret."""
     fernet_key: NotRequired[pulumi.Input[str]]
     """Fernet key of an Airflow that is taken over: generation 1 of `rotation.fernet`, with `rotation.fernetGiven`. Several keys are separated by commas, the newest first. Secret."""
+    login_client_secret: NotRequired[pulumi.Input[str]]
+    """Client secret of `access.login`, from the identity provider. Secret."""

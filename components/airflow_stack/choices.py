@@ -109,3 +109,33 @@ class TaskIsolation(StrEnum):
     """Tasks have no Kubernetes token, no key of Airflow and no path to the metadata database. They use the Execution API."""
     TRUSTED = "trusted"
     """Tasks have what Airflow has: the chart's defaults. DAG authors are then administrators of the namespace."""
+
+
+class LoginProvider(StrEnum):
+    """Identity providers of the UI's login."""
+
+    GITHUB = "github"
+    """GitHub, or GitHub Enterprise Server: an organisation and its teams."""
+    GOOGLE = "google"
+    """Google Workspace: domains."""
+    AZURE = "azure"
+    """Microsoft Entra ID: a tenant, with app roles or groups."""
+    OKTA = "okta"
+    """Okta: groups."""
+    KEYCLOAK = "keycloak"
+    """Keycloak: groups or roles of a realm."""
+    OIDC = "oidc"
+    """Any other issuer of OpenID Connect."""
+
+
+class UserRole(StrEnum):
+    """Airflow's roles for users (https://airflow.apache.org/docs/apache-airflow-providers-fab/stable/auth-manager/access-control.html)."""
+
+    ADMIN = "Admin"
+    """Everything, users among it."""
+    OP = "Op"
+    """As `User`, with connections, variables, pools and configuration."""
+    USER = "User"
+    """Runs and changes DAG runs and tasks."""
+    VIEWER = "Viewer"
+    """Reads."""

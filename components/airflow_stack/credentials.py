@@ -258,9 +258,15 @@ REDIS_PASSWORD = Credential(
     rotated=Consequence("A new password of the broker: it restarts, and its queued tasks may be queued again."),
     moved=Consequence("the broker's URL must hold the same"),
 )
+LOGIN_CLIENT_SECRET = Credential(
+    "login_client_secret", "The client secret of the login",
+    given="Client secret of `access.login`, from the identity provider. Secret.", secret=f"{RELEASE}-login-client", keys=("loginClientSecret",),
+    readers=("apiServer",), moved=Consequence("it must be valid at the identity provider"),
+)
 CREDENTIALS = (
     GIT_SSH_KEY, GIT_TOKEN, GITHUB_APP_PRIVATE_KEY, GIT_HOST_TOKEN, GIT_CONNECTIONS, DATABASE_PASSWORD, METADATA_CONNECTION,
     ASYNC_METADATA_CONNECTION, FERNET_KEY, API_SECRET_KEY, JWT_SECRET, ADMIN_PASSWORD, BROKER_URL, REDIS_PASSWORD, RESULT_BACKEND,
+    LOGIN_CLIENT_SECRET,
 )
 """The credentials of a stack."""
 SECRETS = {credential.setting: credential for credential in CREDENTIALS if credential.given}

@@ -13,6 +13,7 @@ from airflow_stack.chart.delivery import bundles, known_hosts
 from airflow_stack.chart.isolation import service_account, task_runners
 from airflow_stack.chart.job_values import job_values
 from airflow_stack.chart.local_chart import chart_version
+from airflow_stack.chart.login import webserver_config
 from airflow_stack.chart.placement import own_pods
 from airflow_stack.chart.values import chart_values, environment
 from airflow_stack.chart.web import annotations, awaited, issues, peers
@@ -26,6 +27,7 @@ from airflow_stack.parts.git_bundle import GitBundleArgs
 from airflow_stack.parts.jobs import AdminUserArgs, AirflowJobArgs
 from airflow_stack.parts.kubernetes import PlacedArgs, PodArgs
 from airflow_stack.parts.log_volume import TaskLogVolumeArgs
+from airflow_stack.parts.login import LoginAccessArgs
 from airflow_stack.parts.namespace import AirflowNamespaceArgs
 from airflow_stack.parts.release import AirflowReleaseArgs
 from airflow_stack.parts.rollout import ReleaseRolloutArgs
@@ -107,6 +109,19 @@ def git_bundle(settings: Settings, connection: GitAccessArgs, placed: PlacedArgs
         "access": connection,
         "known_hosts": known_hosts(settings.dags),
     }
+
+
+def login_access(settings: Settings, args: AirflowArgs, placed: PlacedArgs, salt: pulumi.Input[str]) -> LoginAccessArgs:
+    """Arguments of `LoginAccess`."""
+    access: LoginAccessArgs = {
+        "namespace": placed["namespace"],
+        "labels": placed.get("labels", {}),
+        "config": webserver_config(settings),
+        "salt": salt,
+    }
+    if not settings.existing_secrets.login_client_secret:
+        access["client_secret"] = args["login_client_secret"]
+    return access
 
 
 def with_pods(settings: Settings, placed: PlacedArgs) -> PodArgs:

@@ -51,6 +51,7 @@ NO_SOURCE = {
     "github_app_private_key": "the chart has no value for it",
     "async_metadata_connection": "a step of the adoption derives it from the other connection",
     "database_password": "it is a part of the metadata connection",
+    "login_client_secret": "a webserver_config.py of the user reads it, under any name",
 }
 """Credentials that no chart value can hold, each with the reason."""
 EXISTING = [each for each in CREDENTIALS if each.existing]

@@ -21,6 +21,7 @@ from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.settings.fields import models, nested_model
 from airflow_stack.settings.models import Settings
 from tests.support.cases import CONTRACT_CHART, HOST_KEY, SSH, Config
+from tests.support.login import login
 from tools.reference_inputs import examples
 
 LEAVES = {
@@ -63,6 +64,8 @@ VALUES: dict[str, tuple[Config, Any]] = {
     "images.airflow.version": (_OWN_IMAGE, "3.3.2"),
     "images.airflow.tag": ({"dags": SSH, "images": {"airflow": {"tag": "3.2.2"}}}, "3.3.2"),
     "chart.version": ({"dags": SSH}, "1.21.0"),
+    "access.login.domains": (login("oidc"), ["example.org"]),
+    "access.login.roles": (login("okta"), {"staff": "Admin"}),
     "chart.path": ({"dags": SSH}, str(CONTRACT_CHART)),
     **{
         f"web.{route}.dataPlane.networks": (

@@ -29,6 +29,10 @@ def _trusted(settings: Settings) -> bool:
     return not settings.isolated
 
 
+def _login(settings: Settings) -> bool:
+    return settings.access.login is not None
+
+
 def _git_sync(settings: Settings) -> bool:
     return settings.dags.delivery is DagDelivery.GIT_SYNC
 
@@ -84,6 +88,12 @@ def _rows() -> Iterator[Managed]:
     # fmt: off
     yield Managed("executor", "airflow:executor")
     yield Managed("config.core.executor", "airflow:executor")
+    for path in ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName", "webserver.webserverConfig", "webserver.webserverConfigConfigMapName", "config.fab.config_file"):
+        yield Managed(path, "airflow:access.login", "would replace the generated webserver_config.py, and with it the decision who may log in", when=_login)
+    yield Managed("config.core.auth_manager", "leave it out", "would switch airflow:access.login off, which is a configuration of FAB", when=_login)
+    for path in ("config.fab.session_lifetime_minutes", "config.api_auth.jwt_expiration_time"):
+        yield Managed(path, "airflow:access.login.sessionHours", when=_login)
+    yield Managed("config.fab.cookie_secure", "leave it out", "would send the cookie of a session over plain HTTP", harmless="True", when=_login)
     yield Managed("airflowVersion", "airflow:images.airflow")
     for path in ("defaultAirflowRepository", "defaultAirflowTag", "defaultAirflowDigest", "images.airflow.repository", "images.airflow.tag", "images.airflow.digest"):
         yield Managed(path, "airflow:images.airflow", _JOBS_TOO)

@@ -41,7 +41,8 @@ def merged_problems(settings: Settings, merged: Mapping[str, Any]) -> Iterator[P
             path = f"values.{component}.replicas"
             yield Problem(path, f"would run no pod, and {reason}", (Remove(path),), allowed="1 or more", value=0)
     args = value_at(settings.values, "apiServer.args")
-    if settings.address and args not in (MISSING, None) and "--proxy-headers" not in str(args):
+    proxied = settings.address or settings.access.login
+    if proxied and args not in (MISSING, None) and "--proxy-headers" not in str(args):
         reason = "replaces the program's arguments, and would drop --proxy-headers, which links and logins behind a proxy need"
         steps = ("add --proxy-headers to the command in apiServer.args",)
         yield Problem("values.apiServer.args", reason, steps, value=args)

@@ -13,7 +13,7 @@ from airflow_stack import credentials, names
 from airflow_stack.choices import DagDelivery, Executor
 from airflow_stack.settings.models import Settings
 
-from . import delivery, isolation, placement, pod_security, sizes, web
+from . import delivery, isolation, login, placement, pod_security, sizes, web
 from .merged import at, merge, with_own, without_empty
 
 Values = dict[str, Any]
@@ -59,6 +59,7 @@ def chart_values(settings: Settings, digests: Mapping[str, pulumi.Input[str]] | 
             _celery(settings),
             _logs(settings),
             placement.placement_values(settings),
+            login.login_values(settings),
             *(at(each.chart_value, each.secret_in(existing)) for each in _named(settings)),
             *_digests(settings, digests or {}),
         )
@@ -188,11 +189,12 @@ def _workloads(settings: Settings) -> Values:
 
 
 def _proxied(settings: Settings) -> Values:
-    if not settings.address:
+    if not settings.address and not settings.access.login:
         return {}
+    own = [*isolation.variables(settings, "apiServer"), *login.login_variables(settings)]
     return {
         "args": ["bash", "-c", "exec airflow api-server --proxy-headers"],
-        "env": [*isolation.variables(settings, "apiServer"), {"name": "FORWARDED_ALLOW_IPS", "value": "*"}],
+        "env": [*own, {"name": "FORWARDED_ALLOW_IPS", "value": "*"}],
     }
 
 

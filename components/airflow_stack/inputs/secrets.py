@@ -11,7 +11,7 @@ from airflow_stack.git.url import GitUrl
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import Problem, Remove, Set, SetSecret
 
-NEEDED = frozenset({"dags", "database", "rotation", "existing_secrets"})
+NEEDED = frozenset({"access", "dags", "database", "rotation", "existing_secrets"})
 """Settings that decide which secrets are needed."""
 
 
@@ -25,6 +25,8 @@ def required_secrets(settings: Settings) -> list[str]:
         required.append(credentials.DATABASE_PASSWORD)
     if rotation.fernet_given and rotation.fernet < 3:  # the newest two are used
         required.append(credentials.FERNET_KEY)
+    if settings.access.login:
+        required.append(credentials.LOGIN_CLIENT_SECRET)
     return [each.setting for each in required if not getattr(settings.existing_secrets, each.name, None)]
 
 
@@ -78,9 +80,12 @@ def unused_secrets(settings: Settings, given: Collection[str]) -> Iterator[Probl
             rotated = "check that `airflow rotate-fernet-key` ran with rotation.fernet 2"
             yield Problem(key, reason, (rotated, Remove(key)))
         else:
-            yield Problem(
-                key, reason, (Remove(key),), otherwise="correct dags.repository, dags.authentication or database"
+            reader = (
+                "access.login"
+                if key == credentials.LOGIN_CLIENT_SECRET.setting
+                else "dags.repository, dags.authentication or database"
             )
+            yield Problem(key, reason, (Remove(key),), otherwise=f"correct {reader}")
 
 
 def unusable_secrets(settings: Settings, given: Mapping[str, object]) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from airflow_stack.settings.models import MANAGED_ENVIRONMENT, Settings, shadowe
 from airflow_stack.settings.problem import Problem, Remove, Set, at_most_one
 from airflow_stack.versions import AIRFLOW_VERSION, TESTED, airflow_in, order
 
-from . import dag_rules, security_rules, volume_rules, web_rules
+from . import dag_rules, login_rules, security_rules, volume_rules, web_rules
 from .installed_packages import missing_deploy_key_package
 
 Rule = Callable[[Settings], Iterator[Problem]]
@@ -193,6 +193,8 @@ def _read(settings: Settings) -> list[credentials.Credential]:
         read.append(credentials.ASYNC_METADATA_CONNECTION)
     if settings.admin.create:
         read.append(credentials.ADMIN_PASSWORD)
+    if settings.access.login:
+        read.append(credentials.LOGIN_CLIENT_SECRET)
     if settings.executor is Executor.CELERY:
         read += [credentials.BROKER_URL, credentials.REDIS_PASSWORD, credentials.RESULT_BACKEND]
     if dags.delivery is DagDelivery.GIT_SYNC or dags.authentication is not GitAuthentication.TOKEN:
@@ -201,6 +203,12 @@ def _read(settings: Settings) -> list[credentials.Credential]:
 
 
 WITHIN: dict[str, tuple[Rule, ...]] = {
+    "access": (
+        login_rules.complete,
+        login_rules.fields_of_the_provider,
+        login_rules.limited,
+        login_rules.not_all_admins,
+    ),
     "dags": dag_rules.RULES,
     "images": (airflow_version,),
     "database": (one_database, volume_rules.usable_ca_bundle),
@@ -223,13 +231,18 @@ BETWEEN: dict[Rule, frozenset[str]] = {
     volume_rules.beside_dags: frozenset({"dags", "volumes"}),
     web_rules.one_address: frozenset({"ingress", "web"}),
     image_with_dags: frozenset({"dags", "images"}),
+    login_rules.https_address: frozenset({"access", "ingress", "values", "web"}),
+    login_rules.image_with_authlib: frozenset({"access", "images"}),
+    login_rules.free_username: frozenset({"access", "admin"}),
+    login_rules.one_login_file: frozenset({"access", "volumes"}),
+    login_rules.login_needed: frozenset({"access", "environment", "environment_from", "values"}),
     registration_package: frozenset({"dags"}),
     git_sync_4: frozenset({"dags", "images"}),
     git_sync_for_github_apps: frozenset({"dags", "images"}),
     quota_of_own_namespace: frozenset({"create_namespace", "quota"}),
     existing_connection_alone: frozenset({"existing_secrets", "database"}),
     broker_url_with_password: frozenset({"existing_secrets"}),
-    existing_secrets_are_read: frozenset({"existing_secrets", "admin", "executor", "dags"}),
+    existing_secrets_are_read: frozenset({"access", "existing_secrets", "admin", "executor", "dags"}),
     existing_secrets_are_not_rotated: frozenset({"existing_secrets", "rotation"}),
     security_rules.tasks_of_their_own: frozenset({"security", "executor"}),
     security_rules.other_namespaces_for_pods: frozenset({"security", "namespace"}),

@@ -12,6 +12,7 @@ from airflow_stack.choices import AccessMode, Executor, Size, TaskIsolation, Tie
 from airflow_stack.credentials import CREDENTIALS
 from airflow_stack.versions import CHART_VERSION, NUMBER
 
+from .access import Access
 from .dags import Dags
 from .database import Database
 from .fields import (
@@ -221,6 +222,8 @@ class Settings(Model):
     """The UI: its title and its address."""
     admin: Admin = Admin()
     """The first user."""
+    access: Access = Access()
+    """People and programs that may use Airflow."""
     logs: Logs = Logs()
     """Storage of task logs."""
     images: Images = Images()

@@ -43,6 +43,8 @@ class ExistingSecrets(Model):
     """Secret with the keys `GITSYNC_USERNAME`, `GITSYNC_PASSWORD`, `GIT_SYNC_USERNAME` and `GIT_SYNC_PASSWORD`; with git-sync only."""
     github_app_private_key: ObjectName | None = None
     """Secret with the key `githubAppPrivateKey`, the private key of the GitHub App."""
+    login_client_secret: ObjectName | None = None
+    """Secret with the key `loginClientSecret`, the client secret of `access.login`."""
 
 
 class Rotation(Model):

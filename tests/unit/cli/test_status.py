@@ -135,6 +135,12 @@ def test_a_database_error_of_two_attempts_is_explained(name: str, golden: Golden
     assert str(problem) == golden
 
 
+def test_an_image_without_authlib_is_explained(golden: Golden) -> None:
+    servers = [pod("api-server", "api-server", BACK_OFF), pod("api-server", "api-server", BACK_OFF)]
+    line = "ModuleNotFoundError: No module named 'authlib'"
+    assert str(only(RecordedNamespace(servers, lines=line).problems())) == golden
+
+
 @pytest.mark.parametrize(
     ("container", "line"),
     [

@@ -9,6 +9,7 @@ from airflow_stack.inputs.wording import SettingsError, fix_in_stack_file, in_st
 from tests.support import git_host_packages
 from tests.support.cases import AUTHENTICATIONS, GIVEN, HTTPS, SSH, Config, problems, settings
 from tests.support.golden import Golden
+from tests.support.login import login
 
 EXTERNAL: Config = {"database": {"external": {"host": "db.example.com"}}}
 NEEDED: dict[str, tuple[Config, list[str]]] = {
@@ -74,6 +75,7 @@ def test_authentication_follows_the_url_and_the_secret_that_is_set(
         ({"dags": AUTHENTICATIONS["generated-ssh-key"]}, "gitSshKey"),
         ({"dags": AUTHENTICATIONS["token"], "gitToken": CANARY}, "githubAppPrivateKey"),
         ({"dags": SSH}, "gitHostToken"),
+        ({"dags": SSH}, "loginClientSecret"),
     ],
     ids=[
         "token over SSH",
@@ -82,6 +84,7 @@ def test_authentication_follows_the_url_and_the_secret_that_is_set(
         "key beside a generated key",
         "App key beside a token",
         "host token",
+        "client secret without a login",
     ],
 )
 def test_an_unused_secret_is_refused(config: Config, key: str, golden: Golden) -> None:
@@ -98,6 +101,7 @@ USED: dict[str, Config] = {
     "gitHostToken": {"dags": {**SSH, "registerDeployKey": True}},
     "databasePassword": {"dags": SSH, **EXTERNAL},
     "fernetKey": {"dags": SSH, "rotation": {"fernetGiven": True}},
+    "loginClientSecret": login("okta"),
 }
 
 

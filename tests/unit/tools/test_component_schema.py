@@ -78,6 +78,8 @@ def test_closed_values_are_enums() -> None:
         "Dags gitHost",
         "ExternalDatabase sslMode",
         "LogVolume accessMode",
+        "Login provider",
+        "Login defaultRole",
         "Security tasks",
     }
 

@@ -41,6 +41,7 @@ WITHOUT_SOURCE = {
     "ingress": "an earlier form of web",
     "web.gateway": "chart 1.22 has no HTTPRoute",
     "serviceAccountAnnotations": "stay in airflow:values, by component",
+    "access": "a webserver_config.py is Python; docs/guides/login.md has the settings that replace it",
     "chart": "the release's chart, which the command reads",
     **{f"rotation.{to_camel(each.rotation)}": "counts from 1" for each in CREDENTIALS if each.rotation},
     "rotation.gitSshKeyDropped": "counts from 0",
@@ -101,6 +102,7 @@ def convert(
         adoption.set(setting, values.take_text(chart_value).replace("%%", "%"), chart_value)
     if not release:  # an existing namespace keeps its owner, and the release its quota
         adoption.set("quota", values.take_object("quotas"), "quotas")
+    _login(values, adoption)
     _follow_settings(values, adoption, executor)
     for path, reason in _DROPPED.items():
         adoption.drop(path, values.take(path), reason)
@@ -203,6 +205,23 @@ def _admin(values: ChartValues, adoption: Adoption, release: InstalledRelease | 
         role = user.get("role")
         adoption.drop(f"{path}.role", None if role == "Admin" else role, "the program's user has the role Admin")
     adoption.drop("createUserJob", job, "the chart's Job is removed; users are rows of the database and stay")
+
+
+_LOGIN_FILES = (
+    "apiServer.apiServerConfig",
+    "apiServer.apiServerConfigConfigMapName",
+    "webserver.webserverConfig",
+    "webserver.webserverConfigConfigMapName",
+)
+
+
+def _login(values: ChartValues, adoption: Adoption) -> None:
+    for path in _LOGIN_FILES:
+        if values.get(path):
+            adoption.note(
+                path,
+                "stays in airflow:values; airflow:access.login can replace a login by OAuth (docs/guides/login.md): remove this value then",
+            )
 
 
 def _follow_settings(values: ChartValues, adoption: Adoption, executor: str) -> None:

@@ -1,6 +1,8 @@
 """The lines that `check` prints."""
 
 from airflow_stack.chart.delivery import followed
+from airflow_stack.chart.login import redirect_address
+from airflow_stack.chart.values import chart_values
 from airflow_stack.credentials import SECRETS
 from airflow_stack.policies.model import Level
 from airflow_stack.policies.rules import RULES
@@ -38,9 +40,10 @@ def violations(checked: CheckedStack, level: Level) -> str:
 def summary(checked: CheckedStack) -> str:
     """One line on a valid stack."""
     settings = checked.settings
+    redirect = redirect_address(settings, chart_values(settings)) if settings.access.login else ""
     return (
         f"stack {checked.name!r} is valid: {settings.executor.value}, size {settings.size.value}, {followed(settings)}\n"
-        f"tier: {checked.policies}"
+        f"tier: {checked.policies}" + (f"\nredirect address for the identity provider: {redirect}" if redirect else "")
     )
 
 

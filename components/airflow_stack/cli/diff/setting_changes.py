@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 from airflow_stack.credentials import CREDENTIALS, FERNET_KEY, Consequence
 
 from .address_changes import address_effects
+from .login_changes import login_effects
 from .lost_protection import protection_effects
 from .model import Effect, PlainSettings, RenderedStack, dangerous
 from .ownership import credential_effect, ownership_effects
@@ -41,6 +42,7 @@ def setting_effects(before: RenderedStack, after: RenderedStack) -> Iterator[Eff
         _dags,
         address_effects,
         _users,
+        login_effects,
         _logs,
     )
     for rule in (*rules, security_effects, protection_effects, _sentences):

@@ -123,6 +123,14 @@ def _database_unreachable(line: ErrorLine) -> PodProblem:
     )
 
 
+def _no_authlib(_: ErrorLine) -> PodProblem:
+    return PodProblem(
+        "the image has no authlib",
+        "airflow:access.login needs it, and Airflow's official image does not have it",
+        "add `RUN pip install --no-cache-dir authlib` to the image's Dockerfile, push it under a new tag, and set airflow:images.airflow.tag",
+    )
+
+
 def _key_page(repository: str) -> str:
     try:
         return f", at {deploy_key_page(GitUrl.parse(repository))}"
@@ -155,4 +163,5 @@ _DATABASE = (
         _database_unreachable,
     ),
 )
-KNOWN_ERRORS = tuple(KnownError(re.compile(pattern), problem) for pattern, problem in _GIT + _DATABASE)
+_LOGIN = ((r"No module named 'authlib'", _no_authlib),)
+KNOWN_ERRORS = tuple(KnownError(re.compile(pattern), problem) for pattern, problem in _GIT + _DATABASE + _LOGIN)
