@@ -13,7 +13,9 @@ import requests
 
 from airflow_stack.chart.login import webserver_config
 from airflow_stack.chart.values import chart_values
+from airflow_stack.cli import admin as local_admin
 from airflow_stack.inputs.validation import load
+from airflow_stack.names import BREAK_GLASS_USER
 from tests.support.airflow_login import ApiServer, Database, missing
 from tests.support.identity_provider import CLIENT_SECRET, IdentityProviders
 from tests.support.login import OUTSIDERS_UNKNOWN, PEOPLE, PROVIDERS, Person, login
@@ -103,12 +105,6 @@ def test_everyone_logs_in_through_tls_as_the_settings_say(
         assert loses(earlier, f"{stack.url}/api/v2/connections"), "the role is gone from open sessions too"
 
         assert CLIENT_SECRET not in stack.log()
-        database.airflow(
-            "users", "create", "-r", "Admin", "-u", "admin", "-e", "a@b.c", "-f", "a", "-l", "b", "-p", "right"
-        )
-        database.airflow(
-            "users", "create", "-r", "Admin", "-u", "by-hand", "-e", "h@b.c", "-f", "a", "-l", "b", "-p", "right"
-        )
         tokens = {}
         for name in ("admin", "by-hand"):
             answer = stack.browser().post(f"{stack.url}/auth/token", json={"username": name, "password": "right"})
@@ -128,3 +124,27 @@ def test_everyone_logs_in_through_tls_as_the_settings_say(
             assert not browser.get(f"{stack.url}/ui/auth/me").ok
         finally:
             providers.is_down = False
+
+
+def test_the_local_admin_enters_without_the_provider_and_is_removed_with_its_tokens(
+    database: Database, providers: IdentityProviders
+) -> None:
+    script = (Path(local_admin.__file__).parent / "local_admin.py").read_text()
+    given = {"LOCAL_ADMIN_NAME": BREAK_GLASS_USER, "LOCAL_ADMIN_OPERATOR": "ada", "LOCAL_ADMIN_REASON": "Okta is down"}
+    database.run(script, LOCAL_ADMIN_PASSWORD="broken", **given)
+    providers.is_down = True
+    try:
+        with server(database, providers, "okta") as stack:
+            user = {"username": BREAK_GLASS_USER, "password": "broken"}
+            answer = stack.browser().post(f"{stack.url}/auth/token", json=user)
+            assert answer.status_code == 201, answer.text
+            browser = stack.browser()
+            browser.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            events = browser.get(f"{stack.url}/api/v2/eventLogs", params={"event": "break_glass_admin_made"}).json()
+            assert [(each["owner"], each["extra"]) for each in events["event_logs"]] == [("ada", "Okta is down")]
+            assert "broken" not in str(browser.get(f"{stack.url}/api/v2/eventLogs").json())
+            database.run(script, **given)
+            assert stack.browser().post(f"{stack.url}/auth/token", json=user).status_code == 401
+            assert loses(browser, f"{stack.url}/api/v2/eventLogs")
+    finally:
+        providers.is_down = False

@@ -55,14 +55,26 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+# In one process: each would import Airflow again.
+_PREPARE = """
+import sys
+from airflow.__main__ import main
+for command in (
+    "db migrate", "fab-db migrate", "sync-perm",
+    "users create -r Admin -u admin -e a@b.c -f a -l b -p right", "users create -r Admin -u by-hand -e h@b.c -f a -l b -p right",
+):
+    sys.argv = ["airflow", *command.split()]
+    main()
+"""
+
+
 class Database:
-    """A migrated SQLite database, with Airflow's roles."""
+    """A migrated SQLite database with Airflow's roles, the user `admin` of the settings, and `by-hand`, whom no setting names."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.python = os.environ["AIRFLOW_LOGIN_PYTHON"]
-        for command in ("db migrate", "fab-db migrate", "sync-perm"):
-            self.airflow(*command.split())
+        self.run(_PREPARE)
 
     def environment(self, **more: str) -> dict[str, str]:
         return {
@@ -77,9 +89,10 @@ class Database:
             **more,
         }
 
-    def airflow(self, *command: str, **more: str) -> str:
+    def run(self, script: str, **more: str) -> str:
+        """Run a script in Airflow's Python."""
         done = subprocess.run(
-            [self.python, "-m", "airflow", *command],
+            [self.python, "-c", script],
             env=self.environment(**more),
             capture_output=True,
             text=True,

@@ -38,7 +38,6 @@ def webserver_config(settings: Settings) -> str:
         "default_role": login.default_role.value if login.default_role else "",
         "seconds": login.session_hours * 3600,
         "admins": [names.BREAK_GLASS_USER, *([settings.admin.username] if settings.admin.create else [])],
-        "machines": [],
     }
     return _TEMPLATE.replace(_PLACEHOLDER, f"_LOGIN: dict[str, Any] = {pformat(data, width=120)}\n")
 

@@ -171,11 +171,9 @@ class _SecurityManager(FabAirflowSecurityManagerOverride):  # type: ignore[misc]
     def auth_user_db(self, username: str, password: str, *args: Any, **more: Any) -> Any:  # noqa: ANN401
         """A local user that the settings name: a password that somebody set elsewhere would outlive the identity provider's decision."""
         user = super().auth_user_db(username, password, *args, **more)
-        if user is None or user.username not in (*_LOGIN["admins"], *_LOGIN["machines"]):
+        if user is None or user.username not in _LOGIN["admins"]:
             return None
         if has_request_context():  # the form of the UI; `/auth/token` has no session
-            if user.username in _LOGIN["machines"]:
-                return None
             session[_BEGAN] = time.time()
         return user
 

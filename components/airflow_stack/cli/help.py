@@ -11,7 +11,7 @@ GROUPS = {
     "Check": ("check", "dags", "doctor"),
     "Review": ("diff", "render"),
     "Deploy": ("promote", "rollback"),
-    "Operate": ("status", "logs", "recover"),
+    "Operate": ("status", "logs", "recover", "admin"),
 }
 """Commands by group, in the order of the help."""
 
@@ -29,6 +29,7 @@ EXAMPLES = {
     "status": "airflow-stack status --stack prod",
     "logs": "airflow-stack logs --stack prod scheduler --follow",
     "recover": "airflow-stack recover --stack prod --dry-run",
+    "admin": 'airflow-stack admin --stack prod --reason "Okta does not answer"',
 }
 """One command line for each command."""
 

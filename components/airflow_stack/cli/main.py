@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from airflow_stack.cli.admin.command import admin
 from airflow_stack.cli.adopt.command import adopt
 from airflow_stack.cli.check.command import check
 from airflow_stack.cli.dags.command import app as dags_commands
@@ -31,7 +32,7 @@ app = typer.Typer(
     epilog="Run a command with --help for its options and an example.",
 )
 app.add_typer(dags_commands, epilog=example("dags"))
-for command in (init, teams, adopt, check, doctor, diff, render, promote, rollback, status, logs, recover):
+for command in (init, teams, adopt, check, doctor, diff, render, promote, rollback, status, logs, recover, admin):
     app.command(epilog=example(command.__name__))(command)
 
 

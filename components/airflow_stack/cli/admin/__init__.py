@@ -1,0 +1,1 @@
+"""`airflow-stack admin`: a local admin while the identity provider is down."""
