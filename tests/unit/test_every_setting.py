@@ -64,6 +64,7 @@ VALUES: dict[str, tuple[Config, Any]] = {
     "images.airflow.version": (_OWN_IMAGE, "3.3.2"),
     "images.airflow.tag": ({"dags": SSH, "images": {"airflow": {"tag": "3.2.2"}}}, "3.3.2"),
     "chart.version": ({"dags": SSH}, "1.21.0"),
+    "access.login.provider": (login("okta"), "keycloak"),
     "access.login.domains": (login("oidc"), ["example.org"]),
     "access.login.roles": (login("okta"), {"staff": "Admin"}),
     "chart.path": ({"dags": SSH}, str(CONTRACT_CHART)),

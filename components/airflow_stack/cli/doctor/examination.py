@@ -27,6 +27,7 @@ from .cluster_checks import ClusterChecks
 from .git_checks import GitChecks
 from .git_credential import GitCredentials
 from .git_probe import GitProbe
+from .login_checks import LoginChecks
 from .model import Check, CheckError, CheckGroup, CheckResult, Status, run_checks
 
 
@@ -59,6 +60,8 @@ class Examination:
         self._pulumi = PulumiStack(self._stack, self._root, self._env)
         self._missing = missing_secrets(stack_file.read(self._root, self._stack)[0])
         yield from run_checks([Check("secrets", partial(self._check_secrets, settings))])
+        if only is None and settings.access.login:
+            yield from run_checks(LoginChecks(settings, settings.access.login).checks())
         if only is not CheckGroup.CLUSTER:
             with tempfile.TemporaryDirectory(prefix="airflow-stack-") as folder:
                 yield from run_checks(self._git_checks(settings, Path(folder)))
