@@ -32,7 +32,7 @@ NOT_RUN = {
     "python3": "creates an environment; tests/programs/test_wheel.py does it for real",
     "ssh-keyscan": "asks a git host of the reader",
     "git": "changes a repository of the reader",
-    "code": "opens an editor",
+    "jq": "filters the output for the reader",
 }
 """Programs that no test runs, and the reason."""
 REAL_AIRFLOW_STACK = ("init", "check", "diff")
@@ -158,6 +158,9 @@ def parsed(words: list[str]) -> None:
     """Parse a command line of `airflow-stack` with its own parser."""
     command: Any = typer.main.get_command(main.app)
     words = list(words)
+    if words[0].startswith("-"):  # such as --version, which ends the command
+        assert words[0] in {name for param in command.params for name in param.opts}, words
+        return
     while hasattr(command, "commands"):
         assert words[0] in command.commands, words
         command = command.commands[words.pop(0)]
