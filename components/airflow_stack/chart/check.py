@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.credentials import CHART_SECRETS
+from airflow_stack.credentials import CHART_SECRETS, FLOWER, ChartSecret, Credential
 from airflow_stack.settings.models import Settings
 from airflow_stack.settings.problem import HIDDEN, Problem, Remove
 
@@ -39,7 +39,10 @@ _MOST_LISTED = 12
 """Keys that a message lists."""
 
 # Values that would put a secret in plain text into the Helm release.
-_INLINE_SECRETS = (*(path for each in CHART_SECRETS for path in each.inline), "flower.username")
+_INLINE_SECRETS: Mapping[str, ChartSecret] = {
+    **{path: each for each in CHART_SECRETS for path in each.inline},
+    "flower.username": FLOWER,
+}
 
 
 def check_values(settings: Settings) -> Iterator[Problem]:
@@ -48,10 +51,10 @@ def check_values(settings: Settings) -> Iterator[Problem]:
     known = {key: value for key, value in values.items() if key in TOP_LEVEL_KEYS}
     for key in sorted(values.keys() - known.keys()):
         yield _unknown(f"values.{key}", values[key], TOP_LEVEL_KEYS, f"chart {settings.chart.version}")
-    for path in _INLINE_SECRETS:
+    for path, secret in _INLINE_SECRETS.items():
         if value_at(values, path) not in (MISSING, None):
             reason = "would be readable in the Helm release"
-            steps = (Remove(f"values.{path}"), "let the program make that Secret, whose name it passes to the chart")
+            steps = (Remove(f"values.{path}"), _instead_of(secret))
             yield Problem(f"values.{path}", reason, steps, value=HIDDEN)
     ours = chart_values(settings.model_copy(update={"values": {}}))
     yield from _managed(settings)
@@ -61,6 +64,13 @@ def check_values(settings: Settings) -> Iterator[Problem]:
         yield from merged_problems(settings, with_own(ours, known))
     if settings.chart.path:
         yield from _against_schema(known, Path(settings.chart.path).expanduser())
+
+
+def _instead_of(secret: ChartSecret) -> str:
+    if isinstance(secret, Credential):
+        return "let the program make that Secret, whose name it passes to the chart"
+    has_setting = secret.dropped.startswith(("put ", "name "))
+    return secret.dropped if has_setting else "create that Secret yourself, in the stack's namespace"
 
 
 def _managed(settings: Settings) -> Iterator[Problem]:

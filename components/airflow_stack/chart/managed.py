@@ -202,6 +202,12 @@ def _dags() -> Iterator[Managed]:
     for key in ("period", "wait"):
         yield Managed(f"dags.gitSync.{key}", "airflow:dags.visibleWithinSeconds", when=_git_sync)
     yield Managed("dags.gitSync.knownHosts", "airflow:dags.knownHosts", when=_git_sync)
+    yield Managed(
+        "dags.persistence.enabled",
+        "airflow:dags.delivery",
+        "would put a volume in the place of each pod's own clone",
+        harmless=False,
+    )
     yield Managed("config.core.dags_folder", "airflow:dags.path")
     yield Managed("config.dag_processor.dag_bundle_config_list", "airflow:dags", when=_git_bundle)
     yield Managed("dagProcessor.dagBundleConfigList", "airflow:dags.moreRepositories", when=_git_bundle)
@@ -209,6 +215,23 @@ def _dags() -> Iterator[Managed]:
 
 MANAGED: tuple[Managed, ...] = tuple(_rows())
 """The chart values that `values` cannot set."""
+
+
+_REF = "airflow:dags.branch, airflow:dags.tag or airflow:dags.commit"
+GIT_SYNC_VARIABLES: Mapping[str, str] = {
+    **dict.fromkeys(("GITSYNC_REPO", "GIT_SYNC_REPO"), "airflow:dags.repository"),
+    **dict.fromkeys(("GITSYNC_REF", "GIT_SYNC_REV", "GIT_SYNC_BRANCH"), _REF),
+    **dict.fromkeys(("GITSYNC_DEPTH", "GIT_SYNC_DEPTH"), "airflow:dags.depth"),
+    **dict.fromkeys(("GITSYNC_PERIOD", "GIT_SYNC_WAIT"), "airflow:dags.visibleWithinSeconds"),
+    **dict.fromkeys(("GITSYNC_USERNAME", "GIT_SYNC_USERNAME"), "airflow:dags.username"),
+    **dict.fromkeys(("GITSYNC_PASSWORD", "GIT_SYNC_PASSWORD"), "airflow:gitToken"),
+    **dict.fromkeys(("GITSYNC_SSH_KEY_FILE", "GIT_SSH_KEY_FILE"), "airflow:gitSshKey"),
+    **dict.fromkeys(("GITSYNC_SSH_KNOWN_HOSTS_FILE", "GIT_SSH_KNOWN_HOSTS_FILE"), "airflow:dags.knownHosts"),
+    **dict.fromkeys(
+        ("GITSYNC_ROOT", "GIT_SYNC_ROOT", "GITSYNC_LINK", "GIT_SYNC_DEST", "GITSYNC_ONE_TIME", "GIT_SYNC_ONE_TIME"), ""
+    ),
+}
+"""The setting to use instead of each variable that the chart sets for git-sync (`git_sync_container`); empty: none. In `dags.gitSync.env` they would win."""
 
 
 def variables_of(rows: Iterable[Managed]) -> dict[str, Managed]:

@@ -7,7 +7,7 @@ from airflow_stack import credentials
 from airflow_stack.settings.models import MANAGED_ENVIRONMENT, Settings, shadowed_by
 from airflow_stack.settings.problem import Problem, Remove, Set, Step
 
-from .managed import MISSING, managed, value_at, variables_of
+from .managed import GIT_SYNC_VARIABLES, MISSING, managed, value_at, variables_of
 from .placement import ca_variables
 from .pod_rules import ABOVE_LIMIT, is_template, read_yaml
 from .value_rules import rule_for
@@ -47,6 +47,7 @@ def merged_problems(settings: Settings, merged: Mapping[str, Any]) -> Iterator[P
         steps = ("add --proxy-headers to the command in apiServer.args",)
         yield Problem("values.apiServer.args", reason, steps, value=args)
     yield from _variables_twice(settings, merged)
+    yield from _git_sync_variables(settings)
     yield from _volumes_twice(merged)
 
 
@@ -142,6 +143,20 @@ def _instead(variable: str) -> Iterator[str]:
 
 
 _SECRET_VARIABLES = {variable: each for each in credentials.CREDENTIALS for variable in each.variables}
+
+
+def _git_sync_variables(settings: Settings) -> Iterator[Problem]:
+    """Variables of git-sync that a setting decides: a later one of the same name wins."""
+    for index, each in enumerate(_list(settings.values, "dags.gitSync.env")):
+        name = str(each.get("name"))
+        if name in GIT_SYNC_VARIABLES:
+            setting = GIT_SYNC_VARIABLES[name]
+            steps: list[Step] = [
+                Remove(f"values.dags.gitSync.env[{index}]"),
+                *([f"use the setting {setting}"] if setting else []),
+            ]
+            reason = "would replace the variable that the chart sets for git-sync, and not what the program's checks and Jobs read"
+            yield Problem(f"values.dags.gitSync.env[{index}].name", reason, tuple(steps), value=name)
 
 
 def extra_variables(values: Mapping[str, Any]) -> list[str]:

@@ -117,6 +117,26 @@ def one_of(*allowed: str) -> Rule:
     return rule
 
 
+def airflow_3_code(value: Any) -> Found:  # noqa: ANN401
+    """Python for Airflow 3: an import that fails stops each process that reads the file."""
+    if isinstance(value, str) and re.search(r"^\s*(?:from|import)\s+airflow\.www\b", value, re.MULTILINE):
+        yield "", "imports airflow.www, which Airflow 3 does not have: no process that reads it would start"
+
+
+def sources(value: Any) -> Found:  # noqa: ANN401
+    """`envFrom` as a text of YAML."""
+    if not isinstance(value, str) or is_template(value) or not value.strip():
+        return
+    read = pod_rules.read_yaml(value)
+    if not isinstance(read, list):
+        yield "", "must be a list of secretRef and configMapRef"
+        return
+    for index, each in enumerate(read):
+        references = [each[key] for key in ("secretRef", "configMapRef") if isinstance(each, Mapping) and key in each]
+        if len(references) != 1 or not isinstance(references[0], Mapping) or not references[0].get("name"):
+            yield "", f"item {index + 1} must have one of secretRef and configMapRef, with a name"
+
+
 _NAME = _named(SUBDOMAIN, "a name of lowercase letters, digits, - and ., at most 253")
 _SECONDS, _COUNT, _PORT = whole(0), whole(1), whole(1, 65535)
 RULES: Mapping[str, Rule] = {
@@ -124,6 +144,8 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("labels", "nodeSelector", "podLabels", "namespaceLabels", "matchLabels"), pod_rules.labels),
     "env": pod_rules.environment,
     "extraEnv": pod_rules.extra_environment,
+    **dict.fromkeys(("extraEnvFrom", "envFrom"), sources),
+    **dict.fromkeys(("airflowLocalSettings", "apiServerConfig", "webserverConfig"), airflow_3_code),
     **dict.fromkeys(("volumeMounts", "extraVolumeMounts"), pod_rules.mounts),
     **dict.fromkeys(("volumes", "extraVolumes"), pod_rules.volumes),
     **dict.fromkeys(("extraContainers", "extraInitContainers"), pod_rules.containers),

@@ -119,6 +119,16 @@ def _problems(root: yaml.Node) -> Iterator[tuple[int, str]]:
                 return
 
 
+def repeated_keys(root: yaml.Node) -> Iterator[tuple[int, str]]:
+    """Line and problem of each key that is given twice, anywhere below a node."""
+    stack, seen = [root], {id(root)}
+    while stack:
+        node = stack.pop()
+        yield from _repeated(node)
+        stack += [each for each in _inner(node) if id(each) not in seen]
+        seen |= {id(each) for each in _inner(node)}
+
+
 def _inner(node: yaml.Node) -> list[yaml.Node]:
     match node:
         case yaml.MappingNode():

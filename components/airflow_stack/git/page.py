@@ -12,6 +12,7 @@ _TWO_PARTS = {
     "altssh.bitbucket.org",
     "codeberg.org",
 }
+_OTHER_SERVICES = {"api.github.com", "codeload.github.com", "raw.githubusercontent.com"}
 _AT_LEAST_TWO = {"gitlab.com", "altssh.gitlab.com"}
 _GITHUB_ENTERPRISE = {"github", "ghe"}
 # Pages of GitLab and GitHub (`tree/<ref>`), Gitea (`src/branch/<ref>`) and Bitbucket Data Center (`projects/<key>/repos/<name>`)
@@ -32,6 +33,10 @@ def page_of(host: str, path: str) -> str | None:
     """
     path = path.strip("/")
     parts = path.split("/")
+    if host in _OTHER_SERVICES:
+        raise ValueError(
+            f"is not the URL of a repository: {host} serves no git; those of GitHub are https://github.com/owner/repo.git"
+        )
     if host == "dev.azure.com":
         if found := _AZURE.fullmatch(path):
             return f"{found['project']}/_git/{found['name']}" if found["more"] else None

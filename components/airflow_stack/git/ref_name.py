@@ -8,7 +8,12 @@ from airflow_stack.choices import GitRefKind
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\s]|\.\.|@\{")
 _PLACEHOLDER = re.compile(r"\$[({\w]|\{\{|\}\}|^<.*>$|^%\w+%$|^(['\"]).*\1$")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_PREFIXES = {"refs/heads/": GitRefKind.BRANCH, "refs/tags/": GitRefKind.TAG}
+_PREFIXES = {
+    "refs/heads/": GitRefKind.BRANCH,
+    "refs/tags/": GitRefKind.TAG,
+    "heads/": GitRefKind.BRANCH,
+    "tags/": GitRefKind.TAG,
+}
 _MUST = "must be a name that git allows for a branch or tag, such as main or release/2026.11"
 
 
@@ -33,7 +38,11 @@ def checked(name: str, kind: GitRefKind) -> str:
         raise ValueError(f"is a {other.value}; set dags.{other.value} to {short}")
     if _PLACEHOLDER.search(name):
         raise ValueError("looks like an unexpanded variable, a placeholder or a quoted name; write the name itself")
-    if name in ("HEAD", "@") or name.startswith("refs/"):
+    if remote := re.fullmatch(r"(?:origin|upstream|remotes/[^/]+)/(.+)", name):
+        raise ValueError(
+            f"looks like the name of a branch in a clone; write the name that the git host has: {remote[1]}"
+        )
+    if name in ("@", "HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD") or name.startswith("refs/"):
         raise ValueError(f"is neither a branch nor a tag; {_MUST}")
     if _COMMIT.fullmatch(name):
         raise ValueError("is a commit hash; set dags.commit")

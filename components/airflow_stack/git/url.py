@@ -103,6 +103,8 @@ def _refuse_extras(url: str) -> None:
     scheme, _, rest = url.partition("://") if re.match(r"[\w+.-]+://", url) else ("", "", url)
     user, *others = rest.split("@")
     if others and (re.search(r"[:/?#]", user) or (scheme and len(others) > 1)):
+        if user.endswith(".git") and len(others) == 1:
+            raise ValueError("must not contain a ref (`@`); leave it out, and set the branch in dags.branch")
         raise ValueError(_PASSWORD)
     if "?" in rest:
         raise ValueError(

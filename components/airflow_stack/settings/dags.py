@@ -1,5 +1,6 @@
 """Settings of the DAG repositories. `inputs/dag_rules.py` has what must hold between them."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -62,7 +63,8 @@ class DagRepository(Model):
     @classmethod
     def _is_a_folder(cls, value: str) -> str:
         parts = value.split("/")
-        if ".." in parts or "\\" in value or not value.isprintable():
+        unexpanded = re.search(r"[*$]|\{\{|^~|^\s|\s$", value)
+        if ".." in parts or "\\" in value or not value.isprintable() or unexpanded:
             raise ValueError("must be a path inside the repository, without a leading / and without .., such as dags")
         return "/" * value.startswith("/") + "/".join(part for part in parts if part not in ("", "."))
 

@@ -309,7 +309,7 @@ REFUSED: list[tuple[Config, str]] = [
         {"dags": BUNDLE_OF, "values": {"dagProcessor": {"dagBundleConfigList": []}}},
         "values.dagProcessor.dagBundleConfigList",
     ),
-    ({"dags": BUNDLE_OF, "environment": {"AIRFLOW_CONN_GIT_DAGS_A": "x"}}, "environment"),
+    ({"dags": BUNDLE_OF, "environment": {"AIRFLOW_CONN_GIT_DAGS_A": "x"}}, "environment.AIRFLOW_CONN_GIT_DAGS_A"),
 ]
 
 

@@ -58,7 +58,15 @@ def convert_database(values: ChartValues, adoption: Adoption, release: Installed
         adoption.drop(inline, connection, f"the connection is that of airflow:{named}")
         adoption.drop("postgresql", values.take_object("postgresql"), _LEFT_OUT)
         return
-    if bundled and _is_bundled(str(connection.get("host") or ""), values):
+    host = str(connection.get("host") or "")
+    if switch is None and "." in host and _is_bundled(host, values):
+        adoption.stop(
+            f"{inline}.host",
+            f"{host} may be the chart's own PostgreSQL, or another one: set postgresql.enabled in the file to true or to false",
+            "database.external",
+            "database.inCluster",
+        )
+    if bundled and _is_bundled(host, values):
         size = values.take("postgresql.primary.persistence.size")
         adoption.set("database.inCluster.storage", size or "8Gi", "postgresql.primary.persistence.size")
         adoption.drop(inline, connection, "the program's own PostgreSQL has a generated password")
@@ -105,10 +113,11 @@ def convert_keys(values: ChartValues, adoption: Adoption, release: InstalledRele
             keep_secret(each, values.take_text(each.chart_value), adoption, release)
             adoption.reach(each.chart_value)
         return
-    if plain:
-        _fernet(str(plain), inline, adoption)
-    elif named:
+    if named:  # as in the chart, `fernet_key_secret`
         name_secret(fernet, named, adoption)
+        adoption.drop(inline, plain, f"is left out, because {fernet.chart_value} wins")
+    elif plain:
+        _fernet(str(plain), inline, adoption)
     elif in_config and not _is_given(fernet, adoption):
         _fernet(str(in_config), _FERNET_IN_CONFIG, adoption)
     elif not _is_given(fernet, adoption) and not adoption.settings.get("database", {}).get("inCluster"):
@@ -167,10 +176,16 @@ def convert_broker(values: ChartValues, adoption: Adoption, release: InstalledRe
         if bundled:
             keep_secret(redis, password, adoption, release)
     elif not bundled:
-        adoption.set(
-            f"existingSecrets.{broker_url.setting}",
-            url or adoption.settings.get("existingSecrets", {}).get(broker_url.setting) or "<secret>",
-        )
+        name = url or adoption.settings.get("existingSecrets", {}).get(broker_url.setting)
+        adoption.set(f"existingSecrets.{broker_url.setting}", name)
+        if not name:
+            (inline,) = broker_url.inline
+            adoption.stop(
+                inline if values.take(inline) else "redis.enabled",
+                f"put the URL of your broker into a Secret, key {broker_url.key}, and name it in airflow:existingSecrets.{broker_url.setting}",
+                f"existingSecrets.{broker_url.setting}",
+            )
+            adoption.reach(inline)
         adoption.drop(redis.chart_value, password, "belongs to the chart's Redis, which is off")
     elif url and password:
         name_secret(broker_url, url, adoption)

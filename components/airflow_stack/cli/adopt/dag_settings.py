@@ -216,7 +216,13 @@ def _inline(secret: str, key: str, values: ChartValues, adoption: Adoption) -> s
     """Path of one key in the chart's `extraSecrets`; empty if the file does not contain it, or not as a text in Base64."""
     for part in ("data", "stringData"):
         path = f"extraSecrets.{secret}.{part}.{key}"
-        if text_at({"extraSecrets": values.get("extraSecrets", {})}, path):
+        if found := text_at({"extraSecrets": values.get("extraSecrets", {})}, path):
+            if "{{" in found:
+                adoption.stop(
+                    f"extraSecrets.{secret}",
+                    f"its key {key} is a template; write the value there, or create the Secret yourself and leave it out",
+                )
+                return ""
             adoption.note(
                 f"extraSecrets.{secret}",
                 f"its key {key} becomes a stack secret, decoded if it is in Base64; the program creates its own Secret with it",

@@ -47,7 +47,7 @@ _BITNAMI = (
 ).split()
 _HEADERS = ("USER-SUPPLIED VALUES", "COMPUTED VALUES")  # `helm get values` prints one above the values
 _PLACEHOLDER = re.compile(
-    r"\$\{\{?[\w.:\s-]+\}?\}|#\{[\w.]+\}|@@\w+@@|ref\+\w+://|\{\{.+\}\}"
+    r"\$\{\{?[\w.:\s-]+\}?\}|#\{[\w.]+\}|@@\w+@@|ref\+\w+://|^(?:op|awssm|ssm|gcpsm|azkv|akeyless|bws)://|^vault:[\w/-]|\{\{.+\}\}"
     r"|^(\$[A-Z][A-Z0-9_]+|%%?[A-Z][A-Z0-9_]+%%?|__[A-Z0-9_]+__|<[A-Za-z][^<>]*>)$"
 )
 # Values that no template of the chart expands, and that become settings or secrets. Others may contain such text.

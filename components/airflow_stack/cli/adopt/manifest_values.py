@@ -180,6 +180,12 @@ def refuse_text(text: str, name: str) -> NoReturn:
     """
     if "{{" in text or "{%" in text:
         raise UserError(f"{name} is a template, not YAML yet; render it first, with the tool that fills it in")
+    if text.startswith(("-----BEGIN AGE", "age-encryption.org", "-----BEGIN PGP", "\0GITCRYPT")):
+        raise UserError(f"{name} is encrypted as a whole; decrypt it first")
+    if "\0" in text:
+        raise UserError(f"{name} is in UTF-16 without a byte order mark; save it as UTF-8")
+    if re.search(r"^resource\s+\"helm_release\"", text, re.MULTILINE):
+        raise UserError(f"{name} is Terraform's; give the values of its helm_release as a file of YAML")
     if re.search(r"!vault\b|\$ANSIBLE_VAULT", text):
         raise UserError(
             f"{name} is encrypted by Ansible Vault; decrypt it first (`ansible-vault decrypt {shlex.quote(name)}`)"

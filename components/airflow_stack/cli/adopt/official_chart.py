@@ -187,6 +187,9 @@ def _old_git_sync(values: ChartValues, adoption: Adoption) -> None:
 
 def _admin(values: ChartValues, adoption: Adoption, release: InstalledRelease | None) -> None:
     """The first user. `webserver.defaultUser` wins over `createUserJob` (chart 1.22.0, `createUserJob.isEnabled`)."""
+    for path in ("webserver.defaultUser.enabled", "createUserJob.enabled"):
+        part = path.partition(".")[0]
+        ChartValues({part: values.get(part, {})}).take_switch(path)
     older, newer = values.take_object("webserver.defaultUser"), values.take_object("createUserJob.defaultUser")
     job = values.take_object("createUserJob")
     enabled = older.get("enabled") if older else job.get("enabled")

@@ -8,7 +8,8 @@ from typing import Any
 from airflow_stack.chart.check import TOP_LEVEL_KEYS
 from airflow_stack.chart.managed import MANAGED
 from airflow_stack.chart.values import chart_values
-from airflow_stack.credentials import SECRETS
+from airflow_stack.chart.without_effect import without_effect
+from airflow_stack.credentials import FLOWER, SECRETS
 from airflow_stack.inputs.validation import load
 from airflow_stack.inputs.wording import SettingsError
 from airflow_stack.secret_forms import Path, secret_places
@@ -68,6 +69,8 @@ def remaining_values(given: Mapping[str, Any], values: ChartValues, adoption: Ad
     if kept := ChartValues(kept).remaining():
         adoption.settings["values"] = kept
     _without_refused(adoption)
+    _open_flower(adoption)
+    _without_effect(adoption)
     leave_out_secrets(adoption)
     for path in leftovers(given, adoption):
         adoption.note(path, "is left out: no setting has it")
@@ -124,6 +127,27 @@ def _without_refused(adoption: Adoption) -> None:
             adoption.stop(path, "; ".join(filter(None, (problem.reason, steps))))
         adoption.settings["values"] = ChartValues(adoption.settings["values"]).remaining()
     if not adoption.settings.get("values"):
+        adoption.settings.pop("values", None)
+
+
+def _open_flower(adoption: Adoption) -> None:
+    """Flower without a login: its password was in the values, or there was none."""
+    if value_below(adoption.settings, "values.flower.enabled") and not value_below(
+        adoption.settings, f"values.{FLOWER.chart_value}"
+    ):
+        adoption.stop("flower.enabled", f"would run Flower without a login; {FLOWER.dropped}")
+
+
+def _without_effect(adoption: Adoption) -> None:
+    """Leave out what the chart would ignore, with the reason."""
+    settings = _loaded(adoption) if adoption.settings.get("values") else None
+    for path, reason in without_effect(settings) if settings else ():
+        if found := _locate(adoption.settings["values"], f"values.{path}"):
+            found[0].pop(found[1])
+            adoption.note(path, reason)
+    if kept := ChartValues(adoption.settings.get("values", {})).remaining():
+        adoption.settings["values"] = kept
+    else:
         adoption.settings.pop("values", None)
 
 
@@ -221,7 +245,7 @@ def _check_templates(given: Mapping[str, Any], adoption: Adoption) -> None:
             for path in dict.fromkeys(found[1:] for found in _READS.findall(text)):
                 if value_below(given, path) in (None, "", {}, []) or value_below(kept, path) is not None:
                     continue
-                final = final or _final_values(adoption)
+                final = final or chart_values(_loaded(adoption) or Settings.model_validate({"dags": _STAND_IN}))
                 if value_below(final, path) is None:
                     adoption.stop(
                         f"airflow:values.{key}",
@@ -229,12 +253,14 @@ def _check_templates(given: Mapping[str, Any], adoption: Adoption) -> None:
                     )
 
 
-def _final_values(adoption: Adoption) -> Mapping[str, Any]:
+def _loaded(adoption: Adoption) -> Settings | None:
+    """The settings; None while one of them is wrong or has a placeholder."""
+    given = {key: value for key, value in adoption.settings.items() if key != "chart"}
+    secrets = dict.fromkeys(adoption.secrets.keys() & SECRETS.keys(), "")
     try:
-        settings = load("", {k: v for k, v in adoption.settings.items() if k != "chart"}, set(), secrets_required=False)
+        return load("", {**given, **secrets}, secrets.keys(), secrets_required=False)
     except SettingsError:
-        settings = Settings.model_validate({"dags": _STAND_IN})
-    return chart_values(settings)
+        return None
 
 
 def _texts(value: object) -> Iterator[str]:

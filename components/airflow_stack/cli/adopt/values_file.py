@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from airflow_stack.cli import fast_yaml
+from airflow_stack.cli import fast_yaml, given_yaml
 from airflow_stack.credentials import SECRETS
 from airflow_stack.errors import UserError
 
@@ -35,9 +35,20 @@ def _documents(file: Path) -> list[Any]:
         raise UserError(f"{file} is larger than 1 MiB, the most that Helm stores")
     text = _text(file)
     try:
-        return fast_yaml.load_all(text)
+        documents = fast_yaml.load_all(text)
+        if any(isinstance(each, str) for each in documents):
+            refuse_text(text, str(file))
+        _refuse_repeated(text, file)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):  # whose message may show a secret
         refuse_text(text, str(file))
+    return documents
+
+
+def _refuse_repeated(text: str, file: Path) -> None:
+    """Helm takes the last of two equal keys, and loses the first without a word."""
+    for root in yaml.compose_all(text, fast_yaml.LOADER):
+        for line, problem in given_yaml.repeated_keys(root) if root else ():
+            raise UserError(f"{file}, line {line}: {problem}")
 
 
 def _text(file: Path) -> str:
