@@ -296,12 +296,14 @@ EDITS: dict[str, Edit] = {
     "a path of the host": Edit(PROD, {"ingress": None, "web": {"host": "airflow.example.com", "path": "/data", "ingress": {"dataPlane": {"namespace": "ingress"}}, "tls": {"secretName": "tls"}}}, [
         "The UI moves from `airflow.example.com` to `airflow.example.com/data`: adapt DNS, certificate and redirect URLs of single sign-on. Old links break.",
         "`api-server`, `dag-processor`, `scheduler` and `triggerer` restart: ConfigMap `airflow-config` changes (`api.base_url` and `core.execution_api_server_url`).",
+        "The Job `airflow-web-ready-job` runs again.",
     ]),
     "a Gateway instead of an Ingress": Edit(PROD, {"ingress": None, "web": {"host": "airflow.example.com", "gateway": {"name": "public", "namespace": "edge"}, "tls": {"external": True}}}, [
         "The UI is reached by the Gateway `edge/public` instead of the ingress controller: `airflow.example.com` must point to the new one.",
+        "The Job `airflow-web-ready-job` runs again.",
     ]),
     "the settings of the Ingress in web": Edit(PROD, {"ingress": None, "web": {"host": "airflow.example.com", "ingress": {"dataPlane": {"namespace": "ingress"}}, "tls": {"secretName": "tls"}}}, [
-        "No object changes, only how the program deploys them (see the settings).",
+        "The Job `airflow-web-ready-job` runs again.",
     ]),
     "database moves out of the cluster": Edit(DEV, {"database": {"external": {"host": "db.example.com"}}}, [
         "! The metadata database moves from `inCluster` to `db.example.com:5432/airflow`: history, connections, variables and users are not copied. Copy the database first, while Airflow is stopped.",

@@ -77,7 +77,7 @@ def test_a_stack_may_be_named_with_its_organization(run: Command) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["config: [", "- a\n- b", "config: text", "config:\n  airflow:dags: 2026-13-45", "\0", "5", "a: &a [*a]\nconfig: *a",
+    ["config: [", "- a\n- b", "config: text", "\0", "5", "a: &a [*a]\nconfig: *a",
      "config:\n  5: x", "config:\n  airflow:values: {a: " + "9" * 5000 + "}", "config:\n  airflow:labels: &a {a: *a}"],
     ids=lambda text: text[:30],
 )  # fmt: skip

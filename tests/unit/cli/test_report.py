@@ -13,8 +13,8 @@ from tests.support.cases import ROOT, STACKS
 from tests.support.command import Command
 
 KEYS = ["command", "ok", "problems", "warnings", "next", "result"]
-OTHERWISE = {"init", "adopt", "render", "logs", "dags"}
-"""Commands whose output is files, YAML or log lines, and the group `dags`."""
+OTHERWISE = {"init", "adopt", "render", "logs", "dags", "admin"}
+"""Commands whose output is files, YAML, log lines or one address, and the group `dags`."""
 FAILING = [
     "check --stack nope", "status --stack nope", "doctor --stack nope", "recover --stack nope", "diff --stack nope --base HEAD",
     "promote --from nope --to prod", "rollback --stack nope", "dags check nope", "teams nope.yaml",
