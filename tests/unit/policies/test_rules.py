@@ -124,7 +124,6 @@ def test_the_chart_alone_violates_the_rules() -> None:
     ("args", "rule"),
     [
         ({"values": {"triggerer": {"persistence": {"enabled": True}}}}, "bounded-volumes"),
-        ({"executor": "LocalExecutor", "values": {"dags": {"persistence": {"enabled": True}}}}, "no-shared-dag-volume"),
         ({"environment": {"STRIPE_API_KEY": CANARY}}, "no-plaintext-secrets"),
         ({"images": {"airflow": {"tag": "latest", "version": "3.2.2"}}}, "no-latest-tag"),
     ],
