@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import lightkube
 import pytest
+from lightkube.core.exceptions import ConfigError
 
 from sandbox.node import machine
 from tests.support.project import Project
@@ -26,7 +27,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     project = getattr(item, "funcargs", {}).get("project")
     if report.failed and project:
-        with suppress(httpx2.TransportError, lightkube.ApiError, lightkube.LoadResourceError, OSError):
+        with suppress(httpx2.TransportError, lightkube.ApiError, ConfigError, OSError):  # the cluster may be gone
             report.sections.append(("pods and warnings", project.observations()))
     return report
 

@@ -105,5 +105,10 @@ def test_every_replacement_of_a_job_has_a_new_name(programs: dict[str, Recording
         for r in recording.resources.values()
         if r.type == "kubernetes:batch/v1:Job"
     }
-    assert {job for job, _ in names} == {"airflow-migration-job", "airflow-admin-job", "airflow-rollout-job"}
+    assert {job for job, _ in names} == {
+        "airflow-migration-job",
+        "airflow-admin-job",
+        "airflow-rollout-job",
+        "airflow-web-ready-job",
+    }
     assert {name for _, name in names} == {None}
