@@ -63,7 +63,7 @@ def main() -> None:
     console = Console()
     settings = stack_settings("dev", CHART)
     console.print(_table("Import", "seconds", _imports()), _memory(), sep="\n")
-    with tempfile.TemporaryDirectory() as folder, _cluster(Path(folder)) as cluster:
+    with tempfile.TemporaryDirectory() as folder, simulated_cluster(Path(folder)) as cluster:
         previews = _previews(Path(folder), settings, cluster)
         console.print(_table("Preview without changes", "seconds", previews))
         _show_many(console, *_many(Path(folder), cluster))
@@ -162,7 +162,8 @@ def _stack(project: Path, home: Path, cluster: SimulatedCluster) -> SandboxStack
 
 
 @contextmanager
-def _cluster(folder: Path) -> Iterator[SimulatedCluster]:
+def simulated_cluster(folder: Path) -> Iterator[SimulatedCluster]:
+    """A running cluster, removed at the end."""
     cluster = SimulatedCluster(folder / "cluster")
     try:
         cluster.start(toolchain.ensure([*pins.ENGINE, *SimulatedCluster.tools]))

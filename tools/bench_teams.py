@@ -20,11 +20,12 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_stack.cli.teams import stack_files, table_file
-from sandbox import pins, toolchain
+from sandbox import toolchain
 from sandbox.pulumi_environment import environment
 from sandbox.pulumi_environment import plugins as used_plugins
 from sandbox.sandbox_stack import PulumiResult, SandboxStack
 from sandbox.simulated import SimulatedCluster
+from tools.bench import simulated_cluster
 
 ROOT = Path(__file__).parents[1]
 CHART = Path(os.environ.get("AIRFLOW_CHART", ROOT / "sandbox" / "chart"))
@@ -56,7 +57,7 @@ def main() -> None:
         "--up", type=int, default=50, help="largest number of teams that is deployed, not only previewed"
     )
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, _cluster(Path(name)) as cluster:
+    with tempfile.TemporaryDirectory() as name, simulated_cluster(Path(name)) as cluster:
         folder = Path(name)
         env = environment(ROOT, folder / "home", _contexts(cluster, folder), toolchain.cache_folder())
         console = Console(width=120)
@@ -185,16 +186,6 @@ def _contexts(cluster: SimulatedCluster, folder: Path) -> str:
     file.touch(mode=0o600)
     file.write_text(yaml.safe_dump(content))
     return str(file)
-
-
-@contextmanager
-def _cluster(folder: Path) -> Iterator[SimulatedCluster]:
-    cluster = SimulatedCluster(folder / "cluster")
-    try:
-        cluster.start(toolchain.ensure([*pins.ENGINE, *SimulatedCluster.tools]))
-        yield cluster
-    finally:
-        cluster.stop()
 
 
 def _show(console: Console, title: str, figures: list[Figures]) -> None:

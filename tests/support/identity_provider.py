@@ -1,6 +1,6 @@
 """A stand-in of six identity providers: OpenID Connect issuers below `/<provider>`, and GitHub's OAuth and REST API below `/github`.
 
-Whoever comes is logged in at once as `person`. The client secret is checked, and ID tokens are signed with RS256.
+Every visitor is logged in at once as `person`. The client secret is checked, and ID tokens are signed with RS256.
 """
 
 import base64

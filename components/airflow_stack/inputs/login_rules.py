@@ -1,4 +1,4 @@
-"""What must hold between the settings of `access` and others: nobody enters whom no setting names. Each rule yields at most one problem for one cause."""
+"""Rules between `access` and other settings: only people that a setting names can log in. Each rule yields at most one problem for one cause."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -59,7 +59,7 @@ def complete(settings: Settings) -> Iterator[Problem]:
             path, reason = f"{_PATH}.tenant", "is not one tenant: everyone with a Microsoft account could log in"
             yield Problem(path, reason, (Set(path, "<tenant ID>"),), value=login.tenant)
         elif not login.roles:
-            path, reason = f"{_PATH}.roles", "is empty, so that nobody could be an admin"
+            path, reason = f"{_PATH}.roles", "is empty: no user could be an admin"
             yield Problem(path, reason, (Set(path, "{<group>: Admin}"),), allowed=", ".join(UserRole))
 
 
