@@ -1,8 +1,8 @@
 """Chart values of the UI's address, and the facts about it that the parts need. Pure.
 
-Facts about controllers, checked in their charts and documentation:
-- Traefik's chart labels its pods `app.kubernetes.io/name: traefik`, in the namespace `traefik` of its guide; k3s installs it in `kube-system`.
-- ingress-nginx's chart labels them `app.kubernetes.io/name: ingress-nginx` and `component: controller`, in the namespace `ingress-nginx`.
+Facts about controllers. The labels `app.kubernetes.io/name` were read in the charts; the namespaces are customary, and `dataPlane` replaces them:
+- Traefik (`traefik/templates/_helpers.tpl`): `traefik`, in the namespace `traefik`; k3s installs it in `kube-system`.
+- ingress-nginx (`charts/ingress-nginx/templates/_helpers.tpl`): `ingress-nginx`, and `component: controller`, in the namespace `ingress-nginx`.
 - GKE's external load balancer connects from 130.211.0.0/22 and 35.191.0.0/16 (cloud.google.com/kubernetes-engine/docs/concepts/ingress).
 - A Gateway's own pods have the label `gateway.networking.k8s.io/gateway-name` (gateway-api.sigs.k8s.io/geps/gep-1762).
 """

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.models import OptionInfo
 
 
 def complete_stack(incomplete: str) -> list[str]:
@@ -13,16 +14,13 @@ def complete_stack(incomplete: str) -> list[str]:
     return [name for name in stack_names(Path.cwd()) if name.startswith(incomplete)]
 
 
-StackOption = Annotated[
-    str,
-    typer.Option(
-        "--stack",
-        "-s",
-        metavar="STACK",
-        autocompletion=complete_stack,
-        help="Name of the stack: the file Pulumi.<stack>.yaml.",
-    ),
-]
+def stack_option(*names: str, text: str) -> OptionInfo:
+    """An option with the name of a stack, completed by the shell."""
+    option: OptionInfo = typer.Option(*names, metavar="STACK", autocompletion=complete_stack, help=text)
+    return option
+
+
+StackOption = Annotated[str, stack_option("--stack", "-s", text="Name of the stack: the file Pulumi.<stack>.yaml.")]
 NamespaceOption = Annotated[
     str | None,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from airflow_stack.cli.help import GroupedCommands, example
-from airflow_stack.cli.options import complete_stack
+from airflow_stack.cli.options import stack_option
 from airflow_stack.cli.report import JsonOption, errors_in_report
 from airflow_stack.errors import UserError
 from airflow_stack.versions import AIRFLOW_VERSION
@@ -35,13 +35,7 @@ def check(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="DAG folder, or one file directly in it.")],
     stack: Annotated[
         str,
-        typer.Option(
-            "--stack",
-            "-s",
-            metavar="STACK",
-            autocompletion=complete_stack,
-            help="Stack with Airflow's version and environment variables.",
-        ),
+        stack_option("--stack", "-s", text="Stack with Airflow's version and environment variables."),
     ] = "",
     airflow_version: Annotated[
         str, typer.Option(metavar="VERSION", help=f"Version of Airflow 3. Default: the stack's, or {AIRFLOW_VERSION}.")

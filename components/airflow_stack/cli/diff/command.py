@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from airflow_stack.cli.options import complete_stack
+from airflow_stack.cli.options import stack_option
 from airflow_stack.cli.report import JsonOption, errors_in_report, print_report
 
 
@@ -22,9 +22,7 @@ class Format(StrEnum):
 def diff(
     stacks: Annotated[
         list[str],
-        typer.Option(
-            "--stack", "-s", metavar="STACK", autocompletion=complete_stack, help="Name of a stack; may be repeated."
-        ),
+        stack_option("--stack", "-s", text="Name of a stack; may be repeated."),
     ],
     base: Annotated[str, typer.Option("--base", metavar="REF", help="Commit to compare the work tree with.")],
     chart: Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_stack.cli.options import complete_stack
+from airflow_stack.cli.options import stack_option
 from airflow_stack.cli.report import JsonOption, errors_in_report
 from airflow_stack.errors import UserError
 
@@ -29,16 +29,11 @@ ExpectOption = Annotated[
 def promote(
     source: Annotated[
         str,
-        typer.Option(
-            "--from",
-            metavar="STACK",
-            autocompletion=complete_stack,
-            help="Stack whose commit is promoted, such as staging.",
-        ),
+        stack_option("--from", text="Stack whose commit is promoted, such as staging."),
     ],
     target: Annotated[
         str,
-        typer.Option("--to", metavar="STACK", autocompletion=complete_stack, help="Stack that gets it, such as prod."),
+        stack_option("--to", text="Stack that gets it, such as prod."),
     ],
     yes: YesOption = False,
     expect: ExpectOption = "",
@@ -87,9 +82,7 @@ def promote(
 def rollback(
     stack: Annotated[
         str,
-        typer.Option(
-            "--stack", "-s", metavar="STACK", autocompletion=complete_stack, help="Stack to roll back, such as prod."
-        ),
+        stack_option("--stack", "-s", text="Stack to roll back, such as prod."),
     ],
     to: Annotated[
         str, typer.Option(metavar="COMMIT", help="Commit to go back to. Default: the one before the last promotion.")
